@@ -1,0 +1,75 @@
+"""The HeadEndError tree: four branches by who must act; facts are attributes, the message is derived from them."""
+
+
+class HeadEndError(Exception):
+    """Anything this head-end reports as its own; never raised itself."""
+
+
+class RequestError(HeadEndError):
+    """The caller must act: what was asked for cannot be."""
+
+
+class UnknownMeterError(RequestError):
+    """No endpoint of the utility has this meter number."""
+
+    def __init__(self, meter_no: str) -> None:
+        self.meter_no = meter_no
+        super().__init__(f"meter {meter_no!r} is not known to this head-end")
+
+
+class EndpointRefusedError(HeadEndError):
+    """The device said no.
+
+    `code` is the C12.22 response code (reference/field-protocol-c1222.md 1.4), `service` what was asked of it.
+    """
+
+    def __init__(self, code: int, service: str) -> None:
+        self.code = code
+        self.service = service
+        super().__init__(f"endpoint refused {service} with response code {code:#04x}")
+
+
+class LinkError(HeadEndError):
+    """Silence or an unreachable address: worth another try later."""
+
+
+class NoAnswerError(LinkError):
+    """A request was sent `attempts` times and never answered."""
+
+    def __init__(self, attempts: int, seconds: float) -> None:
+        self.attempts = attempts
+        self.seconds = seconds
+        super().__init__(f"no answer to {attempts} transmissions within {seconds:g} s")
+
+
+class WireError(HeadEndError):
+    """Octets that break the standard, whoever sent them."""
+
+
+class TruncatedError(WireError):
+    """The octets end before the field does.
+
+    `offset` is where the field begins, `wanted` and `had` are octet counts.
+    """
+
+    def __init__(self, offset: int, wanted: int, had: int) -> None:
+        self.offset = offset
+        self.wanted = wanted
+        self.had = had
+        super().__init__(f"truncated at octet {offset}: {wanted} octets wanted, {had} left")
+
+
+class ChecksumError(WireError):
+    """Table data whose octets and checksum do not add up to zero."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        super().__init__(f"table data ending at octet {offset} has a wrong checksum")
+
+
+class SecurityError(WireError):
+    """A message authentication code, key id, mode or replay check failed; says which, never with what key."""
+
+
+class StoreError(HeadEndError):
+    """The database cannot do what was asked: locked, corrupted, gone; names which and why, never its password."""

@@ -1,0 +1,38 @@
+"""Every bound of the core: its unit and its reason; relations between them are asserted at the end."""
+
+CONVERSATIONS_MAX = 512
+"""Conversations at once, per collector: enough to fill a core at the wire's latency, few enough to bound memory (2.6 KiB of cipher each)."""
+
+CONVERSATIONS_PER_ROUTER_MAX = 64
+"""Conversations at once behind one router: a mesh shares one radio channel."""
+
+TRANSMISSIONS_MAX = 4
+"""Times one request is sent, the first included, before its interrogation ends as an exception."""
+
+EXCHANGES_MAX = 64
+"""Request/reply pairs of one interrogation: a first contact that reads 40 days in 500-octet replies needs about 50."""
+
+INVOCATION_IDS_PER_LEASE = 64
+"""Invocation ids reserved with a lease, one for each exchange."""
+
+INVOCATION_ID_MAX = 32_767
+"""Largest invocation id we send: one sign-safe 16-bit integer (reference/field-protocol-c1222.md 0, pitfall 7)."""
+
+REPLY_OCTETS = 1_200
+"""Largest APDU asked for, in octets: under the mesh's MTU of 1,280."""
+
+LEASE_SECONDS = 300
+"""How long an assignment is held: longer than any interrogation can take."""
+
+RECORD_BATCH_MAX = 256
+"""Collected endpoints that share one transaction: amortizes the commit, keeps it under a second."""
+
+UNRECORDED_MAX = 4_096
+"""Collected endpoints waiting for the store: past it no new conversation starts."""
+
+READINGS_MAX = 1_000_000
+"""Values one by-meter query returns: 13 months of a commercial endpoint are about half of it."""
+
+assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
+assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
+assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

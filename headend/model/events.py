@@ -1,0 +1,51 @@
+"""Events of endpoints and the exceptions that collecting them ran into."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from headend.model.endpoint import EndpointId
+
+
+class EventPath(StrEnum):
+    """How an event reached us: unsolicited, or from the log during an interrogation."""
+
+    UNSOLICITED = "unsolicited"
+    LOG = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEvent:
+    """One event of an endpoint; unique by (endpoint, code, occurred, sequence).
+
+    `code` is the C12.19 event number, manufacturer events from 2048 on; `argument` its octets as logged.
+    """
+
+    endpoint_id: EndpointId
+    code: int
+    occurred: datetime
+    sequence: int
+    argument: bytes = b""
+    path: EventPath = EventPath.LOG
+
+
+class ExceptionKind(StrEnum):
+    """Why a due interrogation did not end with its data."""
+
+    NO_ANSWER = "no answer"
+    REFUSED = "refused"
+    SECURITY = "security"
+    MALFORMED = "malformed"
+    CLOCK = "clock"
+    NO_PUSH = "no push"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRecord:
+    """The trade's noteworthy condition: one interrogation that failed, when, and the reason in words."""
+
+    endpoint_id: EndpointId
+    kind: ExceptionKind
+    occurred: datetime
+    reason: str

@@ -1,0 +1,168 @@
+"""What the core needs from the outside, as Protocols; a store belongs to one utility, which opened it.
+
+Methods that touch a database return awaitables; adapters run them on their own threads, one transaction a call, and hand back plain
+values. Store errors are `StoreError`s.
+"""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
+from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, MeterEntry, NativeAddress, ServicePoint
+from headend.model.events import ExceptionRecord
+from headend.model.readings import IntervalBlock, IntervalValue, RegisterRead
+from headend.model.utility import Utility
+
+T = TypeVar("T")
+
+
+class EndpointLink(Protocol):
+    """A way to endpoints; what arrives goes to the receiver the link was built with."""
+
+    def send(self, octets: bytes, address: NativeAddress) -> None:
+        """Send one APDU; never blocks, never raises for an unreachable peer: silence is what the poller knows how to handle."""
+
+
+class LinkReceiver(Protocol):
+    """Who takes what a link brings in."""
+
+    def apdu_received(self, octets: bytes, address: NativeAddress) -> None:
+        """One APDU (a whole datagram, or one framed off a stream) from `address`. Never raises."""
+
+
+class CollectionStore(Protocol):
+    """Work handed out by lease, and what came of it."""
+
+    def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Awaitable[list[Assignment]]:
+        """Up to `count` due endpoints that nobody else holds, now held by `owner` until `until`; [] when none is due."""
+
+    def record(self, collected: Sequence[Collected], now: datetime) -> Awaitable[None]:
+        """Store each item wholly or not at all, release its lease; several items may share a transaction. Twice changes nothing.
+
+        An item whose lease has passed to another owner is stored all the same: reads are facts.
+        """
+
+    def release(self, owner: str) -> Awaitable[None]:
+        """Give back every lease of `owner` (a graceful stop)."""
+
+    def schedule(self, due: datetime, collect_from: datetime, meter_nos: Sequence[str] | None = None) -> Awaitable[int]:
+        """Make all active polled endpoints (or the named ones) due at `due`; how many became due."""
+
+    def summary(self) -> Awaitable[CollectionSummary]:
+        """Counts over the present collection, cheap enough for a progress bar."""
+
+    def program(self, fingerprint: bytes) -> Awaitable[MeterProgramRecord | None]:
+        """A meter program stored before."""
+
+    def security(self, ap_title: bytes) -> Awaitable[EndpointSecurity | None]:
+        """What is needed to accept a message of this endpoint; None for a stranger."""
+
+    def exceptions(self, limit: int) -> Awaitable[list[tuple[str, ExceptionRecord]]]:
+        """The newest exceptions with their meter numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list: `items` in order, and how many follow after them (exact)."""
+
+    items: Sequence[T]
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReadings:
+    """Register reads of one endpoint in time order, and, where asked for, its interval values in time order."""
+
+    entry: MeterEntry
+    registers: Sequence[RegisterRead]
+    intervals: Sequence[IntervalValue] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingKey:
+    """Position in a list of reads ordered by (meter number, instant): the last one received."""
+
+    meter_no: str
+    instant: datetime
+
+
+class ReadingQueries(Protocol):
+    """Reads as clients ask for them. Instants are UTC; periods are closed on both ends, as MultiSpeak's are."""
+
+    def meter(self, meter_no: str) -> Awaitable[MeterEntry | None]:
+        """The directory's entry for a meter number, active or not."""
+
+    def meters(self, after: str | None, limit: int) -> Awaitable[Page[MeterEntry]]:
+        """Active endpoints in order of meter number, from the one after `after`."""
+
+    def latest(self, meter_no: str) -> Awaitable[MeterReadings | None]:
+        """Register reads of the newest instant that has any (all channels of that instant); None for an unknown meter."""
+
+    def readings(self, meter_no: str, start: datetime, end: datetime, limit: int) -> Awaitable[MeterReadings | None]:
+        """Register reads in [start, end] and interval values whose end lies in it, `limit` values at most; None for an unknown meter."""
+
+    def latest_page(self, after: str | None, limit: int) -> Awaitable[Page[MeterReadings]]:
+        """Latest register reads of up to `limit` meters that have any, in order of meter number."""
+
+    def readings_page(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Awaitable[Page[MeterReadings]]:
+        """Register reads in [start, end] by (meter number, instant), `limit` instants at most; `remaining` counts instants."""
+
+    def interval_blocks(self, meter_no: str, start: datetime, end: datetime) -> Awaitable[list[IntervalBlock]]:
+        """Stored blocks that touch (start, end]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A SOAP peer of a utility."""
+
+    user_id: str
+    name: str
+    password: str = field(repr=False)
+    page_size: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, and for which utility; everything a request does is done for this utility."""
+
+    utility: Utility
+    partner: Partner
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentItem:
+    """One endpoint of a shipment file."""
+
+    meter_no: str
+    serial_no: str
+    model: str
+    configuration: str
+    ap_title: str
+    key_id: int
+    key: bytes = field(repr=False)
+    address: NativeAddress
+    router: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerItem:
+    """One line of a customer file: an account, its service point and the meter installed there."""
+
+    customer: Customer
+    service_point: ServicePoint
+    installation: Installation | None
+
+
+class ProvisioningStore(Protocol):
+    """Makes endpoints, customers and service points known; idempotent, whole call in one transaction."""
+
+    def import_shipment(self, items: Sequence[ShipmentItem], now: datetime) -> Awaitable[int]:
+        """Add or update endpoints by meter number; how many changed."""
+
+    def import_customers(self, items: Sequence[CustomerItem], now: datetime) -> Awaitable[int]:
+        """Add or update accounts, service points and installations; how many changed. Raises UnknownMeterError."""
+
+    def endpoint(self, endpoint_id: EndpointId) -> Awaitable[Endpoint | None]:
+        """One endpoint."""
