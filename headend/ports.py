@@ -88,6 +88,15 @@ class ReadingKey:
     instant: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PageEnd:
+    """The last key of a page (None: it is empty), how many instants it has, and how many follow after it."""
+
+    last: ReadingKey | None
+    count: int
+    remaining: int
+
+
 class ReadingQueries(Protocol):
     """Reads as clients ask for them. Instants are UTC; periods are closed on both ends, as MultiSpeak's are."""
 
@@ -108,6 +117,9 @@ class ReadingQueries(Protocol):
 
     def readings_page(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Awaitable[Page[MeterReadings]]:
         """Register reads in [start, end] by (meter number, instant), `limit` instants at most; `remaining` counts instants."""
+
+    def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Awaitable[PageEnd]:
+        """Where the page that `readings_page` would answer ends, without its content: for answers streamed in smaller pieces."""
 
     def interval_blocks(self, meter_no: str, start: datetime, end: datetime) -> Awaitable[list[IntervalBlock]]:
         """Stored blocks that touch (start, end]."""

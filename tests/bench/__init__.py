@@ -1,0 +1,1 @@
+"""Rates, CPU time and memory, printed as tables; nothing here asserts."""

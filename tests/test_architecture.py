@@ -1,0 +1,79 @@
+"""House rules held by a test: who imports whom, what may not be called, and that every file says what it is for."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("headend", "multispeak", "adapters", "emulators", "wsdl")
+FILES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
+COMPOSITION = ("headend/service.py", "headend/cli/")
+DRIVERS = ("headend/poller.py", "headend/dispatcher.py", *COMPOSITION)
+CORE_FORBIDDEN = {"multispeak", "adapters", "emulators", "spyne", "sqlalchemy", "lxml", "zeep", "pysnmp", "numpy", "faker", "socket"}
+LINES_MAX = 400
+
+# A call that hides time, chance or blocking from the caller, and what to do instead.
+BANNED_CALLS = {
+    "datetime.now": "take the clock as an argument",
+    "datetime.utcnow": "aware datetimes only, and take the clock as an argument",
+    "time.sleep": "use reactor.callLater",
+    "random.random": "take a random.Random as an argument",
+    "random.randint": "take a random.Random as an argument",
+}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_every_file_says_what_it_is_for_and_stays_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    doc = ast.get_docstring(ast.parse(text))
+    assert doc and doc.splitlines()[0].endswith((".", ":", "…")), f"{relative(path)} has no purpose line"
+    assert text.count("\n") <= LINES_MAX, f"{relative(path)} has outgrown its one question"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if relative(p).startswith("headend/")], ids=relative)
+def test_the_core_imports_no_rim(path: Path) -> None:
+    name = relative(path)
+    if name.startswith(COMPOSITION):
+        return
+    named = set(imports(ast.parse(path.read_text(encoding="utf-8"))))
+    assert not {n.split(".")[0] for n in named} & CORE_FORBIDDEN
+    assert not [n for n in named if n.startswith(("headend.service", "headend.cli"))], "only the composition root composes"
+    if not name.startswith(DRIVERS):
+        assert not [n for n in named if n.startswith("twisted.internet") and n.split(".")[2:3] not in (["interfaces"], ["defer"])]
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_nothing_calls_what_hides_time_or_chance(path: Path) -> None:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            found += [
+                f"{relative(path)}:{node.lineno} calls {called}: {instead}"
+                for banned, instead in BANNED_CALLS.items()
+                if called == banned or called.endswith("." + banned)
+            ]
+    allowed = COMPOSITION + ("emulators/clock.py", "emulators/service.py")
+    assert relative(path).startswith(allowed) or not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_importing_a_module_builds_nothing(path: Path) -> None:
+    """No module-level call opens, reads, connects or installs."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            pytest.fail(f"{relative(path)}:{node.lineno} calls {ast.unparse(node.value.func)} at import")
