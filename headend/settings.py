@@ -130,11 +130,12 @@ class Settings(_Section):
     """All of it. Partner names are unique over all utilities, because the login says which utility is meant."""
 
     server: ServerSettings = ServerSettings()
-    utilities: tuple[UtilitySettings, ...] = Field(min_length=1)
+    utilities: tuple[UtilitySettings, ...]
 
     @model_validator(mode="after")
     def _unique(self) -> "Settings":
         problems = [
+            *([] if self.utilities else ["utilities names none"]),
             *_repeated("utility id", [u.id for u in self.utilities]),
             *_repeated("database", [u.database for u in self.utilities]),
             *_repeated("partner user_id", [p.user_id for u in self.utilities for p in u.partners]),
