@@ -7,10 +7,8 @@ Layout  60 L | A1 context? | A2 called title | A3 APDU size (segments) | A4 id r
 Source  reference/field-protocol-c1222.md 1.1, 1.3, 2
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 from headend.c1222 import ordinary_apdu
+from headend.c1222.apdu import Apdu, Form, SegmentPlace
 from headend.c1222.ber import content_bounds, element, length_octets, read_unsigned
 from headend.c1222.epsem import SECURITY_MODE_MASK, check_control
 from headend.c1222.errors import BoundError, ElementError, LengthError, MissingElementError, SegmentError, TrailingOctetsError
@@ -25,67 +23,9 @@ MECHANISM = element(0x8B, C1222_MECHANISM)
 _ORDER = {tag: rank for rank, tag in enumerate((0xA1, 0xA2, 0xA3, 0xA4, 0xA6, 0xA7, 0xA8, 0x8B, 0xAC, 0xBE), 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Choices of encoding that change no meaning, kept so that a message can be encoded again octet for octet.
-
-    `reference` is the `02 01 00` some devices put at the start of the authentication value.
-    """
-
-    context: bool = False
-    called_absolute: bool = False
-    calling_absolute: bool = False
-    mechanism: bool = False
-    reference: bool = False
-
-
-ORDINARY_FORM = Form()
-
-
-class SegmentPlace(NamedTuple):
-    """Where a segment belongs: octets of the whole APDU, offset of this slice in it."""
-
-    apdu_octets: int
-    offset: int
-
-
-class Apdu(NamedTuple):
-    """One APDU taken apart as far as no key is needed.
-
-    `payload` is what follows the control octet, MAC included, or the slice of a segment, whose `control` is 0.
-    `cleartext_n` is the canonical cleartext, empty where nothing is secured. `iv` is in UNIX seconds.
-    """
-
-    called: ApTitle
-    calling: ApTitle
-    invocation_id: int
-    reply_to: int | None
-    qualifier: int | None
-    key_id: int | None
-    iv: int | None
-    control: int
-    payload: bytes
-    cleartext_n: bytes
-    segment: SegmentPlace | None = None
-    form: Form = ORDINARY_FORM
-
-    @property
-    def mode(self) -> int:
-        """Security mode 0, 1 or 2."""
-        return (self.control & SECURITY_MODE_MASK) >> 2
-
-    @property
-    def is_segment(self) -> bool:
-        return self.segment is not None
-
-
 def parse_apdu(octets: bytes) -> Apdu:
     """Take apart one whole APDU. Raises WireError, naming what and where."""
-    parts = ordinary_apdu.parts(octets)
-    if parts is None:
-        return _parse_any(octets)
-    called, calling, *rest = parts
-    return Apdu(ApTitle(called), ApTitle(calling), *rest)
+    return ordinary_apdu.parse(octets) or parse_any_apdu(octets)
 
 
 def title_element(tag: int, title: ApTitle, absolute: bool = False) -> bytes:
@@ -109,7 +49,7 @@ def information_head(epsem_octets: int, segment_offset: bytes = b"") -> bytes:
     return b"\xbe" + length_octets(len(outer) + epsem_octets) + outer
 
 
-def apdu(content: bytes) -> bytes:
+def apdu_octets(content: bytes) -> bytes:
     """60 around all elements. Raises BoundError."""
     octets = b"\x60" + length_octets(len(content)) + content
     if len(octets) > APDU_OCTETS_MAX:
@@ -117,7 +57,8 @@ def apdu(content: bytes) -> bytes:
     return octets
 
 
-def _parse_any(octets: bytes) -> Apdu:
+def parse_any_apdu(octets: bytes) -> Apdu:
+    """Take apart one whole APDU of any form, element by element; means the same as `parse_apdu`. Raises WireError."""
     found = _Elements(octets)
     segment = found.segment_place()
     start, stop = found.information(segment)
@@ -135,10 +76,8 @@ def _parse_any(octets: bytes) -> Apdu:
     invocation_id = found.unsigned(0xA8, INVOCATION_ID_RECEIVED_MAX)
     if invocation_id is None:
         raise MissingElementError("calling AP invocation id")
-    if segment is None and control & SECURITY_MODE_MASK:
-        cleartext_n = found.cleartext_n(called, calling, head_stop, key_id, iv)
-    else:
-        cleartext_n = b""
+    secured = segment is None and control & SECURITY_MODE_MASK
+    cleartext_n = found.cleartext_n(called, calling, head_stop, key_id, iv) if secured else b""
     form = Form(found.fixed(0xA1, CONTEXT), called_absolute, calling_absolute, found.fixed(0x8B, MECHANISM), reference)
     reply_to = found.unsigned(0xA4, INVOCATION_ID_RECEIVED_MAX)
     qualifier = found.unsigned(0xA7, 0xFF)

@@ -4,8 +4,8 @@ Layout  length < 80 one octet; 81 xx; 82 xx xx
 Source  reference/field-protocol-c1222.md 1.1
 """
 
-from headend.c1222.limits import APDU_OCTETS_MAX
 from headend.c1222.errors import BoundError, ElementError, LengthError
+from headend.c1222.limits import APDU_OCTETS_MAX
 from headend.errors import TruncatedError
 
 _SHORT = tuple(bytes((length,)) for length in range(0x80)) + tuple(bytes((0x81, length)) for length in range(0x80, 0x100))

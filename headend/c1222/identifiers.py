@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from headend.c1222.ber import element
-from headend.c1222.limits import AP_TITLE_OCTETS_MAX
 from headend.c1222.cursor import Cursor
 from headend.c1222.errors import ApTitleError
+from headend.c1222.limits import AP_TITLE_OCTETS_MAX
 from headend.errors import WireError
 
 C1222_CONTEXT = bytes.fromhex("607c86f7540116")

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from headend.c1222.acse import (
     CONTEXT,
     MECHANISM,
-    ORDINARY_FORM,
-    Apdu,
-    Form,
-    apdu,
+    apdu_octets,
     authentication_element,
     information_head,
     parse_apdu,
     title_element,
 )
+from headend.c1222.apdu import ORDINARY_FORM, Apdu, Form
 from headend.c1222.ber import unsigned_element
 from headend.c1222.epsem import (
     CONTROL,
@@ -123,7 +121,7 @@ def encode_message(message: Message, cipher: Cipher | None) -> bytes:
         payload = b"".join(cipher.seal(message.mode, cleartext_n, payload))
     called = title_element(0xA2, message.called, form.called_absolute)
     calling = title_element(0xA6, message.calling, form.calling_absolute)
-    return apdu(b"".join((context, called, reply_element, calling, after, head, payload)))
+    return apdu_octets(b"".join((context, called, reply_element, calling, after, head, payload)))
 
 
 def open_apdu(apdu: Apdu, cipher: Cipher | None) -> Message:

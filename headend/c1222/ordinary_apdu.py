@@ -6,12 +6,10 @@ without reference. Anything else, and anything wrong, is left to `acse.parse_apd
 
 import re
 
+from headend.c1222.apdu import Apdu
 from headend.c1222.epsem import CONTROLS, SECURITY_MODE_MASK
-from headend.c1222.identifiers import TITLE_ROOT
+from headend.c1222.identifiers import TITLE_ROOT, ApTitle
 from headend.c1222.limits import AP_TITLE_OCTETS_MAX, APDU_OCTETS_MAX
-
-Parts = tuple[bytes, bytes, int, int | None, int | None, int | None, int | None, int, bytes, bytes]
-"""Called and calling title (absolute), invocation id, id replied to, qualifier, key id, iv, control, payload, canonical cleartext."""
 
 _RELATIVE_OCTETS_MAX = AP_TITLE_OCTETS_MAX - len(TITLE_ROOT)
 _LENGTH = rb"([\x00-\x7f]|\x81[\x80-\xff]|\x82[\x01-\xff].)"
@@ -30,8 +28,8 @@ _CALLED_HEADS = tuple(bytes((0xA2, n + 10, 0x06, n + 8)) + TITLE_ROOT for n in r
 _CALLING_HEADS = tuple(bytes((0xA6, n + 10, 0x06, n + 8)) + TITLE_ROOT for n in range(_RELATIVE_OCTETS_MAX + 1))
 
 
-def parts(octets: bytes) -> Parts | None:
-    """What an ordinary APDU consists of; None when it is not ordinary or not right."""
+def parse(octets: bytes) -> Apdu | None:
+    """An ordinary APDU taken apart; None when it is not ordinary or not right."""
     match = _APDU.match(octets)
     total = len(octets)
     if match is None or total > APDU_OCTETS_MAX:
@@ -59,9 +57,9 @@ def parts(octets: bytes) -> Parts | None:
         ))  # fmt: skip
     else:
         cleartext_n = b""
-    return (
-        TITLE_ROOT + called,
-        TITLE_ROOT + calling,
+    return Apdu(
+        ApTitle(TITLE_ROOT + called),
+        ApTitle(TITLE_ROOT + calling),
         int.from_bytes(invocation_element[4:]),
         int.from_bytes(reply_element[4:]) if reply_element else None,
         qualifier[0] if qualifier else None,
