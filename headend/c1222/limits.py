@@ -37,7 +37,7 @@ MAC_FAILURE_BURST = 8
 """Wrong codes a peer may send at once before it is throttled: a wrong key shows in a few."""
 
 MAC_FAILURE_SECONDS = 10
-"""Seconds after which one more wrong code is forgiven: a 32-bit code then outlives 1,000 years of guessing."""
+"""Seconds after which one more wrong code is forgiven: guessing a 32-bit code then takes centuries."""
 
 MAC_PEERS_MAX = 4_096
 """Peers whose failures are counted; the one silent longest is forgotten first."""
