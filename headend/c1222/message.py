@@ -47,6 +47,7 @@ __all__ = [
     "SecurityMode",
     "encode_message",
     "open_apdu",
+    "open_services",
     "parse_apdu",
 ]
 
@@ -129,22 +130,9 @@ def open_apdu(apdu: Apdu, cipher: Cipher | None) -> Message:
 
     Raises SecurityError, SegmentError, WireError. A clear message is returned as it is: whether that may be is for the caller to say.
     """
-    if apdu.segment is not None:
-        raise SegmentError("a segment is no message before it is put together")
+    payload = open_payload(apdu, cipher)
     control = apdu.control
-    mode = _MODES[(control & SECURITY_MODE_MASK) >> 2]
-    payload = apdu.payload
-    if mode:
-        if cipher is None:
-            raise KeyMissingError("opening takes a key")
-        if len(payload) < MAC_OCTETS:
-            raise TruncatedError(0, MAC_OCTETS, len(payload))
-        payload = cipher.open(mode, apdu.cleartext_n, payload[:-MAC_OCTETS], payload[-MAC_OCTETS:])
-    ed_class = None
-    if control & ED_CLASS_INCLUDED:
-        if len(payload) < ED_CLASS_OCTETS:
-            raise TruncatedError(0, ED_CLASS_OCTETS, len(payload))
-        ed_class = payload[:ED_CLASS_OCTETS]
+    ed_class = payload[:ED_CLASS_OCTETS] if control & ED_CLASS_INCLUDED else None
     return Message(
         apdu.called,
         apdu.calling,
@@ -152,7 +140,7 @@ def open_apdu(apdu: Apdu, cipher: Cipher | None) -> Message:
         split_services(payload, 0 if ed_class is None else ED_CLASS_OCTETS),
         apdu.reply_to,
         apdu.qualifier,
-        mode,
+        _MODES[(control & SECURITY_MODE_MASK) >> 2],
         _RESPONSE_CONTROLS[control & RESPONSE_CONTROL_MASK],
         apdu.key_id,
         apdu.iv,
@@ -161,6 +149,31 @@ def open_apdu(apdu: Apdu, cipher: Cipher | None) -> Message:
         bool(control & PROXY),
         apdu.form,
     )
+
+
+def open_services(apdu: Apdu, cipher: Cipher | None) -> tuple[bytes, ...]:
+    """The services alone of the message in an APDU; as `open_apdu`, for those who read the rest off the APDU."""
+    payload = open_payload(apdu, cipher)
+    if apdu.control & ED_CLASS_INCLUDED:
+        return split_services(payload, ED_CLASS_OCTETS)
+    return split_services(payload)
+
+
+def open_payload(apdu: Apdu, cipher: Cipher | None) -> bytes:
+    """ED class and services in the clear, the code checked and taken away. Raises as `open_apdu`."""
+    if apdu.segment is not None:
+        raise SegmentError("a segment is no message before it is put together")
+    payload = apdu.payload
+    if apdu.control & SECURITY_MODE_MASK:
+        if cipher is None:
+            raise KeyMissingError("opening takes a key")
+        if len(payload) < MAC_OCTETS:
+            raise TruncatedError(0, MAC_OCTETS, len(payload))
+        mode = _MODES[(apdu.control & SECURITY_MODE_MASK) >> 2]
+        payload = cipher.open(mode, apdu.cleartext_n, payload[:-MAC_OCTETS], payload[-MAC_OCTETS:])
+    if apdu.control & ED_CLASS_INCLUDED and len(payload) < ED_CLASS_OCTETS:
+        raise TruncatedError(0, ED_CLASS_OCTETS, len(payload))
+    return payload
 
 
 def _after_titles(message: Message) -> bytes:

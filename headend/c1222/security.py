@@ -24,6 +24,7 @@ MAC_OCTETS = 4
 _BLOCK = 16
 _PADS = tuple((b"\x80" + bytes(15))[: (-length) % _BLOCK] for length in range(_BLOCK))
 _COUNTER_MASK = ~(1 << 31 | 1 << 15)
+_BLOCK_MASK = (1 << 128) - 1
 _MAC_MASK = 0xFFFFFFFF
 
 
@@ -33,6 +34,9 @@ class SecurityMode(IntEnum):
     CLEAR = 0
     AUTHENTICATED = 1
     ENCRYPTED = 2
+
+
+_CLEAR, _AUTHENTICATED, _ENCRYPTED = SecurityMode  # an enum's member costs more to look up than a global
 
 
 class Cipher:
@@ -61,8 +65,8 @@ class Cipher:
 
     def seal(self, mode: SecurityMode, cleartext_n: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
         """(what goes on the wire in place of `plaintext`, its MAC). Raises SecurityError."""
-        _guard(mode, cleartext_n)
-        if mode == SecurityMode.AUTHENTICATED:
+        _check(mode, cleartext_n)
+        if mode == _AUTHENTICATED:
             return plaintext, (self._mac(self._d, cleartext_n + plaintext) & _MAC_MASK).to_bytes(MAC_OCTETS)
         n = self._mac(self._d, cleartext_n)
         if not plaintext:
@@ -72,15 +76,15 @@ class Cipher:
 
     def open(self, mode: SecurityMode, cleartext_n: bytes, ciphertext: bytes, mac: bytes) -> bytes:
         """The plaintext, once `mac` (compared in constant time) has been found right. Raises MacError, SecurityError."""
-        _guard(mode, cleartext_n)
-        if mode == SecurityMode.AUTHENTICATED:
+        _check(mode, cleartext_n)
+        if mode == _AUTHENTICATED:
             code = n = self._mac(self._d, cleartext_n + ciphertext)
         else:
             n = self._mac(self._d, cleartext_n)
             code = n ^ self._mac(self._q, ciphertext) if ciphertext else n
         if not compare_digest((code & _MAC_MASK).to_bytes(MAC_OCTETS), mac):
             raise MacError
-        return self._crypt(n, ciphertext) if mode == SecurityMode.ENCRYPTED and ciphertext else ciphertext
+        return self._crypt(n, ciphertext) if mode == _ENCRYPTED and ciphertext else ciphertext
 
     def _mac(self, start: int, octets: bytes) -> int:
         """CMAC' of `octets` (never empty) from `start`."""
@@ -89,9 +93,10 @@ class Cipher:
             last = self._q
         else:
             last = self._d
-        first = (start ^ self._chain) << 8 * (len(octets) - _BLOCK)
-        blocks = (int.from_bytes(octets) ^ first ^ last).to_bytes(len(octets))
-        self._chain = chain = int.from_bytes(self._chained(blocks)[-_BLOCK:])
+        size = len(octets)
+        first = (start ^ self._chain) << 8 * size - 128
+        blocks = self._chained((int.from_bytes(octets) ^ first ^ last).to_bytes(size))
+        self._chain = chain = int.from_bytes(blocks) & _BLOCK_MASK
         return chain
 
     def _crypt(self, n: int, octets: bytes) -> bytes:
@@ -103,18 +108,18 @@ class Cipher:
         return (int.from_bytes(octets) ^ int.from_bytes(stream[:length])).to_bytes(length)
 
 
-def _guard(mode: SecurityMode, cleartext_n: bytes) -> None:
+def _check(mode: SecurityMode, cleartext_n: bytes) -> None:
     # EAX' is broken for a cleartext of one block (eprint 2012/018); no legal message comes near it.
     if len(cleartext_n) <= _BLOCK:
         raise SecurityError(f"canonical cleartext of {len(cleartext_n)} octets: EAX' is unsafe up to {_BLOCK}")
-    if mode == SecurityMode.CLEAR:
+    if mode == _CLEAR:
         raise SecurityError("mode 0 has nothing to seal or open")
 
 
 def _double(octets: bytes) -> bytes:
     value = int.from_bytes(octets, "little") << 1
     if value >> 128:
-        value = (value & (1 << 128) - 1) ^ 0x87
+        value = (value & _BLOCK_MASK) ^ 0x87
     return value.to_bytes(_BLOCK, "little")
 
 
