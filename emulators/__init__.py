@@ -1,0 +1,1 @@
+"""The pretended utility: meters, routers and their field network, seeded, over real sockets or in memory."""
