@@ -120,10 +120,10 @@ class Contract:
     def lineage(self, type_name: str) -> list[TypeDef]:
         """The type after its bases, outermost base first."""
         chain: list[TypeDef] = []
-        name: str | None = type_name
-        while name in self.types:
-            chain.append(self.types[name])
-            name = chain[-1].base or chain[-1].content
+        kind = self.types.get(type_name)
+        while kind is not None:
+            chain.append(kind)
+            kind = self.types.get(kind.base or kind.content or "")
         return chain[::-1]
 
     def built_in(self, type_name: str) -> str:

@@ -22,7 +22,7 @@ W = f"{{{WSDL_NAMESPACE}}}"
 
 def render_wsdl(contract: Contract, service: ServiceDef, location: str) -> bytes:
     """The WSDL of one service, its address being `location`."""
-    nsmap: dict[str | None, str] = {"wsdl": WSDL_NAMESPACE, **BINDINGS, "s": XS_NAMESPACE, **contract.namespaces}
+    nsmap = {"wsdl": WSDL_NAMESPACE, **BINDINGS, "s": XS_NAMESPACE, **contract.namespaces}
     root = etree.Element(W + "definitions", nsmap=nsmap)
     root.set("targetNamespace", contract.namespace)
     types = etree.SubElement(root, W + "types")
@@ -33,7 +33,7 @@ def render_wsdl(contract: Contract, service: ServiceDef, location: str) -> bytes
     for prefix in BINDINGS:
         _binding(root, service, prefix)
     _ports(root, service, location)
-    etree.cleanup_namespaces(root, keep_ns_prefixes=["tns", *(p for p in contract.namespaces)])
+    etree.cleanup_namespaces(root, keep_ns_prefixes=list(contract.namespaces))
     return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
 
 

@@ -35,7 +35,7 @@ class SchemaRendering:
         return {prefix: self._schema(prefix, kinds) for prefix, kinds in self._by_prefix.items() if kinds}
 
     def _schema(self, prefix: str, kinds: list[TypeDef]) -> etree._Element:
-        nsmap: dict[str | None, str] = {"s": XS_NAMESPACE, **self._contract.namespaces}
+        nsmap = {"s": XS_NAMESPACE, **self._contract.namespaces}
         schema = etree.Element(XS + "schema", nsmap=nsmap)
         schema.set("elementFormDefault", "qualified")
         schema.set("targetNamespace", self._contract.namespaces[prefix])

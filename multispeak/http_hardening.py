@@ -1,0 +1,115 @@
+"""HTTP server side with bounds: size of a body, headers, time to send a request, connections.
+
+Source  reference/spyne.md 5
+"""
+# mypy: disable-error-code="no-untyped-call"
+# Twisted's web package is only partly typed.
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from multispeak.limits import BODY_OCTETS_MAX, CONNECTIONS_MAX, HEADERS_MAX, IDLE_SECONDS, RECEIVE_SECONDS
+
+_SOAP_TYPES = (b"text/xml", b"application/soap+xml")
+
+
+class BoundedRequest(Request):
+    """A request whose body may not exceed `BODY_OCTETS_MAX`: past it the answer is 413 and the connection ends."""
+
+    _received = 0
+    _refused = False
+
+    def gotLength(self, length: int | None) -> None:
+        """The body's length, as announced."""
+        if length is not None and length > BODY_OCTETS_MAX:
+            super().gotLength(0)
+            self._refuse()
+        else:
+            super().gotLength(length)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A piece of the body."""
+        self._received += len(data)
+        if self._refused:
+            return
+        if self._received > BODY_OCTETS_MAX:
+            self._refuse()
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The request is complete."""
+        if self._refused:
+            return
+        content_type = self.requestHeaders.getRawHeaders(b"content-type", [b""])[0]
+        if content_type.lower().startswith(_SOAP_TYPES):
+            # Twisted parses the content type with the email package to see whether the body is a form; that alone costs more than
+            # the rest of receiving a small request.
+            self._parsePOSTFormSubmission = False
+        super().requestReceived(command, path, version)
+
+    def _refuse(self) -> None:
+        self._refused = True
+        text = f"the request body may hold {BODY_OCTETS_MAX} octets\n".encode()
+        head = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+        self.channel.write(head % len(text) + text)
+        self.channel.loseConnection()
+
+
+class BoundedChannel(HTTPChannel):
+    """A connection that gives a request `RECEIVE_SECONDS` from its first octet to its last."""
+
+    maxHeaders = HEADERS_MAX
+    _deadline: IDelayedCall | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets of a request; the first of them starts the clock."""
+        if self._deadline is None and not self._handlingRequest:
+            self._deadline = self.callLater(RECEIVE_SECONDS, self._too_slow)
+        super().dataReceived(data)
+
+    def allContentReceived(self) -> None:
+        """The request is complete."""
+        self._stop_clock()
+        super().allContentReceived()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection ended."""
+        self._stop_clock()
+        super().connectionLost(reason)
+        self.factory.connection_ended()
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self.forceAbortClient()
+
+    def _stop_clock(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
+
+
+class BoundedSite(Site):
+    """A site with all of these bounds; at most `CONNECTIONS_MAX` connections, further ones are closed at once."""
+
+    def __init__(self, resource: IResource, reactor: IReactorTime) -> None:
+        super().__init__(resource, requestFactory=BoundedRequest, timeout=IDLE_SECONDS, reactor=reactor)
+        self.protocol: Any = BoundedChannel
+        self._open = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A channel for a new connection; None, which closes it, when there are too many."""
+        if self._open >= CONNECTIONS_MAX:
+            return None
+        self._open += 1
+        return super().buildProtocol(addr)
+
+    def connection_ended(self) -> None:
+        """One connection less."""
+        self._open -= 1

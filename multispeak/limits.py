@@ -1,0 +1,55 @@
+"""Every bound of the SOAP face: its unit and its reason; relations between them are asserted at the end."""
+
+BODY_OCTETS_MAX = 8 * 1024 * 1024
+"""Largest request body: notifications of 10,000 objects are about half of it."""
+
+HEADERS_MAX = 100
+"""HTTP header lines of a request: toolkits send about ten."""
+
+CONNECTIONS_MAX = 500
+"""Open connections: each may hold a body in memory, and 500 idle ones cost little."""
+
+RECEIVE_SECONDS = 20
+"""From the first octet of a request to its last: no honest client on any line needs more for 8 MiB in pieces; a slow one holds a socket."""
+
+IDLE_SECONDS = 60
+"""A kept connection without a request."""
+
+CALLS_MAX = 64
+"""Calls in progress at once, past which one is told to come back: each may hold a page of objects."""
+
+ATTRIBUTES_MAX = 64
+"""Attributes of one element: the contracts' widest has 26; 100,000 would cost seconds further on."""
+
+ATTRIBUTES_CHECKED_FROM_OCTETS = 4_096
+"""Bodies below this are not searched for wide elements: they cannot hold enough attributes to matter."""
+
+CHUNK_OCTETS = 64 * 1024
+"""Octets of an answer handed to the transport at once: past 16 KiB throughput no longer grows."""
+
+RECORDS_PER_STEP = 200
+"""Objects written between two looks at the transport: about 2 ms, so that small calls get through."""
+
+PAGE_OBJECTS_MAX = 100_000
+"""Most objects of one answer, whatever a partner's page size says."""
+
+FAILED_LOGINS_MAX = 10
+"""Wrong passwords for one user from one address in `FAILED_LOGINS_SECONDS`, past which none is looked at."""
+
+FAILED_LOGINS_PER_ADDRESS_MAX = 50
+"""The same for one address over all users."""
+
+FAILED_LOGINS_SECONDS = 60
+"""How long a failed login counts."""
+
+FAILED_LOGINS_REMEMBERED_MAX = 10_000
+"""Addresses and users remembered for it; the oldest are forgotten."""
+
+REPAIRS_MAX = 10_000
+"""Elements a lenient second look at an invalid message visits: real ones have hundreds."""
+
+YEAR_MIN, YEAR_MAX = 1990, 2100
+"""Dates outside are mistakes, such as the year 1 that some toolkits send for nothing."""
+
+assert CHUNK_OCTETS < BODY_OCTETS_MAX
+assert FAILED_LOGINS_MAX <= FAILED_LOGINS_PER_ADDRESS_MAX <= FAILED_LOGINS_REMEMBERED_MAX

@@ -1,0 +1,172 @@
+"""Twisted resources: an endpoint answers POST with SOAP and GET with its WSDL; a tree of them makes the MultiSpeak site."""
+# mypy: disable-error-code="no-untyped-call"
+# Twisted's web package is only partly typed.
+
+from collections.abc import Callable, Mapping
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from multispeak.envelope import ENCODINGS
+from multispeak.faults import FaultCode, RefusedCallError
+from multispeak.limits import CALLS_MAX
+from multispeak.soap_protocol import Exchange
+from multispeak.soap_server import Reply, SoapServer
+from multispeak.streaming import StreamProducer
+
+PLAIN = "text/plain; charset=utf-8"
+
+
+class Gate:
+    """Calls in progress over all endpoints, at most `CALLS_MAX`."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+
+    def full(self) -> bool:
+        return self.busy >= CALLS_MAX
+
+
+class EndpointResource(Resource):
+    """One service of one version."""
+
+    isLeaf = True
+    _log = Logger()
+
+    def __init__(
+        self, title: str, servers: Mapping[str, SoapServer], wsdl: Callable[[], bytes], gate: Gate, clock: IReactorTime
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._servers = servers
+        self._wsdl = wsdl
+        self._wsdl_octets = b""
+        self._gate = gate
+        self._clock = clock
+
+    def render_GET(self, request: Request) -> bytes:
+        """`?wsdl` is the contract; anything else a line that says so."""
+        # Twisted's args leave out a parameter without `=`.
+        query = request.uri.partition(b"?")[2].lower()
+        if query.partition(b"=")[0] in {b"wsdl", b"singlewsdl"}:
+            self._wsdl_octets = self._wsdl_octets or self._wsdl()
+            _head(request, 200, "text/xml; charset=utf-8")
+            return self._wsdl_octets
+        _head(request, 200, PLAIN)
+        return f"{self._title}: send SOAP by POST; the WSDL is at this address with ?wsdl\n".encode()
+
+    def render_POST(self, request: Request) -> bytes | int:
+        """A SOAP call."""
+        content_type = request.getHeader(b"content-type") or b""
+        media_type, charset, action = parse_content_type(content_type.decode("latin-1"))
+        server = self._servers.get(media_type)
+        refusal = _unsupported(media_type, charset, request.requestHeaders) if server is None or charset else ""
+        encoding = (request.getHeader(b"content-encoding") or b"identity").decode("latin-1")
+        if encoding.strip().lower() != "identity":
+            refusal = f"content encoding {encoding[:40]!r} is not taken; send the message as it is"
+        if server is None or refusal:
+            _head(request, 415, PLAIN)
+            return (refusal + "\n").encode()
+        action = action or (request.getHeader(b"soapaction") or b"").decode("latin-1")
+        exchange = Exchange(_address(request), action, self._clock.seconds())
+        octets = request.content.read() if request.content else b""
+        if self._gate.full():
+            self._send(request, server.refuse(RefusedCallError(FaultCode.BUSY, f"{CALLS_MAX} calls are in progress; try again")))
+        else:
+            self._gate.busy += 1
+            Deferred.fromCoroutine(self._call(request, server, octets, exchange)).addBoth(self._ended, request)
+        return NOT_DONE_YET
+
+    async def _call(self, request: Request, server: SoapServer, octets: bytes, exchange: Exchange) -> None:
+        left: list[Failure] = []
+        request.notifyFinish().addErrback(left.append)
+        reply = await server.respond(octets, exchange)
+        if reply.chunks is None:
+            if not left:
+                self._send(request, reply)
+            return
+        if left:
+            await reply.chunks.aclose()
+            return
+        _head(request, reply.status, reply.content_type)
+        request.write(reply.octets)
+        await StreamProducer(request, reply.chunks, self._clock).run()
+        if not left:
+            request.finish()
+
+    def _ended(self, result: object, request: Request) -> None:
+        """Whatever came of a call; one that failed in mid-answer is cut off, so that nobody takes it for complete."""
+        self._gate.busy -= 1
+        if isinstance(result, Failure):
+            self._log.failure("answer cut off", failure=result)
+            if request.channel is not None:
+                request.channel.forceAbortClient()
+
+    def _send(self, request: Request, reply: Reply) -> None:
+        _head(request, reply.status, reply.content_type)
+        request.setHeader(b"content-length", str(len(reply.octets)).encode())
+        request.write(reply.octets)
+        request.finish()
+
+
+class AsmxAware(Resource):
+    """A folder of endpoints, each also found with `.asmx` behind its name."""
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """An endpoint by its name, its letters' case aside."""
+        plain = path.lower().removesuffix(b".asmx")
+        for name, child in self.listEntities():
+            if name.lower() == plain and isinstance(child, Resource):
+                return child
+        there = ", ".join(sorted(name.decode() for name in self.listNames()))
+        return Lost(f"there is no {path.decode('latin-1')[:60]!r} here; there are {there}\n")
+
+    def render_GET(self, request: Request) -> bytes:
+        """The endpoints."""
+        _head(request, 200, PLAIN)
+        return "".join(f"{name.decode()}\n" for name in self.listNames()).encode()
+
+
+class Lost(Resource):
+    """An address that is none, and what there is instead."""
+
+    isLeaf = True
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def render(self, request: Request) -> bytes:
+        """404."""
+        _head(request, 404, PLAIN)
+        return self._text.encode()
+
+
+def parse_content_type(value: str) -> tuple[str, str, str]:
+    """Media type, charset and action of a Content-Type, the first two in small letters; empty where absent."""
+    media_type, *parameters = value.split(";")
+    named = {}
+    for parameter in parameters:
+        name, _, text = parameter.partition("=")
+        named[name.strip().lower()] = text.strip().strip('"')
+    return media_type.strip().lower(), named.get("charset", "").lower(), named.get("action", "")
+
+
+def _unsupported(media_type: str, charset: str, headers: Headers) -> str:
+    if media_type not in {"text/xml", "application/soap+xml"}:
+        return f"content type {media_type[:60]!r} is not taken; SOAP 1.1 is text/xml, SOAP 1.2 application/soap+xml"
+    return "" if charset in ENCODINGS else f"charset {charset[:40]!r} is not taken; send utf-8 or utf-16"
+
+
+def _head(request: Request, status: int, content_type: str) -> None:
+    request.setResponseCode(status)
+    request.setHeader(b"content-type", content_type.encode())
+
+
+def _address(request: Request) -> str:
+    return str(getattr(request.getClientAddress(), "host", ""))
