@@ -128,7 +128,7 @@ def fault_from_json(item: object, where: str) -> Fault:
     if unknown:
         raise RequestError(f"{where}: unknown field {unknown[0]!r}")
     try:
-        kind = FaultKind(item.get("kind"))
+        kind = FaultKind(str(item.get("kind")))
     except ValueError:
         raise RequestError(f"{where}.kind: {item.get('kind')!r} is none of {', '.join(FaultKind)}") from None
     numbers = {name: _number(item[name], name, where) for name in _NUMBERS if name in item}

@@ -139,9 +139,11 @@ def _slice(curves: Curves, term: Term, first: int, stop: int, step: int) -> Tota
     ring = curves.personas[term.persona]
     turns, place = divmod(first + term.shift, _RING)
     if stop - first <= _RING:
-        return ring[place : place + stop - first : step] + turns * ring[_RING]
+        stretch: Totals = ring[place : place + stop - first : step] + turns * ring[_RING]
+        return stretch
     quarters = np.arange(first + term.shift, stop + term.shift, step)
-    return ring[quarters % _RING] + (quarters // _RING) * ring[_RING]
+    whole: Totals = ring[quarters % _RING] + (quarters // _RING) * ring[_RING]
+    return whole
 
 
 def _lives(seed: int, weight: int) -> tuple[Term, ...]:

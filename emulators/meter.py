@@ -69,10 +69,17 @@ class Meter:
         """The utility's."""
         return self._context.zone
 
-    def size(self, table: int) -> int:
-        """Octets of a table. Raises NoTableError."""
+    def read(self, table: int, offset: int, count: int) -> bytes:
+        """Part of a table that lies within its size (the TableImage of headend.c1219.access)."""
+        return self.octets(table, offset, count)
+
+    def size(self, table: int) -> int | None:
+        """Octets of a table; None where the device has none of this number."""
+        constant = self.kind.tables.get(table)
+        if constant is not None:
+            return len(constant)
         if table not in self.kind.general.tables:
-            raise NoTableError
+            return None
         if 0 <= table - ST_PROFILE_SET_1 < len(self.kind.specs):
             spec = self.kind.specs[table - ST_PROFILE_SET_1]
             return spec.blocks * spec.block_octets
@@ -241,8 +248,8 @@ class Meter:
 
     def log_entry(self, sequence: int, event: LoggedEvent) -> bytes:
         """One ST76 entry."""
-        order = "little" if self.kind.form.formats.little else "big"
-        argument = event.argument.to_bytes(self.kind.events.dimensions.event_data_octets, order)
+        octets = self.kind.events.dimensions.event_data_octets
+        argument = event.argument.to_bytes(octets, "little" if self.kind.form.formats.little else "big")
         shown = self.stamp(self.timeline.device(event.world))
         return self.kind.events.encode_entry(LogEntry(event.code, shown, sequence & 0xFFFF, 0, argument, sequence & 0xFFFF))
 

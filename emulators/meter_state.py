@@ -1,7 +1,7 @@
 """What a device remembers that time alone does not tell, and what all devices of a world share."""
 
-from bisect import bisect_right, insort
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,7 @@ class MeterState:
     """
 
     timeline: Timeline | None = None
-    events: list[LoggedEvent] = field(default_factory=list)
+    events: tuple[LoggedEvent, ...] = ()
     switch: SwitchPosition = SwitchPosition.CLOSED
     switched: int | None = None
     status: MeterStatus = MeterStatus(0)
@@ -36,7 +36,9 @@ class MeterState:
     events_read: int = 0
     profile_read: tuple[int, ...] = ()
     invocation_id: int = 0
+    replay: bytes = b""
     silent_until: float = 0.0
+    """Until when, on the wire's clock, it is rebooting."""
 
     def blocks_read(self, number: int) -> int:
         """Blocks of a set that were marked read."""
@@ -45,7 +47,7 @@ class MeterState:
     def log(self, event: LoggedEvent) -> None:
         """Remember an event; in time order, so that it keeps its number."""
         if len(self.events) < EVENTS_MAX:
-            insort(self.events, event)
+            self.events = tuple(sorted((*self.events, event)))
 
 
 class Midnights:

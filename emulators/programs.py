@@ -19,6 +19,7 @@ from headend.c1219.manufacturer_tables import (
     SetMeaning,
     StatisticCode,
 )
+from headend.c1219.program import MeterProgram
 from headend.c1219.profile_blocks import END_READINGS, EXTENDED_STATUS, SIMPLE_STATUS
 from headend.c1219.register_layout import RegisterChannel, RegisterLayout
 from headend.c1219.register_tables import RegisterDimensions, RegisterSelection
@@ -55,6 +56,7 @@ class MeterKind:
     register_exponent: int
     timeline: Timeline
     events: EventLogLayout
+    program: MeterProgram
 
     @property
     def battery(self) -> bool:
@@ -75,17 +77,19 @@ def make_kind(form: ModelForm, configuration: str, history_start: int, world_sta
     general = GeneralConfiguration.decode(_general(form, configuration, len(specs)).encode())
     registers = _register_layout(form)
     timeline = _timeline(form, specs, history_start, world_start)
+    tables = _tables(form, general, specs, channel, timeline, registers)
     return MeterKind(
         form=form,
         configuration=configuration,
         general=general,
-        tables=_tables(form, general, specs, channel, timeline, registers),
+        tables=tables,
         specs=specs,
         registers=registers,
         register_channel=channel,
         register_exponent=quantity_exponent(channel) - form.register_exponent,
         timeline=timeline,
         events=EventLogLayout(form.formats, _log_dimensions(form)),
+        program=MeterProgram.decode({**tables, 1: identification(form, "0")}),
     )
 
 

@@ -6,7 +6,7 @@ holds is the difference of two registers: they agree by construction, over DST c
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -26,7 +26,7 @@ PERSONA_WEEKS: Final = 52
 WEEK_QUARTERS: Final = 7 * 96
 
 Totals = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def make_curves(seed: int, zone: ZoneInfo, until: int) -> Curves:
     quarter = np.arange(days * 96)
     day = quarter // 96
     hour = ((quarter + offset // QUARTER) % 96) / 4.0
-    season = 2 * np.pi * ((day % 365.25) - 196) / 365.25
+    season: Floats = 2 * np.pi * ((day % 365.25) - 196) / 365.25
     temperature = 10.5 + 13.5 * np.cos(season) + _walk(seed, days)[day] + 4.5 * np.cos(2 * np.pi * (hour - 15.5) / 24)
     weekday = ((quarter + offset // QUARTER) // 96) % 7
     return Curves(

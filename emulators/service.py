@@ -1,0 +1,210 @@
+"""Composition root of the emulated utility: options in, sockets, files and control port out; runs as a process of its own."""
+
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IReactorTime
+from twisted.python.failure import Failure
+
+from emulators.clock import WorldClock
+from emulators.files import CUSTOMER_COLUMNS, SHIPMENT_COLUMNS, customer_rows, shipment_row, write_rows
+from emulators.people import People
+from emulators.population import Population, router_name
+from emulators.router_node import RouterNode
+from emulators.sockets import BUFFER_OCTETS, LOOPBACK, NodeConnections, NodeDatagrams
+from emulators.world import World
+from headend.c1222.identifiers import ApTitle
+from headend.errors import RequestError
+from headend.model.endpoint import NativeAddress, Transport
+
+DATAGRAM_OCTETS = 65_536
+"""Largest datagram read."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorOptions:
+    """What utility to pretend.
+
+    `directory` receives the shipment and customers files (None: a new temporary one). `head_end` is (host, UDP port) for what
+    endpoints send on their own; None: they stay quiet. `start` is the world's first moment (None: now). `wake_within`: seconds
+    within which every battery endpoint wakes first. Port 0 picks one.
+    """
+
+    endpoints: int = 200
+    routers: int | None = None
+    seed: int = 1
+    zone: str = "America/Chicago"
+    start: datetime | None = None
+    rate: float = 1.0
+    directory: Path | None = None
+    control_port: int = 0
+    head_end: tuple[str, int] | None = None
+    head_end_ap_title: str = ".1.4"
+    wake_within: float | None = None
+    history_days: int = 45
+    hop_seconds: float = 0.0
+    cellular: bool = True
+
+
+@dataclass(slots=True)
+class EmulatorService:
+    """A running utility."""
+
+    world: World
+    routers: list[NativeAddress]
+    control: str
+    shipment: Path
+    customers: Path
+    stopped: "Deferred[None]"
+    ports: list[IListeningPort]
+    nodes: dict[str, NodeDatagrams]
+
+    @property
+    def announcement(self) -> str:
+        """One line of JSON for whoever started the process."""
+        return json.dumps(
+            {
+                "routers": [f"{address.host}:{address.port}" for address in self.routers],
+                "control": self.control,
+                "shipment": str(self.shipment),
+                "customers": str(self.customers),
+            }
+        )
+
+    async def stop(self) -> None:
+        """Close every socket."""
+        await close_ports(self.ports)
+
+
+def make_world(reactor: IReactorTime, options: EmulatorOptions, wire: Any = time.time) -> World:
+    """The world of some options. Raises RequestError."""
+    try:
+        zone = ZoneInfo(options.zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise RequestError(f"zone: {options.zone!r} is not a time zone") from None
+    population = Population(options.seed, options.endpoints, options.routers, options.cellular)
+    clock = WorldClock(reactor, options.start or datetime.fromtimestamp(wire(), UTC), options.rate)
+    return World(population, clock, zone, wire, ApTitle.parse(options.head_end_ap_title), options.history_days)
+
+
+
+class _Field:
+    """Opens the sockets of a world and knows who is reached where."""
+
+    def __init__(self, reactor: Any, world: World, options: EmulatorOptions) -> None:
+        self._reactor = reactor
+        self._world = world
+        self._options = options
+        self.ports: list[IListeningPort] = []
+        self.routers: dict[int, NativeAddress] = {}
+        self.cellular: dict[int, NativeAddress] = {}
+        self.nodes: dict[str, NodeDatagrams] = {}
+        """By router name, or by meter number for cellular endpoints."""
+
+    def listen(self) -> None:
+        """Open every socket. Raises twisted.internet.error.CannotListenError."""
+        population = self._world.population
+        for number in range(population.routers):
+            node = RouterNode(self._world, number, hop_seconds=self._options.hop_seconds)
+            self.routers[number] = self._listen_udp(router_name(number), node)
+        for index in filter(population.is_cellular, range(population.size)):
+            node = RouterNode(self._world, None, index, self._options.hop_seconds)
+            address = self._listen_udp(population.meter_no(index), node)
+            if population.transport(index) is Transport.TCP:
+                port = self._reactor.listenTCP(0, NodeConnections(self._reactor, node), interface=LOOPBACK)
+                self.ports.append(port)
+                address = NativeAddress(Transport.TCP, LOOPBACK, port.getHost().port)
+            self.cellular[index] = address
+
+    def _listen_udp(self, name: str, node: RouterNode) -> NativeAddress:
+        datagrams = self.nodes[name] = NodeDatagrams(self._reactor, node)
+        port = self._reactor.listenUDP(0, datagrams, interface=LOOPBACK, maxPacketSize=DATAGRAM_OCTETS)
+        port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
+        self.ports.append(port)
+        return NativeAddress(Transport.UDP, LOOPBACK, port.getHost().port)
+
+    def address(self, index: int) -> NativeAddress:
+        """Where a head-end reaches an endpoint."""
+        router = self._world.population.router(index)
+        return self.cellular[index] if router is None else self.routers[router]
+
+    def socket_of(self, index: int) -> NodeDatagrams:
+        """The socket an endpoint's own messages leave by."""
+        population = self._world.population
+        router = population.router(index)
+        return self.nodes[population.meter_no(index) if router is None else router_name(router)]
+
+    def shipment_rows(self) -> Iterator[Sequence[str]]:
+        """Every endpoint for the shipment file."""
+        population = self._world.population
+        for index in range(population.size):
+            yield shipment_row(population.identity(index), self._world.kind(index).form.name, self.address(index))
+
+
+def start(reactor: Any, options: EmulatorOptions) -> "Deferred[EmulatorService]":
+    """Open sockets, write files, begin to live; fires with the actual ports known. Fails with RequestError or OSError."""
+    return Deferred.fromCoroutine(_start(reactor, options))
+
+
+async def _start(reactor: Any, options: EmulatorOptions) -> EmulatorService:
+    world = make_world(reactor, options)
+    directory = options.directory or Path(mkdtemp(prefix="headend-emulators-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    sockets = _Field(reactor, world, options)
+    try:
+        sockets.listen()
+        shipment = write_rows(directory, "shipment", SHIPMENT_COLUMNS, sockets.shipment_rows())
+        customers = write_rows(directory, "customers", CUSTOMER_COLUMNS, customer_rows(world.population, People(options.seed)))
+    except BaseException:
+        await close_ports(sockets.ports)
+        raise
+    return EmulatorService(
+        world=world,
+        routers=[address for _, address in sorted(sockets.routers.items())],
+        control="",
+        shipment=shipment,
+        customers=customers,
+        stopped=Deferred(),
+        ports=sockets.ports,
+        nodes=sockets.nodes,
+    )
+
+
+async def close_ports(ports: list[IListeningPort]) -> None:
+    """Stop listening everywhere."""
+    while ports:
+        result = ports.pop().stopListening()
+        if result is not None:
+            await result
+
+
+def run(options: EmulatorOptions) -> None:
+    """Be the utility until told to stop (POST /stop, SIGINT or SIGTERM); prints the announcement when ready."""
+    from twisted.internet import reactor
+
+    failures: list[BaseException] = []
+
+    def announce(service: EmulatorService) -> "Deferred[None]":
+        sys.stdout.write(service.announcement + "\n")
+        sys.stdout.flush()
+        return service.stopped
+
+    def end(result: Any) -> None:
+        if isinstance(result, Failure) and result.value is not None:
+            failures.append(result.value)
+        reactor.stop()
+
+    reactor.callWhenRunning(lambda: start(reactor, options).addCallback(announce).addBoth(end))
+    reactor.run()
+    if failures:
+        raise failures[0]
