@@ -1,0 +1,116 @@
+"""Many rows by one statement: PostgreSQL gets arrays, SQLite a JSON list of keys or one prepared statement run over tuples.
+
+Statements are built once per table and kept; all text in them comes from the schema. Values go straight to the driver: integers, text,
+octets and None need no conversion.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table
+from sqlalchemy.dialects.postgresql import dialect as postgresql_dialect
+
+from adapters.store.limits import KEYS_PER_QUERY_MAX
+
+Values = tuple[Any, ...]
+
+_POSTGRESQL = postgresql_dialect()  # type: ignore[no-untyped-call]
+
+
+class OnConflict(Enum):
+    """What becomes of a row whose key is stored already."""
+
+    FAIL = auto()
+    IGNORE = auto()
+    REPLACE = auto()
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Values], on_conflict: OnConflict) -> None:
+    """Insert `rows`, each with a value for every column of `table` in order."""
+    if not rows:
+        return
+    is_sqlite = connection.dialect.name == "sqlite"
+    statement = _insertion(table, on_conflict, is_sqlite=is_sqlite)
+    if is_sqlite:
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.exec_driver_sql(statement, tuple([list(column) for column in zip(*rows, strict=True)]))
+
+
+def fetch(
+    connection: Connection, table: Table, key: tuple[str, ...], keys: Iterable[Values], within: tuple[str, int, int] | None = None
+) -> list[Values]:
+    """Rows of `table`, all columns, whose columns `key` equal one of `keys`.
+
+    `within` names a column and bounds that all these rows keep: it lets PostgreSQL leave partitions aside when it plans.
+    """
+    wanted = list(keys)
+    found: list[Values] = []
+    is_sqlite = connection.dialect.name == "sqlite"
+    statement = _selection(table, key, within[0] if within else None, is_sqlite=is_sqlite)
+    bounds = within[1:] if within else ()
+    for start in range(0, len(wanted), KEYS_PER_QUERY_MAX):
+        chunk = wanted[start : start + KEYS_PER_QUERY_MAX]
+        columns: Values = (json.dumps(chunk),) if is_sqlite else tuple([list(column) for column in zip(*chunk, strict=True)])
+        found += [tuple(row) for row in connection.exec_driver_sql(statement, columns + bounds).all()]
+    return found
+
+
+def key_source(connection: Connection, key: Sequence[Column[Any]], keys: Sequence[Values]) -> tuple[str, Values]:
+    """SQL for a derived table `k` with the columns of `key`, one row for each of `keys`, and its parameters."""
+    if connection.dialect.name == "sqlite":
+        return _sqlite_keys(key), (json.dumps(keys),)
+    return _postgresql_keys(key), tuple([[one[i] for one in keys] for i in range(len(key))])
+
+
+def _sqlite_keys(key: Sequence[Column[Any]]) -> str:
+    values = ", ".join(f"json_extract(value, '$[{i}]') AS {column.name}" for i, column in enumerate(key))
+    return f"(SELECT {values} FROM json_each(?)) AS k"  # noqa: S608
+
+
+def _postgresql_keys(key: Sequence[Column[Any]]) -> str:
+    arrays = ", ".join(f"%s::{_array_type(column)}" for column in key)
+    return f"unnest({arrays}) AS k({', '.join(column.name for column in key)})"
+
+
+@lru_cache(maxsize=64)
+def _insertion(table: Table, on_conflict: OnConflict, *, is_sqlite: bool) -> str:
+    names = ", ".join(column.name for column in table.columns)
+    if is_sqlite:
+        source = f"VALUES ({', '.join('?' * len(table.columns))})"
+    else:
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{_array_type(column)}' for column in table.columns)})"  # noqa: S608
+    return f"INSERT INTO {table.name} ({names}) {source} {_conflict(table, on_conflict)}"
+
+
+def _conflict(table: Table, on_conflict: OnConflict) -> str:
+    match on_conflict:
+        case OnConflict.FAIL:
+            return ""
+        case OnConflict.IGNORE:
+            return "ON CONFLICT DO NOTHING"
+        case OnConflict.REPLACE:
+            key = ", ".join(column.name for column in table.primary_key)
+            others = ", ".join(f"{column.name} = excluded.{column.name}" for column in table.columns if not column.primary_key)
+            return f"ON CONFLICT ({key}) DO UPDATE SET {others}"
+
+
+@lru_cache(maxsize=64)
+def _selection(table: Table, key: tuple[str, ...], within: str | None, *, is_sqlite: bool) -> str:
+    columns = [table.columns[name] for name in key]
+    names = ", ".join(f"t.{column.name}" for column in table.columns)
+    mark = "?" if is_sqlite else "%s"
+    source = _sqlite_keys(columns) if is_sqlite else _postgresql_keys(columns)
+    matches = " AND ".join(f"t.{name} = k.{name}" for name in key)
+    bounds = f" AND t.{within} BETWEEN {mark} AND {mark}" if within else ""
+    # CROSS JOIN keeps SQLite to the written order: keys outside, the index inside.
+    join = "CROSS JOIN" if is_sqlite else "JOIN"
+    where = "WHERE" if is_sqlite else "ON"
+    return f"SELECT {names} FROM {source} {join} {table.name} AS t {where} {matches}{bounds}"  # noqa: S608
+
+
+def _array_type(column: Column[Any]) -> str:
+    return column.type.compile(dialect=_POSTGRESQL).split(" COLLATE")[0].lower() + "[]"

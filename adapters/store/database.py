@@ -1,0 +1,168 @@
+"""Engine, bounded thread pools, and `run(work)`: one transaction on a pool thread, tried again when it lost a race.
+
+SQLite has one thread that writes, with a connection of its own, and several that read beside it (WAL); PostgreSQL has several of both.
+No row or result leaves `work`: it returns plain values.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from adapters.store import limits
+from adapters.store.errors import DATABASE_ERRORS, Remedy, StoreBusyError, database_name, judge
+from headend.errors import StoreError
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class StoreReactor(IReactorFromThreads, IReactorTime):
+    """What the store needs of a reactor: a way back from its threads, and timers for its retries."""
+
+
+class Database:
+    """One opened database; close it when done."""
+
+    def __init__(self, url: URL, reactor: Any) -> None:
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._reactor = reactor
+        self._write_engine = _engine(url, writes=True)
+        self._read_engine = _engine(url, writes=False)
+        self._write_pool = ThreadPool(0, 1 if self.is_sqlite else limits.THREADS_MAX, "store-write")
+        self._read_pool = ThreadPool(0, limits.THREADS_MAX, "store-read")
+        self._waiting: set[Deferred[Any]] = set()
+        self._closed = False
+        self._write_pool.start()
+        self._read_pool.start()
+
+    def run(self, work: Work[T]) -> Deferred[T]:
+        """One read-write transaction. Raises StoreError; what `work` raises rolls back and comes through."""
+        return self._queue(self._write_pool, self._write_engine, work)
+
+    def read(self, work: Work[T]) -> Deferred[T]:
+        """One read-only transaction that sees one state of the database throughout."""
+        return self._queue(self._read_pool, self._read_engine, work)
+
+    async def close(self) -> None:
+        """Let what was begun end, then give back threads and connections."""
+        self._closed = True
+        while self._waiting:
+            await next(iter(self._waiting))
+        self._write_pool.stop()
+        self._read_pool.stop()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+
+    def _queue(self, pool: ThreadPool, engine: Engine, work: Work[T]) -> Deferred[T]:
+        if self._closed:
+            raise StoreError(f"{database_name(self.url)} is closed")
+        if len(self._waiting) >= limits.WORKS_WAITING_MAX:
+            raise StoreBusyError(f"{database_name(self.url)} is overloaded: {len(self._waiting)} pieces of work are waiting")
+        ended: Deferred[None] = Deferred()
+        self._waiting.add(ended)
+        result = Deferred.fromCoroutine(self._tried(pool, engine, work))
+        return result.addBoth(self._end, ended)
+
+    def _end(self, result: Any, ended: Deferred[None]) -> Any:
+        self._waiting.discard(ended)
+        ended.callback(None)
+        return result
+
+    async def _tried(self, pool: ThreadPool, engine: Engine, work: Work[T]) -> T:
+        wait_seconds = limits.RETRY_SECONDS_FIRST
+        for _ in range(limits.TRIES_MAX - 1):
+            try:
+                return await deferToThreadPool(self._reactor, pool, _transaction, engine, work)
+            except DATABASE_ERRORS as error:
+                verdict = judge(error, self.url)
+                if verdict.remedy is not Remedy.RETRY:
+                    raise verdict.error from None
+            await deferLater(self._reactor, wait_seconds)
+            wait_seconds *= 2
+        try:
+            return await deferToThreadPool(self._reactor, pool, _transaction, engine, work)
+        except DATABASE_ERRORS as error:
+            raise judge(error, self.url).error from None
+
+
+def parse_url(text: str) -> URL:
+    """A database URL with the driver we use. Raises StoreError for one that names no file or no known database."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise StoreError("the database URL cannot be read; write sqlite:////path/file or postgresql://user@host/name") from None
+    match url.get_backend_name():
+        case "sqlite" if url.database not in {None, "", ":memory:"}:
+            return url.set(drivername="sqlite+pysqlite")
+        case "sqlite":
+            raise StoreError("a SQLite URL must name a file: sqlite:////path/file (several threads share it, so memory will not do)")
+        case "postgresql":
+            return url.set(drivername="postgresql+psycopg")
+        case other:
+            raise StoreError(f"database kind {other!r} is not supported; use sqlite or postgresql")
+
+
+def _transaction(engine: Engine, work: Work[T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _engine(url: URL, *, writes: bool) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, writes=writes)
+    engine = create_engine(
+        url,
+        pool_size=limits.THREADS_MAX,
+        max_overflow=0,
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        connect_args={
+            "application_name": "headend",
+            "connect_timeout": limits.CONNECT_SECONDS,
+            "options": f"-c timezone=UTC -c lock_timeout={limits.LOCK_SECONDS}s",
+            # Partitions are pruned when a statement is planned, so each is planned with its own days.
+            "prepare_threshold": None,
+        },
+    )
+    return engine if writes else engine.execution_options(postgresql_readonly=True)
+
+
+def _sqlite_engine(url: URL, *, writes: bool) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=1 if writes else limits.THREADS_MAX,
+        max_overflow=0,
+        connect_args={"timeout": limits.BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+    )
+
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in _pragmas(writes=writes):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+    return engine
+
+
+def _pragmas(*, writes: bool) -> list[str]:
+    # synchronous=FULL: what was acknowledged survives a power cut too, not only a killed process.
+    common = ["foreign_keys = ON", f"cache_size = -{limits.SQLITE_CACHE_KIB}", "temp_store = MEMORY"]
+    return ["journal_mode = WAL", "synchronous = FULL", *common] if writes else [*common, "query_only = ON"]
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite database."""
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

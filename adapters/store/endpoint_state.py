@@ -1,0 +1,85 @@
+"""One endpoint's row of collection state, as a value that is read, changed and written back whole."""
+
+from dataclasses import astuple, dataclass, replace
+from enum import IntEnum
+from typing import Self
+
+from adapters.store.instants import to_us
+from adapters.store.progress_packing import pack_progress
+from headend.model.collection import Collected
+
+_LEASE_SHIFT = 32
+
+
+class Outcome(IntEnum):
+    """Where an endpoint stands in the present collection."""
+
+    NONE = 0
+    DUE = 1
+    DONE = 2
+    FAILED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """A row of `endpoint_state`, columns in the table's order.
+
+    `due_us` is when the endpoint may be handed out next: while it is leased, the end of the lease.
+    """
+
+    endpoint_id: int
+    outcome: int
+    due_us: int | None
+    scheduled_us: int | None
+    collect_from_us: int
+    lease_owner: str | None
+    lease_no: int
+    attempts: int
+    next_invocation_id: int
+    program: bytes | None
+    progress: bytes
+    replay_window: bytes
+    heard_us: int | None
+    transport: str | None
+    host: str | None
+    port: int | None
+    octets_sent: int
+    octets_received: int
+    last_read_us: int | None
+
+    @classmethod
+    def new(cls, endpoint_id: int) -> Self:
+        """Of an endpoint that was never collected."""
+        return cls(endpoint_id, Outcome.NONE, None, None, 0, None, 0, 0, 1, None, b"", b"", None, None, None, None, 0, 0, None)
+
+    def row(self) -> tuple[object, ...]:
+        """The row again."""
+        return astuple(self)
+
+    def after(self, item: Collected, last_read_us: int | None, *, failed: bool) -> "EndpointState":
+        """The state once `item` is stored. A lease that is no longer the endpoint's current one changes nothing but the facts."""
+        heard_us = None if item.heard is None else to_us(item.heard)
+        is_news = heard_us is not None and (self.heard_us is None or heard_us > self.heard_us)
+        holds_lease = self.lease_owner is not None and item.lease_id == lease_id(self.endpoint_id, self.lease_no)
+        counted = is_news or holds_lease
+        state = replace(
+            self,
+            program=self.program if item.program is None else item.program.fingerprint,
+            progress=self.progress if item.progress is None else pack_progress(item.progress),
+            replay_window=self.replay_window if item.replay_window is None else item.replay_window,
+            heard_us=heard_us if is_news else self.heard_us,
+            octets_sent=self.octets_sent + item.octets_sent * counted,
+            octets_received=self.octets_received + item.octets_received * counted,
+            last_read_us=max(self.last_read_us or last_read_us, last_read_us) if last_read_us is not None else self.last_read_us,
+        )
+        if item.address is not None:
+            state = replace(state, transport=item.address.transport.value, host=item.address.host, port=item.address.port)
+        if holds_lease:
+            outcome = Outcome.FAILED if failed else Outcome.DONE
+            state = replace(state, outcome=outcome, due_us=None, lease_owner=None)
+        return state
+
+
+def lease_id(endpoint_id: int, lease_no: int) -> int:
+    """A lease's own number, unlike that of any other lease of any endpoint."""
+    return lease_no << _LEASE_SHIFT | endpoint_id

@@ -1,0 +1,43 @@
+"""Bounds of the store: unit and reason of each."""
+
+THREADS_MAX = 4
+"""Threads for reading, and as many for writing on PostgreSQL: two cores, and some waiting for the disk. SQLite writes with one."""
+
+WORKS_WAITING_MAX = 1_024
+"""Pieces of work queued or running: past it the caller is told that the store is overloaded."""
+
+TRIES_MAX = 6
+"""Times one transaction is tried when the database says it was locked or lost a race."""
+
+RETRY_SECONDS_FIRST = 0.05
+"""Wait before the second try, in seconds; doubled with each further one, 1.5 s in all."""
+
+BUSY_SECONDS = 5.0
+"""How long SQLite waits for another process's lock, in seconds, within each try."""
+
+CONNECT_SECONDS = 10
+"""How long a connection to PostgreSQL may take to come about, in seconds."""
+
+LOCK_SECONDS = 30
+"""How long PostgreSQL waits for a row or table lock, in seconds."""
+
+SQLITE_CACHE_KIB = 16_384
+"""Page cache of each SQLite connection, in KiB."""
+
+DAYS_PAST_MAX = 1_130
+"""Oldest day accepted, in days before now: three years of late data; bounds the number of day partitions."""
+
+DAYS_AHEAD_MAX = 7
+"""Latest day accepted, in days after now: a clock that is further ahead than a week is not to be believed."""
+
+INTERVALS_PER_DAY_MAX = 1_440
+"""Intervals of one block: one a minute."""
+
+KEYS_PER_QUERY_MAX = 5_000
+"""Keys handed to one statement, so that its parameters stay within a few hundred KiB."""
+
+KEY_FILE_OCTETS_MAX = 65_536
+"""Largest key file read, in octets: a thousand rotations."""
+
+REASON_CHARACTERS_MAX = 1_000
+"""Longest reason of an exception kept, in characters."""

@@ -1,0 +1,54 @@
+"""What becomes of a stored block when its intervals arrive again: gaps are filled, changed values supersede, equal ones do nothing.
+
+A value that is known is never given up for one that is not: a meter that has overwritten an interval does not erase it here.
+"""
+
+from dataclasses import dataclass
+
+from adapters.store.packing import Unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The block to store, and whether it takes the place of a value that was different (else it only adds)."""
+
+    block: Unpacked
+    supersedes: bool
+
+
+def merge(stored: Unpacked, arrived: Unpacked) -> Merged | None:
+    """`arrived` over `stored`, for as many intervals each; None when nothing changes."""
+    if stored[2] != arrived[2]:
+        stored, arrived = _same_scale(stored, arrived)
+    values, flags, exponent = stored
+    new_values, new_flags, _ = arrived
+    merged_values = [old if new is None else new for old, new in zip(values, new_values, strict=True)]
+    if any(flags) or any(new_flags):
+        merged_flags = [
+            old_flag if new is None and (old is not None or not new_flag) else new_flag
+            for old, new, old_flag, new_flag in zip(values, new_values, flags, new_flags, strict=True)
+        ]
+    else:
+        merged_flags = flags
+    if merged_values == values and merged_flags == flags:
+        return None
+    return Merged((merged_values, merged_flags, exponent), _supersedes(stored, merged_values, merged_flags))
+
+
+def _supersedes(stored: Unpacked, values: list[int | None], flags: list[int]) -> bool:
+    old_values, old_flags, _ = stored
+    return any(
+        old is not None and (old != new or old_flag != new_flag)
+        for old, new, old_flag, new_flag in zip(old_values, values, old_flags, flags, strict=True)
+    )
+
+
+def _same_scale(one: Unpacked, other: Unpacked) -> tuple[Unpacked, Unpacked]:
+    exponent = min(one[2], other[2])
+    return _scaled(one, exponent), _scaled(other, exponent)
+
+
+def _scaled(block: Unpacked, exponent: int) -> Unpacked:
+    values, flags, own = block
+    factor = 10 ** (own - exponent)
+    return (values if factor == 1 else [None if value is None else value * factor for value in values]), flags, exponent

@@ -1,0 +1,1 @@
+"""Alembic's steps; `adapters.store.migration` runs them when a store is opened."""

@@ -1,0 +1,236 @@
+"""Stores a batch of collected items in one transaction: select what exists, merge, count the transaction, write what changed.
+
+The rows of `endpoint_state` are locked first, in order, so that two writers of the same endpoint follow one another; everything else
+of an endpoint is written under that lock alone. The row of `tally` is locked last and holds writers up only while they write.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+from twisted.logger import Logger
+
+from adapters.store import schema
+from adapters.store.arrivals import Arrivals, BlockKey, ReadKey, arrange, spoil
+from adapters.store.bulk import OnConflict, fetch, put
+from adapters.store.endpoint_state import EndpointState, Outcome
+from adapters.store.instants import DAY_US, to_us
+from adapters.store.limits import REASON_CHARACTERS_MAX
+from adapters.store.merging import merge
+from adapters.store.packing import PackingError, Unpacked, pack, unpack
+from adapters.store.partitions import DayKey, PartitionsWantedError
+from adapters.store.progress_packing import pack_tables
+from headend.model.collection import Collected
+
+Row = tuple[Any, ...]
+
+_log = Logger()
+
+
+@dataclass(slots=True)
+class _Changes:
+    """Rows to write; `None` stands for the change sequence until it is known."""
+
+    blocks: list[Row] = field(default_factory=list)
+    blocks_superseded: list[Row] = field(default_factory=list)
+    reads: list[Row] = field(default_factory=list)
+    reads_superseded: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(default_factory=list)
+    intervals: int = 0
+    reads_new: int = 0
+
+    def any(self) -> bool:
+        return bool(self.blocks or self.reads or self.events or self.messages)
+
+
+def record(connection: Connection, batch: Sequence[Collected], now: datetime, partitions: set[DayKey] | None) -> None:
+    """Store `batch`. `partitions` are the days known to have one, None where the database has none.
+
+    Raises PartitionsWantedError before anything is written.
+    """
+    arrivals = arrange(batch, now)
+    if partitions is not None:
+        _check_partitions(arrivals, partitions)
+    states = lock_states(connection, sorted({item.endpoint_id for item in batch}))
+    known = [item for item in batch if item.endpoint_id in states]
+    _drop_unknown(arrivals, states, len(batch) - len(known))
+    changes = _Changes()
+    _merge_blocks(connection, arrivals, changes, now)
+    _merge_reads(connection, arrivals, changes, now)
+    _new_events(connection, arrivals, changes, now)
+    _messages(known, changes, now)
+    after = _states_after(known, arrivals, states)
+    change_seq = _count(connection, changes, states, after)
+    _write(connection, changes, change_seq)
+    _write_around(connection, known, arrivals)
+    changed = [state.row() for endpoint_id, state in after.items() if state != states[endpoint_id]]
+    put(connection, schema.endpoint_state, changed, OnConflict.REPLACE)
+
+
+def lock_states(connection: Connection, endpoint_ids: list[int]) -> dict[int, EndpointState]:
+    """The states of endpoints, theirs until the transaction ends."""
+    if connection.dialect.name == "sqlite":
+        rows = fetch(connection, schema.endpoint_state, ("endpoint_id",), [(one,) for one in endpoint_ids])
+    else:
+        statement = text("SELECT * FROM endpoint_state WHERE endpoint_id = ANY(:ids) ORDER BY endpoint_id FOR UPDATE")
+        rows = [tuple(row) for row in connection.execute(statement, {"ids": endpoint_ids}).all()]
+    return {row[0]: EndpointState(*row) for row in rows}
+
+
+def _check_partitions(arrivals: Arrivals, partitions: set[DayKey]) -> None:
+    days: set[DayKey] = {("interval_block", key[1]) for key in arrivals.blocks}
+    days |= {("register_read", key[1] // DAY_US) for key in arrivals.reads}
+    days |= {("device_event", key[1] // DAY_US) for key in arrivals.events}
+    if not days <= partitions:
+        raise PartitionsWantedError(days - partitions)
+
+
+def _drop_unknown(arrivals: Arrivals, states: dict[int, EndpointState], unknown: int) -> None:
+    if not unknown:
+        return
+    _log.warn("{unknown} collected items are of endpoints that this store does not know; dropped", unknown=unknown)
+    arrivals.blocks = {key: value for key, value in arrivals.blocks.items() if key[0] in states}
+    arrivals.reads = {key: value for key, value in arrivals.reads.items() if key[0] in states}
+    arrivals.events = {key: value for key, value in arrivals.events.items() if key[0] in states}
+    arrivals.exceptions = [one for one in arrivals.exceptions if one.endpoint_id in states]
+
+
+def _merge_blocks(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
+    days = {key[1] for key in arrivals.blocks}
+    if not days:
+        return
+    pairs = {key[:2] for key in arrivals.blocks}
+    rows = fetch(connection, schema.interval_block, ("endpoint_id", "day"), pairs, ("day", min(days), max(days)))
+    stored = {row[:4]: row[4:] for row in rows}
+    for key, pieces in arrivals.blocks.items():
+        try:
+            _merge_block(key, pieces, stored.get(key), changes)
+        except PackingError as error:
+            spoil(arrivals, key[0], [f"interval block of channel {key[2]}: {error}"], now)
+
+
+def _merge_block(key: BlockKey, pieces: list[Unpacked], stored: Row | None, changes: _Changes) -> None:
+    block = unpack(stored[1]) if stored else None
+    known = 0 if block is None else len(block[0]) - block[0].count(None)
+    changed = supersedes = False
+    for piece in pieces:
+        if block is None:
+            block, changed = piece, any(piece[1]) or piece[0].count(None) < len(piece[0])
+        elif merged := merge(block, piece):
+            block, changed, supersedes = merged.block, True, supersedes or merged.supersedes
+    if not changed or block is None:
+        return
+    changes.blocks.append((*key, None, pack(*block)))
+    changes.intervals += len(block[0]) - block[0].count(None) - known
+    if stored and supersedes:
+        changes.blocks_superseded.append((*key, stored[0], None, stored[1]))
+
+
+def _merge_reads(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
+    if not arrivals.reads:
+        return
+    instants = [key[1] for key in arrivals.reads]
+    columns = ("endpoint_id", "instant_us", "channel_id", "source")
+    rows = fetch(connection, schema.register_read, columns, list(arrivals.reads), ("instant_us", min(instants), max(instants)))
+    stored: dict[ReadKey, Row] = {row[:4]: row for row in rows}
+    received_us = to_us(now)
+    for key, read in arrivals.reads.items():
+        old = stored.get(key)
+        if old is None:
+            changes.reads_new += 1
+        elif old[5] == read.flags and _same_quantity(old[6], old[4], read.value, read.exponent):
+            continue
+        else:
+            changes.reads_superseded.append((*old, None))
+        changes.reads.append((*key, read.exponent, read.flags, read.value, received_us, None))
+
+
+def _same_quantity(value: int, exponent: int, other: int, other_exponent: int) -> bool:
+    smaller = min(exponent, other_exponent)
+    scale, other_scale = int(10 ** (exponent - smaller)), int(10 ** (other_exponent - smaller))
+    return value * scale == other * other_scale
+
+
+def _new_events(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
+    if not arrivals.events:
+        return
+    occurred = [key[1] for key in arrivals.events]
+    columns = ("endpoint_id", "occurred_us", "code", "sequence")
+    rows = fetch(connection, schema.device_event, columns, list(arrivals.events), ("occurred_us", min(occurred), max(occurred)))
+    stored = {row[:4] for row in rows}
+    received_us = to_us(now)
+    changes.events += [
+        (*key, event.path.value, event.argument, received_us, None) for key, event in arrivals.events.items() if key not in stored
+    ]
+
+
+def _messages(batch: Sequence[Collected], changes: _Changes, now: datetime) -> None:
+    now_us = to_us(now)
+    for item in batch:
+        for message in item.messages:
+            facts = (message.subscriber, message.kind, message.endpoint_id, message.payload)
+            message_id = hashlib.sha256(repr(facts).encode()).digest()[:16]
+            position = len(changes.messages)
+            row = (None, position, message_id, *facts, "queued", 0, now_us, now_us)
+            changes.messages.append(row)
+
+
+def _states_after(batch: Sequence[Collected], arrivals: Arrivals, states: dict[int, EndpointState]) -> dict[int, EndpointState]:
+    last_reads: dict[int, int] = {}
+    for endpoint_id, instant, _, _ in arrivals.reads:
+        last_reads[endpoint_id] = max(last_reads.get(endpoint_id, instant), instant)
+    after: dict[int, EndpointState] = {}
+    for item in batch:
+        endpoint_id = item.endpoint_id
+        failed = item.exception is not None or endpoint_id in arrivals.spoilt
+        after[endpoint_id] = after.get(endpoint_id, states[endpoint_id]).after(item, last_reads.get(endpoint_id), failed=failed)
+    return after
+
+
+def _count(connection: Connection, changes: _Changes, before: dict[int, EndpointState], after: dict[int, EndpointState]) -> int:
+    moves = [state.outcome for key, state in after.items() if before[key].outcome == Outcome.DUE != state.outcome]
+    done, failed = moves.count(Outcome.DONE), moves.count(Outcome.FAILED)
+    if not (changes.any() or moves):
+        return 0
+    counted = connection.execute(
+        text(
+            "UPDATE tally SET change_seq = change_seq + :changed, due = due - :moved, done = done + :done, failed = failed + :failed,"
+            " register_reads = register_reads + :reads, intervals = intervals + :intervals, events = events + :events RETURNING change_seq"
+        ),
+        {
+            "changed": int(changes.any()),
+            "moved": done + failed,
+            "done": done,
+            "failed": failed,
+            "reads": changes.reads_new,
+            "intervals": changes.intervals,
+            "events": len(changes.events),
+        },
+    )
+    return int(counted.scalar_one())
+
+
+def _write(connection: Connection, changes: _Changes, change_seq: int) -> None:
+    seq = (change_seq,)
+    put(connection, schema.interval_block_history, [(*row[:5], change_seq, row[6]) for row in changes.blocks_superseded], OnConflict.IGNORE)
+    put(connection, schema.interval_block, [(*row[:4], change_seq, row[5]) for row in changes.blocks], OnConflict.REPLACE)
+    put(connection, schema.register_read_history, [row[:9] + seq for row in changes.reads_superseded], OnConflict.IGNORE)
+    put(connection, schema.register_read, [row[:8] + seq for row in changes.reads], OnConflict.REPLACE)
+    put(connection, schema.device_event, [row[:7] + seq for row in changes.events], OnConflict.IGNORE)
+    put(connection, schema.outbox, [seq + row[1:] for row in changes.messages], OnConflict.IGNORE)
+
+
+def _write_around(connection: Connection, batch: Sequence[Collected], arrivals: Arrivals) -> None:
+    programs = {item.program.fingerprint: pack_tables(item.program.tables) for item in batch if item.program is not None}
+    put(connection, schema.program, list(programs.items()), OnConflict.IGNORE)
+    exceptions = [(one.endpoint_id, to_us(one.occurred), one.kind.value, _printable(one.reason)) for one in arrivals.exceptions]
+    put(connection, schema.exception_record, exceptions, OnConflict.IGNORE)
+
+
+def _printable(reason: str) -> str:
+    # PostgreSQL takes no NUL and no lone surrogate; what a device said may be quoted in a reason.
+    return reason[:REASON_CHARACTERS_MAX].encode("utf-8", "replace").decode().replace("\0", "\ufffd")

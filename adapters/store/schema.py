@@ -1,0 +1,219 @@
+"""The tables as queries name them; the migrations make them, and a test holds the two against each other.
+
+Instants are microseconds since the epoch, days are days since it (`instants`). `change_seq` is the number of the transaction that wrote
+a row: the single row of `tally` is counted up, and so locked, late in each recording transaction and released by its commit; therefore
+numbers become visible in their order, and whoever reads "everything after N" misses nothing that commits later.
+"""
+
+from sqlalchemy import BigInteger, Column, Double, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+
+metadata = MetaData()
+
+_BIG = BigInteger().with_variant(Integer(), "sqlite")
+_SMALL = SmallInteger().with_variant(Integer(), "sqlite")
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _big(name: str, *, nullable: bool = False, key: bool = False) -> Column[int]:
+    return Column(name, _BIG, nullable=nullable, primary_key=key, autoincrement=False)
+
+
+def _int(name: str, *, nullable: bool = False, key: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=nullable, primary_key=key, autoincrement=False)
+
+
+def _small(name: str, *, nullable: bool = False, key: bool = False) -> Column[int]:
+    return Column(name, _SMALL, nullable=nullable, primary_key=key, autoincrement=False)
+
+
+def _text(name: str, *, nullable: bool = False, key: bool = False) -> Column[str]:
+    return Column(name, _TEXT, nullable=nullable, primary_key=key)
+
+
+def _octets(name: str, *, nullable: bool = False, key: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=nullable, primary_key=key)
+
+
+store_identity = Table(
+    "store_identity", metadata, _small("one", key=True), _text("utility_id"), _octets("key_check")
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    _small("one", key=True),
+    _big("change_seq"),
+    _big("endpoints"),
+    _big("due"),
+    _big("done"),
+    _big("failed"),
+    _big("register_reads"),
+    _big("intervals"),
+    _big("events"),
+)
+
+router = Table("router", metadata, _int("router_id", key=True), _text("name"))
+
+endpoint = Table(
+    "endpoint",
+    metadata,
+    _int("endpoint_id", key=True),
+    _text("meter_no"),
+    _text("serial_no"),
+    _text("model"),
+    _text("configuration"),
+    _text("ap_title"),
+    _octets("ap_title_octets"),
+    _small("key_id"),
+    _int("router_id", nullable=True),
+    _text("transport"),
+    _text("host"),
+    _int("port"),
+    _small("active"),
+    _small("polled"),
+    _big("created_us"),
+)
+
+endpoint_key = Table("endpoint_key", metadata, _int("endpoint_id", key=True), _small("key_id", key=True), _octets("sealed"))
+
+account = Table("account", metadata, _text("account_no", key=True), _text("name"), _text("phone"), _text("email"))
+
+service_point = Table(
+    "service_point",
+    metadata,
+    _text("service_point_no", key=True),
+    _text("commodity"),
+    _text("address_line"),
+    _text("city"),
+    _text("state"),
+    _text("postal_code"),
+    _text("account_no"),
+    _text("bill_cycle"),
+    Column("latitude", Double, nullable=True),
+    Column("longitude", Double, nullable=True),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    _int("endpoint_id", key=True),
+    _big("started_us", key=True),
+    _text("service_point_no"),
+    _big("ended_us", nullable=True),
+)
+
+endpoint_state = Table(
+    "endpoint_state",
+    metadata,
+    _int("endpoint_id", key=True),
+    _small("outcome"),
+    _big("due_us", nullable=True),
+    _big("scheduled_us", nullable=True),
+    _big("collect_from_us"),
+    _text("lease_owner", nullable=True),
+    _int("lease_no"),
+    _int("attempts"),
+    _int("next_invocation_id"),
+    _octets("program", nullable=True),
+    _octets("progress"),
+    _octets("replay_window"),
+    _big("heard_us", nullable=True),
+    _text("transport", nullable=True),
+    _text("host", nullable=True),
+    _int("port", nullable=True),
+    _big("octets_sent"),
+    _big("octets_received"),
+    _big("last_read_us", nullable=True),
+)
+
+program = Table("program", metadata, _octets("fingerprint", key=True), _octets("tables"))
+
+register_read = Table(
+    "register_read",
+    metadata,
+    _int("endpoint_id", key=True),
+    _big("instant_us", key=True),
+    _small("channel_id", key=True),
+    _small("source", key=True),
+    _small("exponent"),
+    _int("flags"),
+    _big("value"),
+    _big("received_us"),
+    _big("change_seq"),
+)
+
+register_read_history = Table(
+    "register_read_history",
+    metadata,
+    _int("endpoint_id", key=True),
+    _big("instant_us", key=True),
+    _small("channel_id", key=True),
+    _small("source", key=True),
+    _small("exponent"),
+    _int("flags"),
+    _big("value"),
+    _big("received_us"),
+    _big("change_seq", key=True),
+    _big("superseded_seq"),
+)
+
+interval_block = Table(
+    "interval_block",
+    metadata,
+    _int("endpoint_id", key=True),
+    _int("day", key=True),
+    _small("channel_id", key=True),
+    _int("interval_seconds", key=True),
+    _big("change_seq"),
+    _octets("packed"),
+)
+
+interval_block_history = Table(
+    "interval_block_history",
+    metadata,
+    _int("endpoint_id", key=True),
+    _int("day", key=True),
+    _small("channel_id", key=True),
+    _int("interval_seconds", key=True),
+    _big("change_seq", key=True),
+    _big("superseded_seq"),
+    _octets("packed"),
+)
+
+device_event = Table(
+    "device_event",
+    metadata,
+    _int("endpoint_id", key=True),
+    _big("occurred_us", key=True),
+    _int("code", key=True),
+    _big("sequence", key=True),
+    _text("path"),
+    _octets("argument"),
+    _big("received_us"),
+    _big("change_seq"),
+)
+
+exception_record = Table(
+    "exception_record",
+    metadata,
+    _int("endpoint_id", key=True),
+    _big("occurred_us", key=True),
+    _text("kind", key=True),
+    _text("reason"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _big("change_seq", key=True),
+    _int("position", key=True),
+    _octets("message_id"),
+    _text("subscriber"),
+    _text("kind"),
+    _int("endpoint_id", nullable=True),
+    _octets("payload"),
+    _text("state"),
+    _int("attempts"),
+    _big("next_try_us"),
+    _big("created_us"),
+)

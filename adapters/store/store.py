@@ -1,0 +1,170 @@
+"""One utility's store: the core's ports over its database, and `open_store`, which makes one ready."""
+
+from collections.abc import Awaitable, Collection, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+from twisted.internet.defer import Deferred
+
+from adapters.store import collection_store, directory, endpoint_store, leasing, reading_store, schema
+from adapters.store.database import Database, parse_url
+from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
+from adapters.store.keys import KeySealer, create_key_file, read_key_file
+from adapters.store.migration import migrate
+from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
+from adapters.store.recording import record
+from headend.model.channels import ChannelId
+from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
+from headend.model.endpoint import Endpoint, EndpointId, MeterEntry
+from headend.model.events import ExceptionRecord
+from headend.model.readings import IntervalBlock
+from headend.model.utility import Utility
+from headend.ports import CustomerItem, MeterReadings, Page, ReadingKey, ShipmentItem
+
+_CHECK = b"headend store"
+"""What a database keeps sealed, so that a wrong key file is noticed when it is opened."""
+_CHECK_OWNER = ""
+"""In place of the meter number: no meter has an empty one."""
+
+
+class Store:
+    """CollectionStore, ReadingQueries and ProvisioningStore of one utility. Every method starts at once and gives a Deferred."""
+
+    def __init__(self, database: Database, utility: Utility, sealer: KeySealer) -> None:
+        self.utility = utility
+        self._database = database
+        self._sealer = sealer
+        self._partitions: set[DayKey] | None = None if database.is_sqlite else set()
+
+    def close(self) -> Awaitable[None]:
+        """Let what was begun end, then give back threads, connections and files."""
+        return Deferred.fromCoroutine(self._database.close())
+
+    def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
+        return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))
+
+    def record(self, collected: Sequence[Collected], now: datetime) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._record(list(collected), now))
+
+    def release(self, owner: str) -> Deferred[None]:
+        return self._database.run(lambda c: leasing.release(c, owner))
+
+    def schedule(self, due: datetime, collect_from: datetime, meter_nos: Sequence[str] | None = None) -> Deferred[int]:
+        return self._database.run(lambda c: leasing.schedule(c, due, collect_from, meter_nos))
+
+    def summary(self) -> Deferred[CollectionSummary]:
+        return self._database.read(collection_store.summary)
+
+    def program(self, fingerprint: bytes) -> Deferred[MeterProgramRecord | None]:
+        return self._database.read(lambda c: collection_store.program(c, fingerprint))
+
+    def security(self, ap_title: bytes) -> Deferred[EndpointSecurity | None]:
+        return self._database.read(lambda c: collection_store.security(c, self._sealer, ap_title))
+
+    def exceptions(self, limit: int) -> Deferred[list[tuple[str, ExceptionRecord]]]:
+        return self._database.read(lambda c: collection_store.exceptions(c, limit))
+
+    def meter(self, meter_no: str) -> Deferred[MeterEntry | None]:
+        return self._database.read(lambda c: directory.entry_by_meter(c, meter_no))
+
+    def meters(self, after: str | None, limit: int) -> Deferred[Page[MeterEntry]]:
+        return self._database.read(lambda c: reading_store.meters(c, after, limit))
+
+    def latest(self, meter_no: str) -> Deferred[MeterReadings | None]:
+        return self._database.read(lambda c: reading_store.latest(c, meter_no))
+
+    def readings(self, meter_no: str, start: datetime, end: datetime, limit: int) -> Deferred[MeterReadings | None]:
+        return self._database.read(lambda c: reading_store.readings(c, meter_no, start, end, limit))
+
+    def latest_page(self, after: str | None, limit: int) -> Deferred[Page[MeterReadings]]:
+        return self._database.read(lambda c: reading_store.latest_page(c, after, limit))
+
+    def readings_page(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Deferred[Page[MeterReadings]]:
+        return self._database.read(lambda c: reading_store.readings_page(c, start, end, after, limit))
+
+    def interval_blocks(
+        self, meter_no: str, start: datetime, end: datetime, channels: Collection[ChannelId] | None = None
+    ) -> Deferred[list[IntervalBlock]]:
+        """As the port has it; `channels` limits the answer to some."""
+        return self._database.read(lambda c: reading_store.interval_blocks(c, meter_no, start, end, channels))
+
+    def import_shipment(self, items: Sequence[ShipmentItem], now: datetime) -> Deferred[int]:
+        return self._database.run(lambda c: endpoint_store.import_shipment(c, items, self._sealer, now))
+
+    def import_customers(self, items: Sequence[CustomerItem], now: datetime) -> Deferred[int]:
+        return self._database.run(lambda c: endpoint_store.import_customers(c, items))
+
+    def endpoint(self, endpoint_id: EndpointId) -> Deferred[Endpoint | None]:
+        return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))
+
+    async def _record(self, batch: list[Collected], now: datetime) -> None:
+        if not batch:
+            return
+        work = partial(self._record_work, batch, now)
+        try:
+            await self._database.run(work)
+        except PartitionMissingError:
+            # Another process dropped a day that this one remembers; forget them all, and ask again.
+            self._partitions = set()
+        except PartitionsWantedError as wanted:
+            await self._make_partitions(wanted.days)
+        else:
+            return
+        try:
+            await self._database.run(work)
+        except PartitionsWantedError as wanted:
+            await self._make_partitions(wanted.days)
+            await self._database.run(work)
+
+    def _record_work(self, batch: list[Collected], now: datetime, connection: Connection) -> None:
+        record(connection, batch, now, self._partitions)
+
+    async def _make_partitions(self, days: set[DayKey]) -> None:
+        await self._database.run(lambda c: make_partitions(c, days))
+        if self._partitions is not None:
+            self._partitions |= days
+
+
+async def open_store(url: str, utility: Utility, key_file: Path, reactor: Any, *, create_keys: bool = False) -> Store:
+    """A utility's store, its schema brought up to date.
+
+    `create_keys` makes the key file where none stands. Raises StoreError: a database that cannot be opened, is another utility's or a
+    newer version's; a key file that is not the one.
+    """
+    parsed = parse_url(url)
+    sealer = _keys(key_file, utility, create=create_keys)
+    database = Database(parsed, reactor)
+    try:
+        await database.run(lambda c: _make_ready(c, utility, sealer))
+    except BaseException:
+        await database.close()
+        raise
+    return Store(database, utility, sealer)
+
+
+def _keys(key_file: Path, utility: Utility, *, create: bool) -> KeySealer:
+    if create and not key_file.exists():
+        create_key_file(key_file)
+    return read_key_file(key_file, str(utility.utility_id))
+
+
+def _make_ready(connection: Connection, utility: Utility, sealer: KeySealer) -> None:
+    migrate(connection)
+    _identify(connection, utility, sealer)
+
+
+def _identify(connection: Connection, utility: Utility, sealer: KeySealer) -> None:
+    """Check that the database is this utility's and its keys are this file's; a new one becomes so."""
+    row = connection.execute(select(schema.store_identity)).first()
+    utility_id = str(utility.utility_id)
+    if row is None:
+        values = {"one": 1, "utility_id": utility_id, "key_check": sealer.seal(_CHECK, _CHECK_OWNER, 0)}
+        connection.execute(schema.store_identity.insert().values(values))
+    elif row.utility_id != utility_id:
+        name = database_name(connection.engine.url)
+        raise StoreMismatchError(f"{name} belongs to utility {row.utility_id!r}, not to {utility_id!r}")
+    else:
+        sealer.open(row.key_check, _CHECK_OWNER, 0)

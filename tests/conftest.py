@@ -1,0 +1,67 @@
+"""Fixtures that several kinds of tests share: a reactor in a thread of its own, and databases of both kinds."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import blockingCallFromThread
+
+from tests import postgresql
+
+
+class RunningReactor:
+    """A reactor that runs in its own thread; `wait` calls something on it and blocks for the answer."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self.reactor: Any = AsyncioSelectorReactor(self._loop)
+        self._thread = threading.Thread(target=self.reactor.run, kwargs={"installSignalHandlers": False}, daemon=True)
+        self._thread.start()
+
+    def wait(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """What the coroutine or Deferred that `function` returns ends with."""
+
+        async def called() -> Any:
+            return await function(*arguments, **named)
+
+        return blockingCallFromThread(self.reactor, lambda: Deferred.fromCoroutine(called()))
+
+    def stop(self) -> None:
+        self.reactor.callFromThread(self.reactor.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[RunningReactor]:
+    """A reactor in a thread of its own."""
+    reactor = RunningReactor()
+    yield reactor
+    reactor.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The address of a PostgreSQL server."""
+    with postgresql.server(tmp_path_factory.mktemp("postgresql")) as address:
+        yield address
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Any) -> Iterator[str]:
+    """A new PostgreSQL database."""
+    with postgresql.database(postgresql_server) as url:
+        yield url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.sqlite"
+    return str(request.getfixturevalue("postgresql_url"))

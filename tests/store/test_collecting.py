@@ -1,0 +1,202 @@
+"""Leases and recording: what is handed out, what is kept, and what happens when the same comes twice or comes changed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from headend.errors import UnknownMeterError
+from headend.limits import INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
+from headend.model.collection import Collected, MeterProgramRecord, OutgoingMessage
+from headend.model.endpoint import EndpointId, NativeAddress, Transport
+from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
+from headend.model.readings import IntervalFlag
+from tests.store.world import DAY, FROM, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
+
+HISTORY = "SELECT endpoint_id, channel_id, change_seq, superseded_seq FROM interval_block_history"
+
+
+def rows_of_large_tables(store: OpenStore) -> list[list[tuple[object, ...]]]:
+    tables = ("interval_block", "register_read", "device_event", "outbox")
+    return [store.sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in tables]
+
+
+def due(store: OpenStore, count: int) -> None:
+    store.call("import_shipment", shipment(count), NOW)
+    assert store.call("schedule", NOW, FROM) == count
+
+
+def test_a_lease_hands_out_all_that_a_conversation_needs(store: OpenStore) -> None:
+    due(store, 3)
+    one, two = store.call("lease", "me", 2, NOW, UNTIL)
+    assert (one.meter_no, one.router, one.configuration, one.key) == ("M000001", "R1", "residential", (1).to_bytes(16, "big"))
+    assert one.address == NativeAddress(Transport.UDP, "127.0.0.1", 1154)
+    assert (one.collect_from, one.program, one.progress.sets) == (FROM, None, ())
+    assert one.lease_id != two.lease_id
+    assert (1).to_bytes(16, "big").hex() not in repr(one)
+
+
+def test_nobody_gets_what_another_holds_until_the_lease_ends(store: OpenStore) -> None:
+    due(store, 5)
+    mine = store.call("lease", "me", 3, NOW, UNTIL)
+    yours = store.call("lease", "you", 10, NOW, UNTIL)
+    assert len(mine) == 3
+    assert len(yours) == 2
+    assert not {a.endpoint_id for a in mine} & {a.endpoint_id for a in yours}
+    assert store.call("lease", "third", 10, NOW, UNTIL) == []
+    again = store.call("lease", "third", 10, UNTIL, UNTIL + timedelta(minutes=5))
+    assert len(again) == 5
+
+
+def test_invocation_ids_are_never_handed_out_twice_and_wrap(store: OpenStore) -> None:
+    due(store, 1)
+    seen: list[int] = []
+    for i in range(INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE + 1):
+        (one,) = store.call("lease", "me", 1, NOW + timedelta(hours=i), NOW + timedelta(hours=i, minutes=5))
+        seen += [(one.first_invocation_id + k - 1) % INVOCATION_ID_MAX + 1 for k in range(one.invocation_ids)]
+        if i > 3:
+            store.sql("UPDATE endpoint_state SET next_invocation_id = 32703 RETURNING 1") if i == 4 else None
+        if i == 6:
+            break
+    assert seen[: 5 * INVOCATION_IDS_PER_LEASE] == list(range(1, 5 * INVOCATION_IDS_PER_LEASE + 1))
+    assert seen[5 * INVOCATION_IDS_PER_LEASE :] == [*range(32_703, 32_768), *range(1, 64)]
+
+
+def test_released_leases_are_due_again(store: OpenStore) -> None:
+    due(store, 2)
+    store.call("lease", "me", 2, NOW, UNTIL)
+    store.call("release", "me")
+    assert len(store.call("lease", "you", 2, NOW, UNTIL)) == 2
+
+
+def test_recording_ends_the_lease_and_is_counted(store: OpenStore) -> None:
+    due(store, 2)
+    good, bad = store.call("lease", "me", 2, NOW, UNTIL)
+    failure = ExceptionRecord(bad.endpoint_id, ExceptionKind.NO_ANSWER, NOW, "no answer to 4 transmissions")
+    store.call("record", [endpoint_day(1, lease_id=good.lease_id), Collected(bad.endpoint_id, None, bad.lease_id, exception=failure)], NOW)
+    summary = store.call("summary")
+    assert (summary.endpoints, summary.due, summary.done, summary.failed) == (2, 0, 1, 1)
+    assert (summary.register_reads, summary.intervals, summary.events) == (1, 312, 0)
+    assert store.call("exceptions", 10) == [("M000002", failure)]
+    assert store.call("lease", "me", 2, NOW + timedelta(hours=1), NOW + timedelta(hours=2)) == []
+
+
+def test_a_battery_endpoint_is_never_due(store: OpenStore) -> None:
+    store.call("import_shipment", shipment(2, configuration="gas"), NOW)
+    assert store.call("schedule", NOW, FROM) == 0
+
+
+def test_named_meters_become_due_and_an_unknown_one_is_named(store: OpenStore) -> None:
+    store.call("import_shipment", shipment(3), NOW)
+    assert store.call("schedule", NOW, FROM, ["M000002"]) == 1
+    assert [a.meter_no for a in store.call("lease", "me", 9, NOW, UNTIL)] == ["M000002"]
+    with pytest.raises(UnknownMeterError, match="M999999"):
+        store.call("schedule", NOW, FROM, ["M000001", "M999999"])
+
+
+def test_recording_twice_changes_nothing(store: OpenStore) -> None:
+    due(store, 1)
+    item = replace(
+        endpoint_day(1),
+        events=(DeviceEvent(EndpointId(1), 2, NOW, 7, b"x"),),
+        messages=(OutgoingMessage("oms", "alarm", b"payload", EndpointId(1)),),
+    )
+    store.call("record", [item], NOW)
+    dump = rows_of_large_tables(store)
+    state = store.sql("SELECT * FROM endpoint_state")
+    store.call("record", [item, item], NOW + timedelta(minutes=1))
+    assert rows_of_large_tables(store) == dump
+    assert store.sql("SELECT * FROM endpoint_state") == state
+    assert store.sql(HISTORY) == []
+    assert store.call("summary").intervals == 312
+
+
+def test_late_intervals_fill_gaps_without_a_predecessor(store: OpenStore) -> None:
+    due(store, 1)
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, [*range(12)] + [None] * 12),))], NOW)
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, [None] * 12 + [*range(12, 24)]),))], NOW)
+    (stored,) = store.call("interval_blocks", "M000001", FROM, NOW)
+    assert stored == block(1, range(24))
+    assert store.sql("SELECT change_seq FROM interval_block") == [(2,)]
+    assert store.sql(HISTORY) == []
+    assert store.call("summary").intervals == 24
+
+
+def test_a_changed_interval_keeps_its_predecessor(store: OpenStore) -> None:
+    due(store, 1)
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, range(24)),))], NOW)
+    changed = [*range(23), 99]
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, changed),))], NOW)
+    (stored,) = store.call("interval_blocks", "M000001", FROM, NOW)
+    assert stored.values == changed
+    assert store.sql(HISTORY) == [(1, 1, 1, 2)]
+
+
+def test_a_known_value_is_not_given_up_for_a_missing_one(store: OpenStore) -> None:
+    due(store, 1)
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, range(24)),))], NOW)
+    nothing = block(1, [None] * 24, flags=[int(IntervalFlag.SKIPPED)] * 24)
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(nothing,))], NOW)
+    assert store.call("interval_blocks", "M000001", FROM, NOW) == [block(1, range(24))]
+
+
+def test_a_changed_register_read_keeps_its_predecessor(store: OpenStore) -> None:
+    due(store, 1)
+    for value, exponent in ((100, 0), (10, 1), (101, 0)):
+        store.call("record", [Collected(EndpointId(1), NOW, register_reads=(register(1, value, exponent=exponent),))], NOW)
+    assert store.call("latest", "M000001").registers == [register(1, 101)]
+    assert store.sql("SELECT value, change_seq, superseded_seq FROM register_read_history") == [(100, 1, 2)]
+
+
+def test_what_breaks_a_rule_is_named_and_costs_nothing_else(store: OpenStore) -> None:
+    due(store, 3)
+    leases = {a.endpoint_id: a.lease_id for a in store.call("lease", "me", 3, NOW, UNTIL)}
+    ancient = block(2, range(24), day=DAY - timedelta(days=9_000))
+    huge = block(2, [1 << 70] * 24, channel=2)
+    short = replace(block(2, range(24), channel=3), interval_seconds=900)
+    spoilt = replace(endpoint_day(2, lease_id=leases[2]), interval_blocks=(ancient, huge, short, block(2, range(24))))
+    stranger = endpoint_day(77)
+    store.call("record", [endpoint_day(1, lease_id=leases[1]), spoilt, stranger, endpoint_day(3, lease_id=leases[3])], NOW)
+    assert store.call("interval_blocks", "M000002", FROM, NOW) == [block(2, range(24))]
+    summary = store.call("summary")
+    assert (summary.due, summary.done, summary.failed, summary.register_reads) == (0, 2, 1, 3)
+    reasons = " / ".join(record.reason for _, record in store.call("exceptions", 10))
+    assert {record.kind for _, record in store.call("exceptions", 10)} == {ExceptionKind.STORE}
+    assert "day outside" in reasons
+    assert "are not a day" in reasons
+
+
+def test_an_item_whose_lease_has_passed_on_is_stored_but_ends_nothing(store: OpenStore) -> None:
+    due(store, 1)
+    (old,) = store.call("lease", "slow", 1, NOW, UNTIL)
+    (new,) = store.call("lease", "quick", 1, UNTIL, UNTIL + timedelta(minutes=5))
+    store.call("record", [endpoint_day(1, lease_id=old.lease_id)], NOW)
+    assert store.call("summary").due == 1
+    assert store.call("summary").intervals == 312
+    store.call("record", [endpoint_day(1, lease_id=new.lease_id)], NOW)
+    assert store.call("summary").done == 1
+
+
+def test_a_push_is_known_by_its_ap_title_and_updates_its_state(store: OpenStore) -> None:
+    store.call("import_shipment", shipment(1, configuration="gas"), NOW)
+    title = bytes(store.sql("SELECT ap_title_octets FROM endpoint")[0][0])
+    program = MeterProgramRecord(b"f" * 16, ((0, b"table zero"), (2048, b"")))
+    address = NativeAddress(Transport.TCP, "10.0.0.9", 1153)
+    item = replace(endpoint_day(1), program=program, replay_window=b"window", address=address)
+    store.call("record", [item], NOW)
+    security = store.call("security", title)
+    assert (security.meter_no, security.keys, security.active) == ("M000001", ((1, (1).to_bytes(16, "big")),), True)
+    assert (security.program, security.progress, security.replay_window) == (b"f" * 16, item.progress, b"window")
+    assert security.address == store.call("meter", "M000001").endpoint.address == address
+    assert store.call("program", b"f" * 16) == program
+    assert store.call("program", b"g" * 16) is None
+    assert store.call("security", b"stranger") is None
+    assert store.sql("SELECT octets_sent, octets_received FROM endpoint_state") == [(300, 1500)]
+
+
+def test_exceptions_keep_text_that_a_database_would_refuse(store: OpenStore) -> None:
+    due(store, 1)
+    failure = ExceptionRecord(EndpointId(1), ExceptionKind.MALFORMED, NOW, "model 'a\0b\ud800' unknown")
+    store.call("record", [Collected(EndpointId(1), None, exception=failure)], NOW)
+    ((_, kept),) = store.call("exceptions", 1)
+    assert kept.reason.startswith("model 'a\ufffdb")
