@@ -1,0 +1,83 @@
+"""What is known of a meter's tables: octets by where they stand, as they were read or pushed."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """Octets `offset` … `offset` + `length` - 1 of a table; a length of 0 is the whole table, whatever its length."""
+
+    table: int
+    offset: int
+    length: int
+
+
+class Piece(NamedTuple):
+    """Octets of a table from `offset` on; `whole` when they are all of it."""
+
+    table: int
+    offset: int
+    octets: bytes
+    whole: bool = False
+
+
+class TableImages:
+    """Pieces of tables, the newest first to be believed; never changed, only made anew."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: dict[int, tuple[Piece, ...]] | None = None) -> None:
+        self._pieces = pieces or {}
+
+    def __repr__(self) -> str:
+        return f"TableImages({sorted(self._pieces)})"
+
+    def with_pieces(self, pieces: Iterable[Piece]) -> "TableImages":
+        """These and those before, `pieces` being newer."""
+        merged = dict(self._pieces)
+        for piece in pieces:
+            merged[piece.table] = (piece, *merged.get(piece.table, ()))
+        return TableImages(merged)
+
+    def without(self, span: Span) -> "TableImages":
+        """Without all pieces that touch `span`."""
+        end = span.offset + span.length
+        merged = dict(self._pieces)
+        merged[span.table] = tuple(p for p in merged.get(span.table, ()) if p.offset >= end or p.offset + len(p.octets) <= span.offset)
+        return TableImages(merged)
+
+    def pieces(self, table: int) -> tuple[Piece, ...]:
+        """All that is known of a table, newest first."""
+        return self._pieces.get(table, ())
+
+    def whole(self, table: int) -> bytes | None:
+        """A table that is known from end to end."""
+        return next((piece.octets for piece in self._pieces.get(table, ()) if piece.whole), None)
+
+    def get(self, span: Span) -> bytes | None:
+        """The octets of `span`; None unless all of them are known."""
+        table, offset, count = span
+        if not count:
+            return self.whole(table)
+        pieces = self._pieces.get(table, ())
+        for piece in pieces:
+            start = offset - piece.offset
+            if start >= 0 and start + count <= len(piece.octets):
+                return piece.octets[start : start + count]
+        return _joined(pieces, offset, offset + count)
+
+    def has(self, span: Span) -> bool:
+        """Whether all octets of `span` are known."""
+        return self.get(span) is not None
+
+
+def _joined(pieces: tuple[Piece, ...], offset: int, end: int) -> bytes | None:
+    parts = []
+    while offset < end:
+        piece = next((p for p in pieces if p.offset <= offset < p.offset + len(p.octets)), None)
+        if piece is None:
+            return None
+        part = piece.octets[offset - piece.offset : end - piece.offset]
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)

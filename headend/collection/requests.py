@@ -1,0 +1,93 @@
+"""Spans to read → the services of one message, within what the meter can answer at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from headend.c1219.access import TABLE_DATA_OVERHEAD, ReadPiece, read_plan
+from headend.c1219.general_tables import Access
+from headend.c1219.program import MeterProgram
+from headend.c1219.table_shapes import table_shape
+from headend.c1219.tables import ST_CLOCK, ST_PROFILE_STATUS
+from headend.c1222.services import FullRead, PartialReadOffset
+from headend.collection.images import Span
+
+APDU_OVERHEAD = 96
+"""Octets of a reply beside its responses: titles, ids, authentication value, lengths, MAC; 70 to 90 in practice."""
+
+RESPONSE_OVERHEAD = TABLE_DATA_OVERHEAD + 2
+"""Octets of a response beside its data, its own length included."""
+
+PART_OCTETS_MIN = 48
+"""A span is divided to fill up a reply only where at least so much of it goes in."""
+
+SERVICES_PER_MESSAGE_MAX = 48
+"""Requests in one message: keeps requests under 600 octets."""
+
+SMALL_TABLE_OCTETS = 64
+"""What a table whose length is not known is taken to have."""
+
+_SMALL_TABLES = {table: FullRead(table).encode() for table in (ST_CLOCK, ST_PROFILE_STATUS)}
+"""Always read whole: dividing them would cost more octets than it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One service, and the octets of the table that its answer will hold (`count` None: all from `offset` on)."""
+
+    body: bytes
+    table: int
+    offset: int
+    count: int | None
+
+
+def full_reads(tables: Iterable[int]) -> tuple[Asked, ...]:
+    """Whole tables, whatever their length."""
+    return tuple(Asked(FullRead(table).encode(), table, 0, None) for table in tables)
+
+
+def one_message(program: MeterProgram, spans: Sequence[Span], reply_octets_max: int) -> tuple[Asked, ...]:
+    """As many of the spans, in order, as one reply holds; always at least one request."""
+    left = reply_octets_max - APDU_OVERHEAD
+    chosen: list[Asked] = []
+    by_offset = program.general.access in {Access.OFFSET, Access.BOTH}
+    seen: set[int] = set()
+    for span in spans:
+        if len(chosen) >= SERVICES_PER_MESSAGE_MAX or (chosen and left < RESPONSE_OVERHEAD + min(span.length or 1, PART_OCTETS_MIN)):
+            break
+        if by_offset and span.length:
+            count = min(span.length, max(left - RESPONSE_OVERHEAD, 1))
+            chosen.append(Asked(PartialReadOffset(span.table, span.offset, count).encode(), span.table, span.offset, count))
+            left -= count + RESPONSE_OVERHEAD
+        elif span.table in _SMALL_TABLES and not span.length:
+            chosen.append(Asked(_SMALL_TABLES[span.table], span.table, 0, None))
+            left -= SMALL_TABLE_OCTETS
+        else:
+            left = _add_planned(program, span, left, chosen, seen)
+    return tuple(chosen)
+
+
+def _add_planned(program: MeterProgram, span: Span, left: int, chosen: list[Asked], seen: set[int]) -> int:
+    """Requests for a span that cannot be read by offset, while there is room; the octets left then."""
+    wanted = range(span.offset, span.offset + span.length) if span.length else None
+    for piece in read_plan(program, span.table, wanted, max(left - RESPONSE_OVERHEAD, 1)).pieces:
+        whole = isinstance(piece.request, FullRead)
+        if whole and span.table in seen:
+            continue
+        octets = RESPONSE_OVERHEAD + _octets(program, span.table, piece)
+        if chosen and octets > left:
+            return 0
+        if whole:
+            seen.add(span.table)
+        chosen.append(Asked(piece.request.encode(), span.table, piece.offset, piece.count))
+        left -= octets
+    return left
+
+
+def _octets(program: MeterProgram, table: int, piece: ReadPiece) -> int:
+    if piece.count is not None:
+        return piece.count
+    shape = table_shape(program, table)
+    if shape is not None:
+        return shape.size
+    raw: Mapping[int, bytes] = program.tables
+    return len(raw[table]) if table in raw else SMALL_TABLE_OCTETS

@@ -1,0 +1,291 @@
+"""One conversation with a meter as a value: (event, now) → (next, action).
+
+Of a meter of which nothing is known, ST0 is read first, then every table that makes its program. With the program, one message asks
+for all that is likely to be due (the configuration counter, the clock, the states of the lists, the newest blocks, self-reads and
+events) and a further one only for what that missed. What the meter then says of its lists decides what is stored.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from headend.c1219.general_tables import GeneralConfiguration
+from headend.c1219.manufacturer_tables import decode_counter
+from headend.c1219.program import MeterProgram, program_tables
+from headend.c1219.tables import ST_CLOCK, ST_GENERAL_CONFIGURATION, ST_PROFILE_STATUS, table_name
+from headend.c1222.responses import ResponseCode
+from headend.c1222.table_data import decode_table_data
+from headend.collection.images import Piece
+from headend.collection.list_state import COUNTER_SPAN
+from headend.collection.policy import CollectionPolicy
+from headend.collection.reading import Reading
+from headend.collection.requests import Asked, full_reads, one_message
+from headend.errors import EndpointRefusedError, WireError
+from headend.model.collection import Assignment, Collected
+from headend.model.events import ExceptionKind, ExceptionRecord
+
+PROGRAM_READS_MAX = 2
+"""Times a program is read in one conversation: a meter that is reprogrammed twice within it is left alone until later."""
+
+REASON_CHARACTERS_MAX = 500
+"""Longest reason kept."""
+
+REPLY_OCTETS_MIN = 160
+"""Smallest reply a meter may insist on: less does not hold the state of its lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The reply to what was asked: bodies of its responses, verified."""
+
+    responses: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """No reply came to so many transmissions within so many seconds; `hint` is what came instead, in words, where anything did."""
+
+    transmissions: int
+    seconds: float
+    hint: str = ""
+    forged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The pause is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send these services in one message, again on silence."""
+
+    services: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait before the next message."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """It is over; this is to be recorded."""
+
+    collected: Collected
+
+
+Event = Answered | Silent | Resumed
+Action = Ask | Pause | Finish
+Decode = Callable[[Mapping[int, bytes]], MeterProgram]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What does not change while it lasts."""
+
+    assignment: Assignment
+    decode_program: Decode
+    zone: ZoneInfo
+    policy: CollectionPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Interrogation:
+    """Where a conversation stands.
+
+    `reading` is what the program's tables brought, None while there is no program, whose tables gather in `tables` meanwhile.
+    `refused` are tables the meter would not give, with the response code.
+    """
+
+    task: Task
+    reading: Reading | None
+    reply_octets_max: int
+    asked: tuple[Asked, ...] = ()
+    tables: Mapping[int, bytes] = field(default_factory=dict)
+    refused: Mapping[int, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    heard: datetime | None = None
+    busy_replies: int = 0
+    exchanges: int = 0
+    program_reads: int = 0
+
+    @classmethod
+    def begin(
+        cls, assignment: Assignment, program: MeterProgram | None, decode: Decode, zone: ZoneInfo, policy: CollectionPolicy, now: datetime
+    ) -> tuple["Interrogation", Action]:
+        """A new conversation and its first message. `program` is the one last seen, where it is known."""
+        reply_octets_max = min(assignment.progress.reply_octets_max or policy.reply_octets_max, policy.reply_octets_max)
+        task = Task(assignment, decode, zone, policy)
+        reading = None if program is None else Reading.of(program, assignment, zone, policy)
+        return cls(task, reading, reply_octets_max)._next(now)
+
+    def step(self, event: Event, now: datetime) -> tuple["Interrogation", Action]:
+        """What follows. Events after Finish are not expected."""
+        match event:
+            case Answered(responses):
+                return self._answered(responses, now)
+            case Resumed():
+                return self._next(now)
+            case Silent():
+                return self._silent(event, now)
+
+    # What is asked
+
+    def _next(self, now: datetime) -> tuple["Interrogation", Action]:
+        if self.exchanges >= self.task.policy.exchanges_max:
+            return self._finish(now, ExceptionKind.MALFORMED, f"not all read after {self.exchanges} exchanges")
+        try:
+            asked = self._program_reads() if self.reading is None else self._data_reads(self.reading, now)
+        except WireError as error:
+            return self._finish(now, ExceptionKind.MALFORMED, str(error))
+        if not asked:
+            return self._finish(now)
+        following = replace(self, asked=asked, exchanges=self.exchanges + 1)
+        return following, Ask(tuple([one.body for one in asked]))
+
+    def _program_reads(self) -> tuple[Asked, ...]:
+        """The tables of the program that are missing; the clock and the profile's state come along, no sizes being needed for them."""
+        octets = self.tables.get(ST_GENERAL_CONFIGURATION)
+        if octets is None:
+            return full_reads((ST_GENERAL_CONFIGURATION,))
+        general = GeneralConfiguration.decode(octets)
+        missing = [t for t in program_tables(general) if t not in self.tables]
+        return full_reads([*missing, *(t for t in (ST_CLOCK, ST_PROFILE_STATUS) if t in general.tables and t not in self.refused)])
+
+    def _data_reads(self, reading: Reading, now: datetime) -> tuple[Asked, ...]:
+        spans = [span for span in reading.wanted(now) if span.table not in self.refused]
+        if all(span.table == ST_PROFILE_STATUS and reading.images.has(span) for span in spans):
+            return ()
+        return one_message(reading.program, spans, self.reply_octets_max)
+
+    # What comes back
+
+    def _answered(self, responses: Sequence[bytes], now: datetime) -> tuple["Interrogation", Action]:
+        heard = replace(self, heard=now, asked=())
+        if len(responses) == 1 < len(self.asked) and responses[0][:1] != b"\x00":
+            responses = (responses[0],) * len(self.asked)
+        pieces: list[Piece] = []
+        refusals: dict[int, bytes] = {}
+        problems = list(self.problems)
+        for asked, response in zip(self.asked, responses, strict=False):
+            if response[:1] == b"\x00":
+                try:
+                    pieces.append(_piece(asked, response))
+                except WireError as error:
+                    problems.append(f"{table_name(asked.table)}: {error}")
+                    refusals[asked.table] = b"\x00"
+            else:
+                refusals[asked.table] = response
+        if len(responses) < len(self.asked):
+            problems.append(f"{len(responses)} responses to {len(self.asked)} requests")
+            refusals.update((asked.table, b"\x00") for asked in self.asked[len(responses) :])
+        heard = replace(heard, problems=tuple(problems))
+        return heard._with_pieces(pieces, now)._with_refusals(refusals, bool(pieces), now)
+
+    def _with_pieces(self, pieces: Sequence[Piece], now: datetime) -> "Interrogation":
+        if self.reading is None:
+            return replace(self, tables={**self.tables, **{piece.table: piece.octets for piece in pieces}})
+        return replace(self, reading=self.reading.with_pieces(pieces, now))
+
+    def _with_refusals(self, refusals: Mapping[int, bytes], any_good: bool, now: datetime) -> tuple["Interrogation", Action]:
+        """What the meter did not give: asked again in smaller parts or later where it says so, else left out."""
+        refused, limits, later = dict(self.refused), [], False
+        for table, response in refusals.items():
+            code = response[0] if response else int(ResponseCode.ERR)
+            if code in {ResponseCode.BSY, ResponseCode.DNR}:
+                later = True
+            elif code in {ResponseCode.RSTL, ResponseCode.RQTL} and (any_good or self.reply_octets_max > REPLY_OCTETS_MIN):
+                limits.append(int.from_bytes(response[1:5]) if len(response) == 5 else self.reply_octets_max // 2)
+            else:
+                refused[table] = code
+        following = replace(self, refused=refused)
+        if limits and not any_good:
+            smaller = min(*limits, self.reply_octets_max * 3 // 4)
+            following = replace(following, reply_octets_max=max(smaller, REPLY_OCTETS_MIN))
+        elif limits:
+            following = replace(following, reply_octets_max=max(min(*limits, self.reply_octets_max), REPLY_OCTETS_MIN))
+        if later:
+            return following._busy(now)
+        return following._program_read(now) if following.reading is None else following._counter_checked(following.reading, now)
+
+    def _busy(self, now: datetime) -> tuple["Interrogation", Action]:
+        if self.busy_replies >= self.task.policy.busy_replies_max:
+            return self._finish(now, ExceptionKind.REFUSED, f"busy or not ready {self.busy_replies + 1} times")
+        seconds = self.task.policy.busy_seconds * 2**self.busy_replies
+        return replace(self, busy_replies=self.busy_replies + 1), Pause(seconds)
+
+    def _program_read(self, now: datetime) -> tuple["Interrogation", Action]:
+        """The program, once all its tables are there."""
+        essential = [table for table in self.refused if table not in {ST_CLOCK, ST_PROFILE_STATUS}]
+        if essential:
+            return self._finish(now)
+        try:
+            octets = self.tables.get(ST_GENERAL_CONFIGURATION)
+            if octets is None or any(t not in self.tables for t in program_tables(GeneralConfiguration.decode(octets))):
+                return self._next(now)
+            program = self.task.decode_program(self.tables)
+        except WireError as error:
+            return self._finish(now, ExceptionKind.MALFORMED, str(error))
+        along = [Piece(t, 0, self.tables[t], True) for t in (ST_CLOCK, ST_PROFILE_STATUS) if t in self.tables]
+        reading = Reading.of(program, self.task.assignment, self.task.zone, self.task.policy).with_pieces(along, now)
+        return replace(self, reading=reading, tables={}, program_reads=self.program_reads + 1)._next(now)
+
+    def _counter_checked(self, reading: Reading, now: datetime) -> tuple["Interrogation", Action]:
+        """Go on, unless the configuration counter says that the meter has been reprogrammed: then its program is read anew."""
+        octets = reading.images.get(COUNTER_SPAN)
+        if octets is None or decode_counter(octets, reading.program.general.formats) == reading.program.configuration_counter:
+            return self._next(now)
+        if self.program_reads >= PROGRAM_READS_MAX:
+            return self._finish(now, ExceptionKind.MALFORMED, "reprogrammed again while its program was read")
+        return replace(self, reading=None, tables={}, refused={})._next(now)
+
+    # How it ends
+
+    def _silent(self, event: Silent, now: datetime) -> tuple["Interrogation", Action]:
+        if event.transmissions:
+            reason = f"no answer to {event.transmissions} transmissions within {event.seconds:.0f} s"
+        else:
+            reason = "not ended in time"
+        if event.hint:
+            reason += f"; {event.hint}"
+        return self._finish(now, ExceptionKind.SECURITY if event.forged else ExceptionKind.NO_ANSWER, reason)
+
+    def _finish(self, now: datetime, kind: ExceptionKind | None = None, reason: str = "") -> tuple["Interrogation", Action]:
+        """Whatever was good is kept; what was not is one exception."""
+        assignment = self.task.assignment
+        collected = Collected(assignment.endpoint_id, self.heard, assignment.lease_id)
+        problems = list(self.problems)
+        if self.reading is not None and self.heard is not None:
+            collected, found = self.reading.collected(collected, self.reply_octets_max, now)
+            problems += found
+        exception = self._exception(kind, reason, problems, now)
+        return self, Finish(replace(collected, exception=exception))
+
+    def _exception(self, kind: ExceptionKind | None, reason: str, problems: Sequence[str], now: datetime) -> ExceptionRecord | None:
+        reasons = [reason] if reason else []
+        refusals = [str(EndpointRefusedError(code, f"read of {table_name(t)}")) for t, code in self.refused.items() if code]
+        clock = None if self.reading is None else self.reading.clock_problem
+        for given, texts in (
+            (ExceptionKind.REFUSED, refusals),
+            (ExceptionKind.MALFORMED, problems),
+            (ExceptionKind.CLOCK, [clock] if clock else []),
+        ):
+            if texts:
+                kind = kind or given
+                reasons += texts
+        if kind is None:
+            return None
+        return ExceptionRecord(self.task.assignment.endpoint_id, kind, now, "; ".join(reasons)[:REASON_CHARACTERS_MAX])
+
+
+def _piece(asked: Asked, response: bytes) -> Piece:
+    """The octets a response holds. Raises WireError where they are not those asked for."""
+    octets = decode_table_data(response, 1)
+    if asked.count is not None and len(octets) != asked.count:
+        raise WireError(f"{len(octets)} octets at {asked.offset} where {asked.count} were asked for")
+    return Piece(asked.table, asked.offset, octets, asked.count is None)
+
