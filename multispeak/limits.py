@@ -30,8 +30,14 @@ CHUNK_OCTETS = 64 * 1024
 RECORDS_PER_STEP = 200
 """Objects written between two looks at the transport: about 2 ms, so that small calls get through."""
 
-PAGE_OBJECTS_MAX = 100_000
-"""Most objects of one answer, whatever a partner's page size says."""
+PAGE_OBJECTS_MAX = 1_000_000
+"""Most objects of one streamed answer, whatever a partner's page size says: ten minutes of a slow line."""
+
+FETCH_OBJECTS = 1_000
+"""Objects a streamed answer asks of the store at once: its memory is this, however long the answer."""
+
+UNSTREAMED_OBJECTS_MAX = 10_000
+"""Most objects of an answer that is fetched in one piece, a few KiB each."""
 
 FAILED_LOGINS_MAX = 10
 """Wrong passwords for one user from one address in `FAILED_LOGINS_SECONDS`, past which none is looked at."""
@@ -51,5 +57,6 @@ REPAIRS_MAX = 10_000
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """Dates outside are mistakes, such as the year 1 that some toolkits send for nothing."""
 
+assert FETCH_OBJECTS <= UNSTREAMED_OBJECTS_MAX <= PAGE_OBJECTS_MAX
 assert CHUNK_OCTETS < BODY_OCTETS_MAX
 assert FAILED_LOGINS_MAX <= FAILED_LOGINS_PER_ADDRESS_MAX <= FAILED_LOGINS_REMEMBERED_MAX

@@ -10,7 +10,7 @@ from headend.limits import READINGS_MAX
 from headend.ports import Caller, MeterReadings, Page, ReadingKey, ReadingQueries
 from multispeak.calls import Answer, Call, Handler, ListAnswer
 from multispeak.faults import FaultCode, RefusedCallError
-from multispeak.limits import PAGE_OBJECTS_MAX, RECORDS_PER_STEP, YEAR_MAX, YEAR_MIN
+from multispeak.limits import FETCH_OBJECTS, PAGE_OBJECTS_MAX, RECORDS_PER_STEP, UNSTREAMED_OBJECTS_MAX, YEAR_MAX, YEAR_MIN
 from multispeak.mapping import Shape, object_id, reading_groups, reading_key
 from multispeak.mapping_v3 import ShapeV3
 from multispeak.mapping_v4 import ShapeV4
@@ -78,30 +78,47 @@ class MeterReading:
         """Registers of all meters in a period, both ends included, by meter number and instant."""
         start, end = _period(call)
         after = _last_reading(call)
-        page = await self._queries(call.caller).readings_page(start, end, after, _page_size(call))
-        return self._reading_list(call, page)
+        queries = self._queries(call.caller)
+        page = await queries.readings_page_end(start, end, after, _page_size(call, PAGE_OBJECTS_MAX))
+        last = object_id(page.last.meter_no, page.last.instant) if page.last else ""
+        return ListAnswer(self._stream(call, queries, (start, end), after, page.last), Paging(page.remaining, last))
 
     async def latest_readings(self, call: Call) -> ListAnswer:
         """The newest registers of every meter that has any, by meter number."""
         after = _last_reading(call)
-        page = await self._queries(call.caller).latest_page(after.meter_no if after else None, _page_size(call))
-        return self._reading_list(call, page)
+        limit = _page_size(call, UNSTREAMED_OBJECTS_MAX)
+        page = await self._queries(call.caller).latest_page(after.meter_no if after else None, limit)
+        last = ""
+        if page.items:
+            newest = page.items[-1]
+            last = object_id(newest.entry.endpoint.meter_no, newest.registers[-1].instant)
+        return ListAnswer(_batches(self._objects(call, page.items), RECORDS_PER_STEP), Paging(page.remaining, last))
 
     async def supported_meters(self, call: Call) -> Answer | ListAnswer:
         """The active endpoints, by meter number."""
-        page = await self._queries(call.caller).meters(call.request.lastReceived or None, _page_size(call))
+        page = await self._queries(call.caller).meters(call.request.lastReceived or None, _page_size(call, UNSTREAMED_OBJECTS_MAX))
         last = page.items[-1].endpoint.meter_no if page.items else ""
         return self._meter_list(call, page, Paging(page.remaining, last))
 
     def _meter_list(self, call: Call, page: Page[Any], paging: Paging) -> Answer | ListAnswer:
         raise NotImplementedError
 
-    def _reading_list(self, call: Call, page: Page[MeterReadings]) -> ListAnswer:
-        last = ""
-        if page.items:
-            newest = page.items[-1]
-            last = object_id(newest.entry.endpoint.meter_no, newest.registers[-1].instant)
-        return ListAnswer(_batches(self._objects(call, page.items), RECORDS_PER_STEP), Paging(page.remaining, last))
+    async def _stream(
+        self, call: Call, queries: ReadingQueries, period: tuple[datetime, datetime], after: ReadingKey | None, last: ReadingKey | None
+    ) -> AsyncIterator[Sequence[Any]]:
+        """The objects after `after`, up to and with `last`; one that arrives in between is told if its place is in between."""
+        shape, utility = self.shape(call), call.caller.utility
+        while last is not None and after != last:
+            page = await queries.readings_page(*period, after, FETCH_OBJECTS)
+            objects = []
+            for readings in page.items:
+                for group in reading_groups(readings):
+                    if after != last:
+                        objects.append(shape.reading(utility, readings.entry, group))
+                        after = ReadingKey(readings.entry.endpoint.meter_no, group.instant)
+            if not objects:
+                return
+            yield objects
 
     def _objects(self, call: Call, items: Iterable[MeterReadings]) -> Iterator[Any]:
         shape, utility = self.shape(call), call.caller.utility
@@ -151,8 +168,8 @@ async def _batches(objects: Iterator[Any], size: int) -> AsyncIterator[Sequence[
         yield batch
 
 
-def _page_size(call: Call) -> int:
-    return max(1, min(call.caller.partner.page_size, PAGE_OBJECTS_MAX))
+def _page_size(call: Call, most: int) -> int:
+    return max(1, min(call.caller.partner.page_size, most))
 
 
 def _last_reading(call: Call) -> ReadingKey | None:

@@ -43,7 +43,7 @@ class EndpointResource(Resource):
     ) -> None:
         super().__init__()
         self._title = title
-        self._servers = servers
+        self.servers = servers
         self._wsdl = wsdl
         self._wsdl_octets = b""
         self._gate = gate
@@ -64,7 +64,7 @@ class EndpointResource(Resource):
         """A SOAP call."""
         content_type = request.getHeader(b"content-type") or b""
         media_type, charset, action = parse_content_type(content_type.decode("latin-1"))
-        server = self._servers.get(media_type)
+        server = self.servers.get(media_type)
         refusal = _unsupported(media_type, charset, request.requestHeaders) if server is None or charset else ""
         encoding = (request.getHeader(b"content-encoding") or b"identity").decode("latin-1")
         if encoding.strip().lower() != "identity":

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from headend.model.endpoint import MeterEntry
 from headend.model.readings import IntervalBlock, IntervalValue, RegisterRead
-from headend.ports import MeterReadings, Page, ReadingKey
+from headend.ports import MeterReadings, Page, PageEnd, ReadingKey
 
 
 @dataclass
@@ -50,6 +50,12 @@ class MemoryQueries:
             keys = [key for key in keys if key > (after.meter_no, after.instant)]
         items = [MeterReadings(self.entries[n], self._registers(n, instant, instant)) for n, instant in keys[:limit]]
         return Page(items, max(0, len(keys) - limit))
+
+    async def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> PageEnd:
+        page = await self.readings_page(start, end, after, limit)
+        last = page.items[-1] if page.items else None
+        key = ReadingKey(last.entry.endpoint.meter_no, last.registers[-1].instant) if last else None
+        return PageEnd(key, len(page.items), page.remaining)
 
     async def interval_blocks(self, meter_no: str, start: datetime, end: datetime) -> list[IntervalBlock]:
         raise NotImplementedError("blocks are not kept here")

@@ -1,5 +1,6 @@
 """A small utility with readings, and the MultiSpeak site over it, on a loopback port."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,8 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from random import Random
 from zoneinfo import ZoneInfo
+
+from lxml import etree
+from twisted.internet.task import Clock
+from twisted.web.resource import Resource
 
 from headend.model.channels import CHANNEL_BY_NAME
 from headend.model.endpoint import CONFIGURATIONS, Customer, Endpoint, EndpointId, MeterEntry, NativeAddress, ServicePoint, Transport
@@ -16,6 +22,10 @@ from headend.model.readings import IntervalFlag, IntervalValue, ReadSource, Regi
 from headend.model.utility import Utility, UtilityId
 from headend.ports import Caller, Partner
 from multispeak.authentication import PasswordAuthenticator
+from multispeak.message_header import RequestHeader
+from multispeak.site import Surroundings, multispeak_resource
+from multispeak.soap_protocol import Exchange
+from multispeak.soap_server import SoapServer
 from tests.fakes.reading_queries import MemoryQueries
 
 ZONE = ZoneInfo("America/Chicago")
@@ -92,3 +102,65 @@ def loopback_site() -> Iterator[str]:
 
 def seeded() -> Random:
     return Random(7)
+
+
+class _Stage:
+    """One site for all tests of a process, since compiling contracts takes a second; what it stands on is put in anew by each test."""
+
+    def __init__(self) -> None:
+        self.queries = MemoryQueries()
+        self.logins = authenticator()
+        self.random = seeded()
+
+    def authenticate(self, header: RequestHeader, address: str, seconds: float) -> Caller:
+        return self.logins.authenticate(header, address, seconds)
+
+    @cached_property
+    def tree(self) -> Resource:
+        now = lambda: NOW  # noqa: E731
+        return multispeak_resource(Surroundings(self, lambda caller: self.queries, "http://127.0.0.1:8080", now, Clock(), self.random))
+
+
+_STAGE = _Stage()
+
+
+def server(queries: MemoryQueries, version: str, soap: str = "1.1") -> SoapServer:
+    """One endpoint's Spyne server over `queries`, to be asked without sockets; the clock stands at `NOW`, nobody has failed to log in."""
+    _STAGE.queries = queries
+    _STAGE.logins = authenticator()
+    _STAGE.random.seed(7)
+    endpoint = _STAGE.tree.children[version.encode()].children[b"MR_Server"]
+    return endpoint.servers["text/xml" if soap == "1.1" else "application/soap+xml"]
+
+
+ENVELOPES = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
+NAMESPACES = {"3.0": "http://www.multispeak.org/Version_3.0", "4.1.6": "http://www.multispeak.org/Version_4.1_Release"}
+
+
+def envelope(version: str, operation: str, inside: str = "", *, soap: str = "1.1", user: str = USER, password: str = PASSWORD) -> bytes:
+    """A request with credentials."""
+    header = f'<MultiSpeakMsgHeader xmlns="{NAMESPACES[version]}" UserID="{user}" Pwd="{password}" BuildString="Release"/>'
+    body = f'<{operation} xmlns="{NAMESPACES[version]}">{inside}</{operation}>'
+    return f'<e:Envelope xmlns:e="{ENVELOPES[soap]}"><e:Header>{header}</e:Header><e:Body>{body}</e:Body></e:Envelope>'.encode()
+
+
+def ask(asked: SoapServer, octets: bytes, *, address: str = "192.0.2.1", action: str = "", seconds: float = 0.0) -> tuple[int, bytes]:
+    """Status and whole octets of an answer."""
+
+    async def run() -> tuple[int, bytes]:
+        reply = await asked.respond(octets, Exchange(address, action, seconds))
+        rest = [chunk async for chunk in reply.chunks] if reply.chunks else []
+        return reply.status, reply.octets + b"".join(rest)
+
+    return asyncio.run(run())
+
+
+def fault_of(octets: bytes) -> tuple[str, str]:
+    """Code, without its prefix, and text of a fault envelope of either SOAP version."""
+    root = etree.fromstring(octets)
+    fault = root.find(".//{*}Fault")
+    assert fault is not None, octets
+    if fault.find("faultcode") is not None:
+        return (fault.findtext("faultcode") or "").partition(":")[2], fault.findtext("faultstring") or ""
+    codes = [value.text.partition(":")[2] for value in fault.iter("{*}Value")]
+    return ".".join(codes), fault.findtext("{*}Reason/{*}Text") or ""
