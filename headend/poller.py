@@ -129,8 +129,14 @@ class Poller:
     def wake(self) -> None:
         """Look for due work now: something was scheduled, or room was made."""
         if self._idle is not None:
-            self._idle.cancel()
+            if self._idle.active():
+                self._idle.cancel()
             self._idle = None
+        if self._running:
+            self._fill()
+
+    def room_made(self) -> None:
+        """Something was recorded: more may begin."""
         if self._running:
             self._fill()
 

@@ -74,7 +74,8 @@ def _add_planned(program: MeterProgram, span: Span, left: int, chosen: list[Aske
         if whole and span.table in seen:
             continue
         octets = RESPONSE_OVERHEAD + _octets(program, span.table, piece)
-        if chosen and octets > left:
+        # A table that no reply holds and that cannot be divided has one to itself, but for the small ones that go with it.
+        if octets > left and any(one.body not in _SMALL_TABLES.values() for one in chosen):
             return 0
         if whole:
             seen.add(span.table)

@@ -1,0 +1,75 @@
+"""All parts of one utility's collection in one process, put together: poller, receiver, recorder; links are added by whoever has them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+
+from twisted.internet.interfaces import IReactorTime
+
+from headend.collection.counters import Counters
+from headend.collection.policy import CollectionPolicy
+from headend.collection.programs import ProgramCache
+from headend.model.endpoint import Transport
+from headend.model.utility import Utility
+from headend.poller import Poller, PollerParts
+from headend.ports import CollectionStore, EndpointLink
+from headend.receiver import Receiver
+from headend.recorder import Recorder
+
+
+class Collector:
+    """The collection of one utility.
+
+    `links` is filled before `start`; links are built with `receiver`. `on_recorded` is called after each transaction, for progress.
+    `wire_now` is given where security goes by another clock than the utility's.
+    """
+
+    def __init__(
+        self,
+        utility: Utility,
+        store: CollectionStore,
+        reactor: IReactorTime,
+        *,
+        now: Callable[[], datetime],
+        random: Random,
+        owner: str,
+        policy: CollectionPolicy | None = None,
+        wire_now: Callable[[], datetime] | None = None,
+        on_recorded: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.counters = Counters()
+        self.links: dict[Transport, EndpointLink] = {}
+        self.programs = ProgramCache()
+        self.recorder = Recorder(store, reactor, now, self.counters, self._recorded)
+        self._on_recorded = on_recorded
+        parts = PollerParts(
+            utility=utility,
+            store=store,
+            links=self.links,
+            recorder=self.recorder,
+            programs=self.programs,
+            counters=self.counters,
+            reactor=reactor,
+            now=now,
+            random=random,
+            policy=policy or CollectionPolicy(),
+            wire_now=wire_now,
+        )
+        self.poller = Poller(parts, owner)
+        self.receiver = Receiver(parts, self.poller)
+
+    def start(self) -> None:
+        """Begin to poll; what endpoints send on their own is accepted from the moment a link is open."""
+        self.poller.start()
+
+    def wake(self) -> None:
+        """Something was scheduled: look for it now."""
+        self.poller.wake()
+
+    async def stop(self) -> None:
+        """End gracefully: what was collected is recorded, what was leased goes back."""
+        await self.poller.stop()
+
+    def _recorded(self) -> None:
+        self.poller.room_made()
+        self._on_recorded()
