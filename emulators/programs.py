@@ -19,8 +19,8 @@ from headend.c1219.manufacturer_tables import (
     SetMeaning,
     StatisticCode,
 )
-from headend.c1219.program import MeterProgram
 from headend.c1219.profile_blocks import END_READINGS, EXTENDED_STATUS, SIMPLE_STATUS
+from headend.c1219.program import MeterProgram
 from headend.c1219.register_layout import RegisterChannel, RegisterLayout
 from headend.c1219.register_tables import RegisterDimensions, RegisterSelection
 from headend.c1219.source_tables import SourceDimensions, SourceFlag, TimeBase, UnitCode, UnitOfMeasure, encode_sources, encode_units

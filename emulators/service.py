@@ -15,13 +15,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.python.failure import Failure
+from twisted.web.server import Site
 
 from emulators.clock import WorldClock
+from emulators.control import ControlResource
 from emulators.files import CUSTOMER_COLUMNS, SHIPMENT_COLUMNS, customer_rows, shipment_row, write_rows
+from emulators.initiator import Initiator
 from emulators.people import People
 from emulators.population import Population, router_name
 from emulators.router_node import RouterNode
 from emulators.sockets import BUFFER_OCTETS, LOOPBACK, NodeConnections, NodeDatagrams
+from emulators.utility import Utility
+from emulators.wakeups import Wakeups
 from emulators.world import World
 from headend.c1222.identifiers import ApTitle
 from headend.errors import RequestError
@@ -29,6 +34,12 @@ from headend.model.endpoint import NativeAddress, Transport
 
 DATAGRAM_OCTETS = 65_536
 """Largest datagram read."""
+
+REPLY_SECONDS = 10.0
+"""Real seconds an endpoint waits for the reply to what it sent on its own."""
+
+STOP_SECONDS = 0.1
+"""Real seconds between the answer to POST /stop and the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class EmulatorOptions:
 class EmulatorService:
     """A running utility."""
 
-    world: World
+    utility: Utility
     routers: list[NativeAddress]
     control: str
     shipment: Path
@@ -68,6 +79,11 @@ class EmulatorService:
     stopped: "Deferred[None]"
     ports: list[IListeningPort]
     nodes: dict[str, NodeDatagrams]
+
+    @property
+    def world(self) -> World:
+        """The utility's world."""
+        return self.utility.world
 
     @property
     def announcement(self) -> str:
@@ -82,7 +98,9 @@ class EmulatorService:
         )
 
     async def stop(self) -> None:
-        """Close every socket."""
+        """Fall silent and close every socket."""
+        if self.utility.wakeups is not None:
+            self.utility.wakeups.stop()
         await close_ports(self.ports)
 
 
@@ -144,6 +162,20 @@ class _Field:
         router = population.router(index)
         return self.nodes[population.meter_no(index) if router is None else router_name(router)]
 
+    def wakeups(self, head_end: tuple[str, int]) -> Wakeups:
+        """What endpoints do on their own, towards a head-end."""
+
+        def send(index: int, octets: bytes) -> None:
+            datagrams = self.socket_of(index)
+            datagrams.deliver(datagrams.node.outgoing(octets, self._world.target(index)), head_end)
+
+        initiator = Initiator(self._reactor, self._world, send, REPLY_SECONDS)
+        return Wakeups(self._reactor, self._world, initiator, self._native_address)
+
+    def _native_address(self, index: int) -> bytes:
+        address = self.address(index)
+        return socket.inet_aton(address.host) + address.port.to_bytes(2)
+
     def shipment_rows(self) -> Iterator[Sequence[str]]:
         """Every endpoint for the shipment file."""
         population = self._world.population
@@ -165,19 +197,38 @@ async def _start(reactor: Any, options: EmulatorOptions) -> EmulatorService:
         sockets.listen()
         shipment = write_rows(directory, "shipment", SHIPMENT_COLUMNS, sockets.shipment_rows())
         customers = write_rows(directory, "customers", CUSTOMER_COLUMNS, customer_rows(world.population, People(options.seed)))
+        utility = Utility(world, {name: datagrams.node.traffic for name, datagrams in sockets.nodes.items()})
+        stopped: Deferred[None] = Deferred()
+        control = _listen_control(reactor, utility, sockets, options.control_port, stopped)
+        if options.head_end is not None:
+            utility.wakeups = sockets.wakeups(options.head_end)
+            utility.wakeups.start(options.wake_within, register=True)
     except BaseException:
         await close_ports(sockets.ports)
         raise
     return EmulatorService(
-        world=world,
+        utility=utility,
         routers=[address for _, address in sorted(sockets.routers.items())],
-        control="",
+        control=control,
         shipment=shipment,
         customers=customers,
-        stopped=Deferred(),
+        stopped=stopped,
         ports=sockets.ports,
         nodes=sockets.nodes,
     )
+
+
+def _listen_control(reactor: Any, utility: Utility, sockets: _Field, port: int, stopped: "Deferred[None]") -> str:
+    """Open the control port; its URL."""
+
+    def end() -> None:
+        if not stopped.called:
+            stopped.callback(None)
+
+    site = Site(ControlResource(reactor, utility, lambda: reactor.callLater(STOP_SECONDS, end)))  # type: ignore[no-untyped-call]
+    listening = reactor.listenTCP(port, site, interface=LOOPBACK)
+    sockets.ports.append(listening)
+    return f"http://{LOOPBACK}:{listening.getHost().port}"
 
 
 async def close_ports(ports: list[IListeningPort]) -> None:
@@ -190,7 +241,7 @@ async def close_ports(ports: list[IListeningPort]) -> None:
 
 def run(options: EmulatorOptions) -> None:
     """Be the utility until told to stop (POST /stop, SIGINT or SIGTERM); prints the announcement when ready."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it makes one; the command line chooses which
 
     failures: list[BaseException] = []
 

@@ -105,7 +105,8 @@ def _daylight(hour: Floats, season: Floats) -> Floats:
 
 
 def _bump(hour: Floats, centre: float, width: float) -> Floats:
-    return np.exp(-(((hour - centre) / width) ** 2))
+    bump: Floats = np.exp(-(((hour - centre) / width) ** 2))
+    return bump
 
 
 def _persona(seed: int, number: int, offset: int) -> Totals:

@@ -40,6 +40,9 @@ HISTORY_DAYS: Final = 45
 DEVICES_KEPT: Final = 1_024
 """Devices whose identity, key and cipher (about 4 KiB) stay in memory after they were spoken to."""
 
+ASSOCIATIONS_PER_DEVICE: Final = 4
+"""Peers and modes a device keeps computed: a head-end in its three modes, and one other."""
+
 DRIFT_PPM_MAX: Final = 23
 """Battery clocks gain or lose up to 2 s a day."""
 
@@ -152,19 +155,16 @@ class World:
     def association(self, index: int, far: ApTitle, mode: SecurityMode) -> Association:
         """What an endpoint shares with a peer."""
         device = self.device(index)
+        identity = device.identity
+        if self.faults.faults and self.faults.strikes(FaultKind.WRONG_KEY, self.target(index)):
+            wrong = Cipher(derive_key(self.population.seed, "wrong-key", index))
+            return Association(identity.ap_title, far, mode, identity.key_id, wrong)
         key = (far.absolute, int(mode))
         association = device.associations.get(key)
         if association is None:
-            identity = device.identity
-            cipher = device.cipher
-            if self.faults.faults and self.faults.strikes(FaultKind.WRONG_KEY, self.target(index)):
-                return Association(identity.ap_title, far, mode, identity.key_id, Cipher(derive_key(self.population.seed, "wrong-key", index)))
-            if len(device.associations) >= 4:
+            if len(device.associations) >= ASSOCIATIONS_PER_DEVICE:
                 device.associations.clear()
-            association = device.associations[key] = Association(identity.ap_title, far, mode, identity.key_id, cipher)
-        elif self.faults.faults and self.faults.strikes(FaultKind.WRONG_KEY, self.target(index)):
-            device.associations.clear()
-            return self.association(index, far, mode)
+            association = device.associations[key] = Association(identity.ap_title, far, mode, identity.key_id, device.cipher)
         return association
 
     def answer(self, index: int, apdu: Apdu, octets: bytes) -> Responses:

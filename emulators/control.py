@@ -1,0 +1,212 @@
+"""The control port: JSON over HTTP on loopback, to turn the clock, install faults, cause events, and ask what is true.
+
+GET /clock · POST /clock {advance?, rate?} · GET /endpoints?first=&limit= · GET /endpoints/<meter_no>/truth?start=&end= ·
+GET /truth?start=&end= (one line an endpoint) · GET, POST /faults · POST /endpoints/<meter_no>/events {event, argument?, alarm?} ·
+POST /wake {seconds, meter_no?} · GET /traffic · POST /stop
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, NoReturn
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Cooperator, TaskStopped
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request as HttpRequest
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from emulators.faults import SECONDS_MAX, fault_from_json, fault_to_json
+from emulators.truth import endpoint_truth
+from emulators.utility import PAGE_MAX, Utility
+from headend.errors import RequestError, UnknownMeterError
+
+BODY_OCTETS_MAX = 1 << 20
+"""Octets of a request: a thousand faults are a tenth of it."""
+
+RANGE_DAYS_MAX = 400
+"""Days of truth in one answer."""
+
+STREAM_SECONDS = 0.001
+"""Real seconds between slices of a stream, so that meters go on answering."""
+
+_log = Logger()
+
+
+class ControlResource(Resource):
+    """All of the control port; `stop` ends the process."""
+
+    isLeaf = True
+
+    def __init__(self, reactor: IReactorTime, utility: Utility, stop: Callable[[], None]) -> None:
+        super().__init__()
+        self._utility = utility
+        self._stop = stop
+        self._cooperator = Cooperator(scheduler=lambda work: reactor.callLater(STREAM_SECONDS, work))
+
+    def render(self, request: Request) -> bytes | int:
+        """Answer; what is wrong with a request is said in JSON with status 400, 404 or 405."""
+        try:
+            answer = self._answer(request)
+        except UnknownMeterError as error:
+            return _json(request, {"error": str(error)}, 404)
+        except RequestError as error:
+            return _json(request, {"error": str(error)}, 400)
+        except LookupError as error:
+            return _json(request, {"error": str(error.args[0])}, 404)
+        return NOT_DONE_YET if answer is None else _json(request, answer, 200)
+
+    def _answer(self, request: Request) -> dict[str, Any] | None:
+        path = tuple(part.decode("utf-8", "replace") for part in request.postpath or () if part)
+        utility = self._utility
+        match request.method, path:
+            case b"GET", ("clock",):
+                return self._clock()
+            case b"POST", ("clock",):
+                return self._turn(_body(request, {"advance", "rate"}))
+            case b"GET", ("endpoints",):
+                first, limit = _integer(request, "first", 0, 0, 10**7), _integer(request, "limit", 100, 1, PAGE_MAX)
+                return {"total": utility.world.population.size, "endpoints": utility.endpoints(first, limit)}
+            case b"GET", ("endpoints", meter_no, "truth"):
+                return endpoint_truth(utility.world.meter(utility.index(meter_no)), *self._range(request))
+            case b"GET", ("truth",):
+                self._stream(request)
+                return None
+            case b"GET", ("faults",):
+                return {"faults": [fault_to_json(fault) for fault in utility.world.faults.faults]}
+            case b"POST", ("faults",):
+                return self._faults(_body(request, {"faults"}))
+            case b"POST", ("endpoints", meter_no, "events"):
+                return self._event(meter_no, _body(request, {"event", "argument", "alarm"}))
+            case b"POST", ("wake",):
+                return self._wake(_body(request, {"seconds", "meter_no"}))
+            case b"GET", ("traffic",):
+                return {"sockets": {name: asdict(traffic) for name, traffic in utility.traffic.items()}}
+            case b"POST", ("stop",):
+                self._stop()
+                return {"stopping": True}
+        raise LookupError(f"there is no {request.method.decode('ascii', 'replace')} /{'/'.join(path)}")
+
+    def _clock(self) -> dict[str, Any]:
+        clock = self._utility.world.clock
+        return {"now": clock.now().isoformat(), "rate": clock.rate}
+
+    def _turn(self, body: dict[str, Any]) -> dict[str, Any]:
+        clock = self._utility.world.clock
+        if "rate" in body:
+            clock.set_rate(_number(body, "rate"))
+        if "advance" in body:
+            clock.advance(_number(body, "advance"))
+        return self._clock()
+
+    def _faults(self, body: dict[str, Any]) -> dict[str, Any]:
+        items = body.get("faults")
+        if not isinstance(items, list):
+            _refuse("faults: a list is wanted")
+        self._utility.install_faults([fault_from_json(item, f"faults[{n}]") for n, item in enumerate(items)])
+        return {"faults": len(items)}
+
+    def _event(self, meter_no: str, body: dict[str, Any]) -> dict[str, Any]:
+        argument, alarm = body.get("argument", 0), body.get("alarm", False)
+        if not isinstance(argument, int) or not 0 <= argument < 65_536:
+            _refuse(f"argument: {argument!r} is not a number within 0 and 65535")
+        if not isinstance(alarm, bool):
+            _refuse(f"alarm: {alarm!r} is neither true nor false")
+        self._utility.cause_event(meter_no, str(body.get("event")), argument, alarm)
+        return {"event": body.get("event")}
+
+    def _wake(self, body: dict[str, Any]) -> dict[str, Any]:
+        seconds = _number(body, "seconds") if "seconds" in body else 0.0
+        if not 0 <= seconds <= SECONDS_MAX:
+            _refuse(f"seconds: {seconds:g} is not within 0 and {SECONDS_MAX:g}")
+        return {"woken": self._utility.wake(seconds, body.get("meter_no"))}
+
+    def _range(self, request: Request) -> tuple[int, int]:
+        start, end = _instant(request, "start"), _instant(request, "end")
+        if not 0 < end - start <= RANGE_DAYS_MAX * 86_400:
+            _refuse(f"start and end: {end - start} s is not a range within {RANGE_DAYS_MAX} days")
+        return start, end
+
+    def _stream(self, request: Request) -> None:
+        start, end = self._range(request)
+        request.setHeader("Content-Type", "application/x-ndjson")
+        task = self._cooperator.cooperate(self._lines(request, start, end))
+        request.notifyFinish().addErrback(lambda _gone: task.stop())
+        task.whenDone().addErrback(_log_unless_stopped)
+
+    def _lines(self, request: HttpRequest, start: int, end: int) -> Iterator[None]:
+        for index in range(self._utility.world.population.size):
+            request.write(json.dumps(endpoint_truth(self._utility.world.meter(index), start, end)).encode() + b"\n")
+            yield None
+        request.finish()
+
+
+def _log_unless_stopped(failure: Failure) -> None:
+    if not failure.check(TaskStopped):
+        _log.failure("truth could not be told", failure)
+
+
+def _json(request: Request, body: dict[str, Any], status: int) -> bytes:
+    request.setResponseCode(status)
+    request.setHeader("Content-Type", "application/json")
+    return json.dumps(body).encode() + b"\n"
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise RequestError(reason)
+
+
+def _body(request: Request, known: set[str]) -> dict[str, Any]:
+    octets = request.content.read(BODY_OCTETS_MAX + 1) if request.content is not None else b""
+    if len(octets) > BODY_OCTETS_MAX:
+        _refuse(f"the request has more than {BODY_OCTETS_MAX} octets")
+    try:
+        body = json.loads(octets or b"{}")
+    except (ValueError, RecursionError) as error:
+        _refuse(f"the request is not JSON: {error}")
+    if not isinstance(body, dict):
+        _refuse("the request is not a JSON object")
+    unknown = sorted(set(body) - known)
+    if unknown:
+        _refuse(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    return body
+
+
+def _number(body: dict[str, Any], name: str) -> float:
+    value = body[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        _refuse(f"{name}: {value!r} is not a number")
+    return float(value)
+
+
+def _argument(request: Request, name: str) -> str | None:
+    values = (request.args or {}).get(name.encode())
+    return values[0].decode("utf-8", "replace") if values else None
+
+
+def _integer(request: Request, name: str, default: int, low: int, high: int) -> int:
+    text = _argument(request, name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
+        _refuse(f"{name}: {text!r} is not a number within {low} and {high}")
+    return int(text)
+
+
+def _instant(request: Request, name: str) -> int:
+    text = _argument(request, name)
+    if text is None:
+        _refuse(f"{name} is missing: an ISO 8601 date and time with offset")
+    try:
+        instant = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        _refuse(f"{name}: {text!r} is not an ISO 8601 date and time")
+    if instant.tzinfo is None:
+        _refuse(f"{name}: {text!r} has no offset from UTC")
+    return int(instant.timestamp())

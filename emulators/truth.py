@@ -1,0 +1,102 @@
+"""What a head-end should end up with: the registers and intervals that an endpoint's tables hold now, exactly."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from emulators.meter import Meter
+from emulators.models import quantity_exponent
+from emulators.profile import ProfileSpec, StatusForm, slot_codes, slot_rows
+from emulators.timeline import Run
+from headend.c1219.interval_status import FIRST_FLAGS
+from headend.model.readings import IntervalFlag
+
+_Slots = dict[int, tuple[int, int, list[int]]]
+"""end (unix seconds) → (interval seconds, flags, quantity of each channel)"""
+
+
+def endpoint_truth(meter: Meter, start: int, end: int) -> dict[str, Any]:
+    """One endpoint as JSON.
+
+    Layout  meter_no, configuration, model; registers: [{channel, instant, quantity}] at local midnights in [start, end]; intervals:
+            [{channel, values: [[end, interval seconds, quantity | null, flags], …]}] with ends in (start, end]
+    Units   quantities as exact decimals in the channel's unit; instants ISO 8601 UTC; flags are IntervalFlag bits
+    """
+    channel = meter.kind.register_channel
+    registers = [
+        {"channel": channel, "instant": _iso(instant), "quantity": _exact(total, quantity_exponent(channel))}
+        for instant, total in _midnight_registers(meter, start, end)
+    ]
+    intervals: list[dict[str, Any]] = []
+    for number, spec in enumerate(meter.kind.specs):
+        slots = _slots(meter, number, start, end)
+        for place, name in enumerate(spec.channels):
+            exponent = quantity_exponent(name)
+            values = [
+                [_iso(at), seconds, None if gap else _exact(row[place], exponent), flags]
+                for at, seconds, flags, row, gap in _with_gaps(slots)
+            ]
+            intervals.append({"channel": name, "values": values})
+    return {
+        "meter_no": meter.identity.meter_no,
+        "configuration": meter.kind.configuration,
+        "model": meter.kind.form.name,
+        "registers": registers,
+        "intervals": intervals,
+    }
+
+
+def _midnight_registers(meter: Meter, start: int, end: int) -> Iterator[tuple[int, int]]:
+    count = meter.self_read_count()
+    for sequence in range(max(0, count - meter.kind.registers.self_reads), count):
+        midnight, total = meter.self_read(sequence)
+        if start <= midnight <= end:
+            yield midnight, total
+
+
+def _slots(meter: Meter, number: int, start: int, end: int) -> _Slots:
+    """Slots of a set that the device holds, the newest record of each."""
+    spec, place = meter.kind.specs[number], meter.place(number)
+    found: _Slots = {}
+    if place is None:
+        return found
+    oldest = place.blocks - spec.blocks
+    for run in meter.timeline.runs[number]:
+        first = max(0, (oldest - run.first_seq) * spec.intervals, -((run.start - start) // run.length) - 1)
+        stop = min(run.slots_done(meter.now) if run.began < meter.now else 0, (end - run.start) // run.length)
+        if first < stop:
+            _add_run(found, meter, spec, run, range(first, stop), start)
+    return found
+
+
+def _add_run(found: _Slots, meter: Meter, spec: ProfileSpec, run: Run, slots: range, start: int) -> None:
+    rows = slot_rows(meter.consumer, spec, run, slots.start, slots.stop)
+    codes: Iterable[int] = [0] * len(slots)
+    if spec.status is StatusForm.EXTENDED:
+        codes = slot_codes(spec, run, slots.start, slots.stop, meter.zone).tolist()
+    for slot, code, row in zip(slots, codes, rows.T.tolist(), strict=True):
+        at = run.start + (slot + 1) * run.length
+        if at > start:
+            found[at] = (run.length, FIRST_FLAGS[code], row)
+
+
+def _with_gaps(slots: _Slots) -> Iterator[tuple[int, int, int, list[int], bool]]:
+    """Slots in order of time; what lies between two that do not meet is a gap, in steps of the later one's length."""
+    before: int | None = None
+    for at in sorted(slots):
+        length, flags, row = slots[at]
+        if before is not None:
+            for missing in range(at - (at - before - 1) // length * length, at, length):
+                if missing > before:
+                    yield missing, length, int(IntervalFlag.MISSING), [], True
+        yield at, length, flags, row, False
+        before = at
+
+
+def _exact(value: int, exponent: int) -> str:
+    return str(value) if exponent == 0 else f"{Decimal(value).scaleb(exponent):f}"
+
+
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()

@@ -1,0 +1,99 @@
+"""A world with what makes it live: its sockets' nodes, its wake-ups, and the things that can be done to it from outside."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emulators.device_events import EVENT_NAMES, POWER_DOWN, POWER_UP, LoggedEvent
+from emulators.faults import Fault, FaultKind, matches
+from emulators.meter_procedures import set_device_clock
+from emulators.router_node import Traffic
+from emulators.timeline import POWER_FAIL_BIT, Mark
+from emulators.wakeups import Wakeups
+from emulators.world import World
+from headend.errors import RequestError, UnknownMeterError
+
+PAGE_MAX = 10_000
+"""Endpoints in one page of the control port's list."""
+
+DAY = 86_400
+DRIFT_SECONDS_A_DAY_MAX = 600.0
+"""Fastest drift a fault may set: a clock that gains ten minutes a day."""
+
+
+@dataclass(slots=True)
+class Utility:
+    """One running utility; `wakeups` is None where endpoints have nobody to speak to."""
+
+    world: World
+    traffic: Mapping[str, Traffic]
+    wakeups: Wakeups | None = None
+
+    def index(self, meter_no: str) -> int:
+        """The endpoint with a meter number. Raises UnknownMeterError."""
+        index = self.world.population.index_of(meter_no)
+        if index is None:
+            raise UnknownMeterError(meter_no)
+        return index
+
+    def endpoints(self, first: int, limit: int) -> list[dict[str, Any]]:
+        """A page of the endpoints, in order of their index."""
+        population = self.world.population
+        return [
+            {
+                "meter_no": population.meter_no(index),
+                "configuration": population.configuration(index),
+                "model": self.world.kind(index).form.name,
+                "ap_title": population.ap_title_text(index),
+                "router": self.world.target(index).router,
+                "battery": self.world.kind(index).battery,
+            }
+            for index in range(first, min(population.size, first + min(limit, PAGE_MAX)))
+        ]
+
+    def install_faults(self, faults: Sequence[Fault]) -> None:
+        """Replace the faults; those that strike once do so now and are not kept."""
+        self.world.faults.install([fault for fault in faults if not fault.at_once])
+        for fault in faults:
+            if fault.at_once:
+                for index in self._struck(fault):
+                    self._strike(index, fault)
+
+    def _struck(self, fault: Fault) -> Iterator[int]:
+        candidates = range(self.world.population.size) if fault.meter_no is None else [self.index(fault.meter_no)]
+        chance = self.world.faults.random
+        return (i for i in candidates if matches(fault, self.world.target(i)) and chance.random() < fault.probability)
+
+    def _strike(self, index: int, fault: Fault) -> None:
+        meter = self.world.meter(index)
+        state = meter.state
+        match fault.kind:
+            case FaultKind.REBOOT:
+                state.silent_until = self.world.wire() + abs(fault.seconds)
+                state.log(LoggedEvent(meter.now, POWER_DOWN))
+                state.log(LoggedEvent(meter.now + 1, POWER_UP))
+                state.timeline = meter.timeline.mark(meter.now, Mark(0, POWER_FAIL_BIT))
+            case FaultKind.CLOCK_JUMP:
+                set_device_clock(meter, meter.device_now + int(fault.seconds))
+            case FaultKind.CLOCK_DRIFT:
+                seconds = max(-DRIFT_SECONDS_A_DAY_MAX, min(DRIFT_SECONDS_A_DAY_MAX, fault.seconds))
+                state.timeline = meter.timeline.drift(meter.now, int(seconds * 1_000_000 / DAY))
+
+    def cause_event(self, meter_no: str, name: str, argument: int, alarm: bool) -> None:
+        """Something happens to an endpoint now; `alarm` tells the head-end at once. Raises RequestError."""
+        code = EVENT_NAMES.get(name)
+        if code is None:
+            raise RequestError(f"event: {name!r} is none of {', '.join(EVENT_NAMES)}")
+        index = self.index(meter_no)
+        self.world.state(index).log(LoggedEvent(self.world.now, code, argument))
+        if alarm and self.wakeups is not None:
+            self.wakeups.alarm(index)
+
+    def wake(self, within_seconds: float, meter_no: str | None) -> int:
+        """Wake the battery endpoints (or one) within so many real seconds; how many. Raises RequestError."""
+        if self.wakeups is None:
+            raise RequestError("wake: endpoints have no head-end to push to")
+        indices = range(self.world.population.size) if meter_no is None else [self.index(meter_no)]
+        batteries = [index for index in indices if self.world.kind(index).battery]
+        self.wakeups.wake(batteries, within_seconds)
+        return len(batteries)
