@@ -69,7 +69,8 @@ class PasswordAuthenticator:
         caller = self._directory.find(header.user_id)
         # An unknown user costs the same comparison, so that time does not tell who exists.
         expected = caller.partner.password if caller else header.password + "?"
-        if compare_digest(expected.encode(), header.password.encode()) and caller is not None:
+        matches = compare_digest(expected.encode(), header.password.encode())
+        if matches and header.password and caller is not None:
             return caller
         self._failures.add(user, seconds)
         self._failures.add(address, seconds)

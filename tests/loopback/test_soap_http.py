@@ -1,0 +1,134 @@
+"""Hostile and clumsy HTTP against the site's own process: every answer is the right one, and the server serves on."""
+
+import re
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from multispeak.limits import BODY_OCTETS_MAX, HEADERS_MAX
+from tests.fakes.soap_world import PASSWORD, envelope, fault_of, loopback_site
+
+PATH = "/multispeak/3.0/MR_Server"
+PING = envelope("3.0", "PingURL")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with loopback_site() as found:
+        yield found
+        assert post(found, PING)[0] == 200, "the server still serves after all of these tests"
+
+
+def post(address: str, body: bytes, path: str = PATH, **headers: str) -> tuple[int, bytes, str]:
+    named = {name.replace("_", "-"): value for name, value in ({"Content_Type": "text/xml; charset=utf-8"} | headers).items()}
+    request = urllib.request.Request(address + path, body, named)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return reply.status, reply.read(), reply.headers["Content-Type"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers["Content-Type"]
+
+
+def exchange(address: str, *pieces: bytes) -> bytes:
+    """Raw octets out, everything that comes back until the server closes."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        received = b""
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+            while octets := connection.recv(65536):
+                received += octets
+        except ConnectionError:
+            pass
+        return received
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", "application/x-www-form-urlencoded", ""])
+def test_other_content_types_are_415(address: str, content_type: str) -> None:
+    status, text, _ = post(address, PING, Content_Type=content_type)
+    assert status == 415
+    assert b"SOAP 1.1 is text/xml" in text
+
+
+def test_other_charsets_and_compressed_bodies_are_415(address: str) -> None:
+    status, text, _ = post(address, PING, Content_Type="text/xml; charset=iso-8859-1")
+    assert (status, b"iso-8859-1" in text) == (415, True)
+    status, text, _ = post(address, b"\x1f\x8b", Content_Encoding="gzip")
+    assert (status, b"gzip" in text) == (415, True)
+
+
+def test_faults_are_xml_under_the_content_type_of_their_version(address: str) -> None:
+    status, octets, content_type = post(address, b"<a/>")
+    assert (status, content_type, fault_of(octets)[0]) == (500, "text/xml; charset=utf-8", "Client.Envelope")
+    soap12 = 'application/soap+xml; charset=utf-8; action="http://www.multispeak.org/Version_3.0/PingURL"'
+    status, octets, content_type = post(address, b"<a/>", Content_Type=soap12)
+    assert (status, content_type, fault_of(octets)[0]) == (400, "application/soap+xml; charset=utf-8", "Sender.Envelope")
+    assert post(address, envelope("3.0", "PingURL", soap="1.2"), Content_Type=soap12)[0] == 200
+    other = soap12.replace("PingURL", "GetMethods")
+    assert fault_of(post(address, envelope("3.0", "PingURL", soap="1.2"), Content_Type=other)[1])[0] == "Sender.SOAPAction"
+
+
+def test_a_body_announced_too_large_is_413_at_once(address: str) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {100 * BODY_OCTETS_MAX}\r\n\r\n".encode()
+    assert exchange(address, head).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_without_length_is_cut_at_the_bound(address: str) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    received = exchange(address, head, *[chunk] * (BODY_OCTETS_MAX // 0x100000 + 4))
+    # The refusal may be lost with what was still on its way; that the connection ends is what counts.
+    assert received == b"" or received.startswith(b"HTTP/1.1 413 ")
+
+
+def test_too_many_headers_are_refused(address: str) -> None:
+    lines = b"".join(b"X-%d: 1\r\n" % i for i in range(HEADERS_MAX + 10))
+    assert exchange(address, f"POST {PATH} HTTP/1.1\r\n".encode(), lines, b"\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_hundred_thousand_attributes_over_http(address: str) -> None:
+    attributes = b" ".join(b'a%d="x"' % i for i in range(100_000))
+    status, octets, _ = post(address, PING.replace(b"UserID", attributes + b" UserID"))
+    assert (status, fault_of(octets)[0]) == (500, "Client.TooLarge")
+
+
+def test_an_address_that_is_none_names_those_that_are(address: str) -> None:
+    status, text, _ = post(address, PING, "/multispeak/5.0/MR_Server")
+    assert (status, b"3.0, 4.1.6" in text) == (404, True)
+    status, text, _ = post(address, PING, "/multispeak/3.0/XX_Server.asmx")
+    assert (status, b"MR_Server" in text) == (404, True)
+
+
+def test_other_methods_are_refused_and_a_plain_get_says_what_is_here(address: str) -> None:
+    assert exchange(address, f"PUT {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()).startswith(b"HTTP/1.1 501 ")
+    with urllib.request.urlopen(address + PATH, timeout=30) as reply:
+        assert b"?wsdl" in reply.read()
+
+
+def test_http_1_0_and_keep_alive(address: str) -> None:
+    head = "POST {} HTTP/{}\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n{}\r\n"
+    octets = exchange(address, head.format(PATH, "1.0", len(PING), "").encode() + PING)
+    assert b" 200 " in octets.split(b"\r\n")[0]
+    two = head.format(PATH, "1.1", len(PING), "").encode() + PING + head.format(PATH, "1.1", len(PING), "Connection: close\r\n").encode() + PING
+    assert len(re.findall(rb"HTTP/1.1 200 ", exchange(address, two))) == 2
+
+
+def test_a_client_that_leaves_in_mid_request_or_answer_harms_nobody(address: str) -> None:
+    body = envelope("3.0", "GetReadingsByDate", "<startDate>2026-03-01T00:00:00Z</startDate><endDate>2026-03-04T00:00:00Z</endDate>")
+    host, port = address.removeprefix("http://").split(":")
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for sent in (head, head + body[:100], head + body):
+        for _ in range(20):
+            with socket.create_connection((host, int(port)), timeout=30) as connection:
+                connection.sendall(sent)
+    assert post(address, PING)[0] == 200
+
+
+def test_the_password_is_never_sent_back(address: str) -> None:
+    for body in (PING, PING.replace(b"PingURL", b"MakeTea"), PING[:-5]):
+        assert PASSWORD.encode() not in post(address, body)[1]
