@@ -42,7 +42,7 @@ _log = Logger()
 class ControlResource(Resource):
     """All of the control port; `stop` ends the process."""
 
-    isLeaf = True
+    isLeaf = True  # noqa: N815 - the name Twisted looks for
 
     def __init__(self, reactor: IReactorTime, utility: Utility, stop: Callable[[], None]) -> None:
         super().__init__()

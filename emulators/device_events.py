@@ -85,8 +85,8 @@ def history(seed: int, index: int, commodity: Commodity, start: int, now: int) -
 def daylight_changes(zone: ZoneInfo, start: int, end: int) -> Iterator[LoggedEvent]:
     """When clocks that show local time changed over, found to the second."""
     from_offset = _daylight(zone, start)
-    for low in range(start, end, DAY):
-        high = min(low + DAY, end)
+    for day in range(start, end, DAY):
+        low, high = day, min(day + DAY, end)
         if _daylight(zone, high) == from_offset:
             continue
         while high - low > 1:

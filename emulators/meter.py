@@ -6,6 +6,7 @@ set, events caused, switch moved) is its `MeterState`, which most devices of a w
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from emulators.device_events import SUPPORTED, LoggedEvent
@@ -32,12 +33,37 @@ class NoTableError(Exception):
     """The device has no such table."""
 
 
+class _Ring(NamedTuple):
+    """A table that is a header and a ring of equal elements."""
+
+    head: int
+    size: int
+    elements: int
+
+    def octets(self, offset: int, count: int | None, make: Callable[[int, int], bytes]) -> bytes:
+        """Octets of the table; `make` gives (first element, how many), and the header as element -1."""
+        head, size = self.head, self.size
+        end = head + size * self.elements
+        stop = end if count is None else min(offset + count, end)
+        if offset >= stop:
+            return b""
+        octets = make(-1, 0) if offset < head else b""
+        start = 0 if offset < head else head + (offset - head) // size * size
+        first = max(0, (offset - head) // size)
+        last = -(-(stop - head) // size)
+        if last > first:
+            octets += make(first, last - first)
+        return octets[offset - start : stop - start]
+
+
 class Meter:
     """The tables of one device at world second `now`."""
 
     __slots__ = ("_context", "_makers", "consumer", "identity", "kind", "now", "state", "timeline")
 
-    def __init__(self, context: DeviceContext, identity: Identity, kind: MeterKind, consumer: Consumer, state: MeterState, now: int) -> None:
+    def __init__(
+        self, context: DeviceContext, identity: Identity, kind: MeterKind, consumer: Consumer, *, state: MeterState, now: int
+    ) -> None:
         self._context = context
         self.identity = identity
         self.kind = kind
@@ -103,32 +129,17 @@ class Meter:
         if 0 <= table - ST_PROFILE_SET_1 < len(self.kind.specs):
             number = table - ST_PROFILE_SET_1
             spec = self.kind.specs[number]
-            return self._elements(offset, count, 0, spec.block_octets, spec.blocks, lambda e, n: self._ring_blocks(number, e, n))
+            ring = _Ring(0, spec.block_octets, spec.blocks)
+            return ring.octets(offset, count, lambda e, n: self._ring_blocks(number, e, n))
         if table == 26:
-            size = self.kind.registers.entry_size
-            return self._elements(offset, count, SELF_READ_HEADER_OCTETS, size, self.kind.registers.self_reads, self._self_reads)
+            registers = self.kind.registers
+            return _Ring(SELF_READ_HEADER_OCTETS, registers.entry_size, registers.self_reads).octets(offset, count, self._self_reads)
         if table == 76:
             events = self.kind.events
-            return self._elements(offset, count, LOG_HEADER_OCTETS, events.entry_size, events.dimensions.events, self._log_entries)
+            return _Ring(LOG_HEADER_OCTETS, events.entry_size, events.dimensions.events).octets(offset, count, self._log_entries)
         maker = self._makers.get(table)
         octets = maker() if maker is not None else b""
         return octets[offset : None if count is None else offset + count]
-
-    def _elements(
-        self, offset: int, count: int | None, head: int, size: int, elements: int, make: Callable[[int, int], bytes]
-    ) -> bytes:
-        """Octets of a header (element -1 of `make`) and a ring of equal elements."""
-        end = head + size * elements
-        stop = end if count is None else min(offset + count, end)
-        if offset >= stop:
-            return b""
-        octets = make(-1, 0) if offset < head else b""
-        start = 0 if offset < head else head + (offset - head) // size * size
-        first = max(0, (offset - head) // size)
-        last = -(-(stop - head) // size)
-        if last > first:
-            octets += make(first, last - first)
-        return octets[offset - start : stop - start]
 
     # --- clock, status, registers -----------------------------------------------------------------------------------
 
@@ -235,7 +246,8 @@ class Meter:
         octets = b""
         while count:
             sequence = self._in_ring(element, place.blocks, spec.blocks)
-            stretch = min(count, place.element(spec.blocks) - element + 1 if element <= place.element(spec.blocks) else spec.blocks - element)
+            newest_element = place.element(spec.blocks)
+            stretch = min(count, newest_element - element + 1 if element <= newest_element else spec.blocks - element)
             octets += bytes(stretch * spec.block_octets) if sequence is None else writer.blocks(sequence, stretch, self.now)
             element, count = element + stretch, count - stretch
         return octets
@@ -260,7 +272,8 @@ class Meter:
             held = len(events)
             flags = 4 | (2 if held > ring else 0)
             unread = min(held, ring, max(0, held - self.state.events_read))
-            return self.kind.events.encode_status(LogStatus(min(held, ring), (held - 1) % ring if held else 0, max(0, held - 1), unread, flags))
+            last = (held - 1) % ring if held else 0
+            return self.kind.events.encode_status(LogStatus(min(held, ring), last, max(0, held - 1), unread, flags))
         octets = []
         for place in range(element, element + count):
             sequence = self._in_ring(place, len(events), ring)

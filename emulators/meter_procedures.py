@@ -30,10 +30,8 @@ def start_procedure(meter: Meter, octets: bytes, wire_now: float) -> bool:
         request = ProcedureRequest.decode(octets, formats)
     except WireError:
         return _malformed(meter, octets)
-    if request.procedure not in meter.kind.general.procedures:
-        code = ResultCode.UNKNOWN
-    else:
-        code = _execute(meter, request, wire_now)
+    known = request.procedure in meter.kind.general.procedures
+    code = _execute(meter, request, wire_now) if known else ResultCode.UNKNOWN
     if code is ResultCode.DONE:
         meter.state.log(LoggedEvent(meter.now, PROCEDURE, request.procedure & 0xFFFF))
     result = ProcedureResult(request.procedure, request.sequence, code, b"", request.reply)
@@ -102,7 +100,7 @@ def _mark_read(meter: Meter, lists: int, count: int) -> ResultCode:
     known = set(ListCode)
     if lists not in known:
         return ResultCode.BAD_PARAMETER
-    if lists in {ListCode.EVENT_LOG}:
+    if lists == ListCode.EVENT_LOG:
         held = len(meter.events())
         state.events_read = min(held, state.events_read + count) if count else held
     if lists in {ListCode.SELF_READS, ListCode.ALL_BUT_EVENTS}:

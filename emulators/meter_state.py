@@ -17,6 +17,9 @@ EVENTS_MAX = 2_000
 """Caused events one device keeps: more than any log holds."""
 
 
+NO_STATUS = MeterStatus(0)
+
+
 @dataclass(slots=True)
 class MeterState:
     """One device's memory; a new one is that of a device nothing was done to.
@@ -29,7 +32,7 @@ class MeterState:
     events: tuple[LoggedEvent, ...] = ()
     switch: SwitchPosition = SwitchPosition.CLOSED
     switched: int | None = None
-    status: MeterStatus = MeterStatus(0)
+    status: MeterStatus = NO_STATUS
     procedure_result: bytes = b""
     resets: int = 0
     self_reads_read: int = 0

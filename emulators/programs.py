@@ -77,7 +77,7 @@ def make_kind(form: ModelForm, configuration: str, history_start: int, world_sta
     general = GeneralConfiguration.decode(_general(form, configuration, len(specs)).encode())
     registers = _register_layout(form)
     timeline = _timeline(form, specs, history_start, world_start)
-    tables = _tables(form, general, specs, channel, timeline, registers)
+    tables = _tables(form, general, specs, timeline, registers)
     return MeterKind(
         form=form,
         configuration=configuration,
@@ -160,7 +160,6 @@ def _tables(
     form: ModelForm,
     general: GeneralConfiguration,
     specs: tuple[ProfileSpec, ...],
-    register_channel: str,
     timeline: Timeline,
     registers: RegisterLayout,
 ) -> dict[int, bytes]:
@@ -168,7 +167,7 @@ def _tables(
     set_forms = (form.energy, form.voltage or form.energy)
     sources = [unit_of(c, s.exponent) for spec, s in zip(specs, set_forms, strict=False) for c in spec.channels]
     register_source = len(sources)
-    sources.append(unit_of(register_channel, form.register_exponent))
+    sources.append(unit_of(specs[0].channels[0], form.register_exponent))
     profile = ProfileDimensions(
         tuple(
             SetDimensions(n + 1, spec.blocks, spec.intervals, len(spec.channels), timeline.runs[n][-1].length // 60)

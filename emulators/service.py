@@ -112,7 +112,8 @@ def make_world(reactor: IReactorTime, options: EmulatorOptions, wire: Any = time
         raise RequestError(f"zone: {options.zone!r} is not a time zone") from None
     population = Population(options.seed, options.endpoints, options.routers, options.cellular)
     clock = WorldClock(reactor, options.start or datetime.fromtimestamp(wire(), UTC), options.rate)
-    return World(population, clock, zone, wire, ApTitle.parse(options.head_end_ap_title), options.history_days)
+    head_end = ApTitle.parse(options.head_end_ap_title)
+    return World(population, clock, zone, wire, head_end=head_end, history_days=options.history_days)
 
 
 
@@ -225,7 +226,7 @@ def _listen_control(reactor: Any, utility: Utility, sockets: _Field, port: int, 
         if not stopped.called:
             stopped.callback(None)
 
-    site = Site(ControlResource(reactor, utility, lambda: reactor.callLater(STOP_SECONDS, end)))  # type: ignore[no-untyped-call]
+    site = Site(ControlResource(reactor, utility, lambda: reactor.callLater(STOP_SECONDS, end)))
     listening = reactor.listenTCP(port, site, interface=LOOPBACK)
     sockets.ports.append(listening)
     return f"http://{LOOPBACK}:{listening.getHost().port}"

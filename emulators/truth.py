@@ -66,19 +66,19 @@ def _slots(meter: Meter, number: int, start: int, end: int) -> _Slots:
         first = max(0, (oldest - run.first_seq) * spec.intervals, -((run.start - start) // run.length) - 1)
         stop = min(run.slots_done(meter.now) if run.began < meter.now else 0, (end - run.start) // run.length)
         if first < stop:
-            _add_run(found, meter, spec, run, range(first, stop), start)
-    return found
+            found.update(_run_slots(meter, spec, run, range(first, stop)))
+    return {at: slot for at, slot in found.items() if at > start}
 
 
-def _add_run(found: _Slots, meter: Meter, spec: ProfileSpec, run: Run, slots: range, start: int) -> None:
+def _run_slots(meter: Meter, spec: ProfileSpec, run: Run, slots: range) -> _Slots:
     rows = slot_rows(meter.consumer, spec, run, slots.start, slots.stop)
     codes: Iterable[int] = [0] * len(slots)
     if spec.status is StatusForm.EXTENDED:
         codes = slot_codes(spec, run, slots.start, slots.stop, meter.zone).tolist()
-    for slot, code, row in zip(slots, codes, rows.T.tolist(), strict=True):
-        at = run.start + (slot + 1) * run.length
-        if at > start:
-            found[at] = (run.length, FIRST_FLAGS[code], row)
+    return {
+        run.start + (slot + 1) * run.length: (run.length, FIRST_FLAGS[code], row)
+        for slot, code, row in zip(slots, codes, rows.T.tolist(), strict=True)
+    }
 
 
 def _with_gaps(slots: _Slots) -> Iterator[tuple[int, int, int, list[int], bool]]:

@@ -74,6 +74,7 @@ class World:
         clock: WorldClock,
         zone: ZoneInfo,
         wire: Callable[[], float],
+        *,
         head_end: ApTitle,
         history_days: int = HISTORY_DAYS,
     ) -> None:
@@ -138,7 +139,7 @@ class World:
         """An endpoint's tables as they are now."""
         device = self.device(index)
         consumer = self.curves.consumer(index, device.kind.configuration, device.region)
-        return Meter(self.context, device.identity, device.kind, consumer, self.state(index), self.now)
+        return Meter(self.context, device.identity, device.kind, consumer, state=self.state(index), now=self.now)
 
     def target(self, index: int) -> Target:
         """An endpoint as faults see it."""
