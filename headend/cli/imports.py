@@ -1,0 +1,92 @@
+"""`headend import`: makes the endpoints of a shipment, or accounts and service points, known to a utility."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adapters.store import Store, open_store
+from headend.cli.failing import settings_or_exit
+from headend.cli.running import run_on_reactor
+from headend.errors import RequestError
+from headend.provisioning import ImportFile, read_customers, read_shipment
+from headend.provisioning_rows import FILE_OCTETS_MAX, FileFormat
+from headend.settings import Settings, UtilitySettings
+
+
+@click.group("import")
+def import_() -> None:
+    """Make endpoints, customers and service points known."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for decorate in (
+        click.argument("file", type=click.Path(path_type=Path)),
+        click.option("--config", required=True, type=click.Path(path_type=Path), help="Settings in TOML."),
+        click.option("--utility", "utility_id", help="Which utility, where the settings have several."),
+        click.option("--good-ones", is_flag=True, help="Import the good rows of a file that has bad ones, too."),
+    ):
+        command = decorate(command)
+    return command
+
+
+@import_.command()
+@_options
+def shipment(file: Path, config: Path, utility_id: str | None, good_ones: bool) -> None:
+    """Endpoints from FILE (CSV or JSON): meter number, model, configuration, ApTitle, key, router or address."""
+    settings = settings_or_exit(config)
+    run_on_reactor(lambda reactor: _import(reactor, settings, utility_id, file, read_shipment, good_ones, Store.import_shipment))
+
+
+@import_.command()
+@_options
+def customers(file: Path, config: Path, utility_id: str | None, good_ones: bool) -> None:
+    """Accounts, service points, bill cycles and installations from FILE (CSV or JSON)."""
+    settings = settings_or_exit(config)
+    run_on_reactor(lambda reactor: _import(reactor, settings, utility_id, file, read_customers, good_ones, Store.import_customers))
+
+
+async def _import(
+    reactor: Any,
+    settings: Settings,
+    utility_id: str | None,
+    file: Path,
+    read: Callable[[bytes, FileFormat], ImportFile[Any]],
+    good_ones: bool,
+    store_items: Callable[..., Awaitable[int]],
+) -> int:
+    utility = utility_named(settings, utility_id)
+    octets = octets_of(file)
+    found = read(octets, FileFormat.of(file.name, octets))
+    items = found.accepted(all_or_nothing=not good_ones)
+    for problem in found.problems:
+        click.echo(f"{file}: {problem}", err=True)
+    store = await open_store(utility.database, utility.utility, utility.key_file, reactor)
+    try:
+        changed = await store_items(store, items, datetime.now(UTC))
+    finally:
+        await store.close()
+    click.echo(f"{file}: {len(items)} rows read, {changed} new or changed, {found.bad_rows} bad")
+    return 1 if found.bad_rows else 0
+
+
+def utility_named(settings: Settings, utility_id: str | None) -> UtilitySettings:
+    """The utility meant; the only one where none is named. Raises RequestError."""
+    ids = [u.id for u in settings.utilities]
+    if utility_id is None and len(ids) == 1:
+        return settings.utilities[0]
+    if utility_id not in ids:
+        raise RequestError(f"--utility must be one of {', '.join(ids)}" + (f", not {utility_id!r}" if utility_id else ""))
+    return settings.utilities[ids.index(utility_id)]
+
+
+def octets_of(file: Path) -> bytes:
+    """The whole file. Raises RequestError naming it."""
+    try:
+        if file.stat().st_size > FILE_OCTETS_MAX:
+            raise RequestError(f"{file} is larger than {FILE_OCTETS_MAX} octets")
+        return file.read_bytes()
+    except OSError as error:
+        raise RequestError(f"{file}: {error.strerror}") from None

@@ -1,0 +1,87 @@
+"""Runs a coroutine on Twisted's asyncio reactor until it ends or the user stops it; its outcome becomes the exit status."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import click
+from twisted.internet import asyncioreactor, defer
+from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner, textFileLogObserver
+from twisted.python.failure import Failure
+
+from headend.errors import HeadEndError
+
+Job = Callable[[Any], Awaitable[int]]
+INTERRUPTED = 130
+OUR_BUG = 70
+
+
+def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn) -> None:
+    """Install the asyncio reactor, run `job(reactor)` and exit with its status; a HeadEndError becomes a sentence and status 1.
+
+    Ctrl-C and SIGTERM cancel the job, whose `finally` clauses stop things in good order before the process ends.
+    """
+    asyncioreactor.install(asyncio.new_event_loop())
+    from twisted.internet import reactor  # noqa: PLC0415 (exists only once one is installed)
+
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(log_level)])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+    run = _Run(reactor, job)
+    run.begin()
+    sys.exit(run.status)
+
+
+class _Run:
+    """One job on one reactor: started when the reactor runs, cancelled when it is told to stop."""
+
+    def __init__(self, reactor: Any, job: Job) -> None:
+        self.status = INTERRUPTED
+        self._reactor = reactor
+        self._job = job
+        self._ended: defer.Deferred[None] = defer.Deferred()
+        self._running: defer.Deferred[int] | None = None
+        self._stopping = False
+
+    def begin(self) -> None:
+        self._reactor.callWhenRunning(self._start)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._interrupt)
+        self._reactor.run()
+
+    def _start(self) -> None:
+        async def job() -> int:
+            return await self._job(self._reactor)
+
+        self._running = defer.Deferred.fromCoroutine(job())
+        self._running.addCallbacks(self._finish, lambda failure: self._finish(_report(failure)))
+
+    def _finish(self, status: int) -> None:
+        self.status = status
+        self._ended.callback(None)
+        if not self._stopping:
+            self._reactor.stop()
+
+    def _interrupt(self) -> defer.Deferred[None]:
+        self._stopping = True
+        if self._running is not None and not self._ended.called:
+            self._running.cancel()
+        return self._ended
+
+
+async def until_cancelled() -> None:
+    """Wait for Ctrl-C or SIGTERM, and take it as the ordinary end."""
+    try:
+        await defer.Deferred()
+    except defer.CancelledError:
+        return
+
+
+def _report(failure: Failure) -> int:
+    """What went wrong, for people: our own errors as sentences, anything else with its traceback."""
+    if failure.check(defer.CancelledError, asyncio.CancelledError):
+        return INTERRUPTED
+    if failure.check(HeadEndError):
+        click.echo(f"headend: {failure.value}", err=True)
+        return 1
+    failure.printTraceback(sys.stderr)
+    return OUR_BUG

@@ -1,0 +1,36 @@
+"""`headend serve`: the head-end as its settings file describes it, until it is stopped."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from twisted.logger import LogLevel
+
+from headend.cli.failing import settings_or_exit
+from headend.cli.running import run_on_reactor, until_cancelled
+from headend.service import HeadEndService, Surrounding
+from headend.settings import Settings
+
+
+@click.command()
+@click.option("--config", "file", required=True, type=click.Path(path_type=Path), help="Settings in TOML.")
+@click.option("--verbose", is_flag=True, help="Log every finished job.")
+def serve(file: Path, verbose: bool) -> None:
+    """Collect from the field and serve MultiSpeak, until Ctrl-C."""
+    settings = settings_or_exit(file)
+    run_on_reactor(lambda reactor: serve_until_stopped(reactor, settings), LogLevel.info if verbose else LogLevel.warn)
+
+
+async def serve_until_stopped(reactor: Any, settings: Settings) -> int:
+    """Start, say where, and stay; a cancellation stops everything in good order."""
+    service = await HeadEndService.start(settings, Surrounding(reactor))
+    try:
+        for utility in service.utilities.values():
+            utility.collect_regularly()
+            click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
+        for version, wsdl in service.wsdl_addresses("MR_Server").items():
+            click.echo(f"MR_Server {version}: {wsdl}")
+        await until_cancelled()
+    finally:
+        await service.stop()
+    return 0

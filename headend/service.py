@@ -1,0 +1,213 @@
+"""Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random, SystemRandom
+from typing import Any
+from uuid import uuid4
+
+from twisted.internet import defer, task
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.web.resource import Resource
+
+from adapters.c1222_tcp import TcpLink
+from adapters.c1222_udp import UdpLink
+from adapters.store import Store, open_store
+from headend.collection.policy import CollectionPolicy
+from headend.collector import Collector
+from headend.errors import LinkError, RequestError, StoreError
+from headend.model.endpoint import NativeAddress, Transport
+from headend.model.utility import Utility, UtilityId
+from headend.ports import Caller, Partner
+from headend.settings import CollectionSettings, PartnerSettings, Settings, UtilitySettings
+from multispeak.authentication import PasswordAuthenticator
+from multispeak.http_hardening import BoundedSite
+from multispeak.site import Surroundings, multispeak_resource
+from wsdl import VERSIONS
+
+Now = Callable[[], datetime]
+DatagramRecorder = Callable[[str, bytes, tuple[str, int], tuple[str, int], float], None]
+"""Takes what passes a link: direction, octets, local and remote address, UNIX seconds."""
+
+
+def utc_now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Surrounding:
+    """What a service takes from the world: reactor, clock, chance, and where to record datagrams, if anywhere."""
+
+    reactor: Any
+    now: Now = utc_now
+    random: Random = SystemRandom()
+    datagrams: DatagramRecorder | None = None
+
+
+class UtilityService:
+    """One utility's field side: its store, its links, the poller that collects and the receiver that listens."""
+
+    log = Logger()
+
+    def __init__(self, settings: UtilitySettings, store: Store, around: Surrounding) -> None:
+        self.utility: Utility = settings.utility
+        self.store = store
+        self._settings = settings.collection
+        self._now = around.now
+        self._reactor = around.reactor
+        self._regularly: task.LoopingCall | None = None
+        self.collector = Collector(
+            self.utility,
+            store,
+            around.reactor,
+            now=around.now,
+            random=around.random,
+            owner=f"collector-{uuid4().hex[:12]}",
+            policy=collection_policy(settings.collection),
+        )
+        self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
+        self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
+        self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
+        self.address: NativeAddress
+
+    @classmethod
+    async def start(cls, settings: UtilitySettings, around: Surrounding) -> "UtilityService":
+        """Open the store and listen to the field. Raises StoreError, LinkError."""
+        store = await open_store(settings.database, settings.utility, settings.key_file, around.reactor, create_keys=True)
+        service = cls(settings, store, around)
+        try:
+            service._listen(settings.field.host, settings.field.port)
+        except LinkError:
+            await store.close()
+            raise
+        service.collector.start()
+        return service
+
+    def _listen(self, host: str, port: int) -> None:
+        """UDP and TCP on one port number; where 0 picks one, UDP picks."""
+        self.address = self._udp.open(host, port)
+        try:
+            self._tcp.open(host, self.address.port)
+        except LinkError:
+            self._udp.close()
+            raise
+
+    async def collect(self, collect_from: datetime) -> int:
+        """Make every polled endpoint due now; how many became due. A first contact reads back to `collect_from`."""
+        due = await self.store.schedule(self._now(), collect_from)
+        self.collector.wake()
+        return due
+
+    def collect_regularly(self) -> None:
+        """From now on collect as often as the settings say."""
+
+        async def once() -> None:
+            try:
+                await self.collect(self._now() - timedelta(days=self._settings.history_days))
+            except StoreError as error:
+                self.log.warn("collection of {utility} not begun: {error}", utility=self.utility.utility_id, error=error)
+
+        self._regularly = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(once()))
+        self._regularly.clock = self._reactor
+        self._regularly.start(self._settings.every_hours * 3600, now=True)
+
+    async def stop(self) -> None:
+        """End conversations, record what they brought, give leases back, close links and store."""
+        if self._regularly is not None and self._regularly.running:
+            self._regularly.stop()
+        await self.collector.stop()
+        self._udp.close()
+        await self._tcp.close()
+        await self.store.close()
+
+
+class HeadEndService:
+    """Everything one process runs: the utilities of its settings and the SOAP server in front of them."""
+
+    def __init__(self, utilities: Mapping[UtilityId, UtilityService], public_url: str, listening: Any) -> None:
+        self.utilities = utilities
+        self.public_url = public_url
+        self._listening = listening
+
+    @classmethod
+    async def start(cls, settings: Settings, around: Surrounding) -> "HeadEndService":
+        """Start it all, or nothing. Raises StoreError, LinkError, RequestError for an address that is taken."""
+        utilities: dict[UtilityId, UtilityService] = {}
+        try:
+            for each in settings.utilities:
+                utilities[each.utility.utility_id] = await UtilityService.start(each, around)
+            listening, public_url = _serve(settings, utilities, around)
+        except BaseException:
+            await _stop_all(utilities, None)
+            raise
+        return cls(utilities, public_url, listening)
+
+    @property
+    def only_utility(self) -> UtilityService:
+        """The utility of a head-end that has one."""
+        (utility,) = self.utilities.values()
+        return utility
+
+    def wsdl_addresses(self, service: str) -> dict[str, str]:
+        """Where the WSDL of a service is, by MultiSpeak version."""
+        return {version: f"{self.public_url}/multispeak/{version}/{service}?wsdl" for version in VERSIONS}
+
+    async def stop(self) -> None:
+        """Stop serving, then the field sides."""
+        await _stop_all(self.utilities, self._listening)
+
+
+async def _stop_all(utilities: Mapping[UtilityId, UtilityService], listening: Any) -> None:
+    if listening is not None:
+        await defer.maybeDeferred(listening.stopListening)
+    for utility in utilities.values():
+        await utility.stop()
+
+
+def _serve(settings: Settings, utilities: Mapping[UtilityId, UtilityService], around: Surrounding) -> tuple[Any, str]:
+    """(the listening port, the public URL). Listens first: WSDLs tell an address, and the port may be one picked now."""
+    root = Resource()
+    host, port = settings.server.host, settings.server.port
+    try:
+        listening = around.reactor.listenTCP(port, BoundedSite(root, around.reactor), interface=host)
+    except CannotListenError as error:
+        raise RequestError(f"cannot serve at {host}:{port}: {error.socketError.strerror or error.socketError}") from None
+    public_url = settings.server.public_url or f"http://{host}:{listening.getHost().port}"
+    surroundings = Surroundings(
+        authenticator=PasswordAuthenticator(PartnerDirectory(settings)),
+        queries=lambda caller: utilities[caller.utility.utility_id].store,
+        public_url=public_url,
+        now=around.now,
+        clock=around.reactor,
+        random=around.random,
+    )
+    root.putChild(b"multispeak", multispeak_resource(surroundings))
+    return listening, public_url
+
+
+class PartnerDirectory:
+    """Partners of all utilities by the UserID they log in with, which says which utility is meant."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._callers = {p.user_id: Caller(u.utility, _partner(p)) for u in settings.utilities for p in u.partners}
+
+    def find(self, user_id: str) -> Caller | None:
+        """The partner and its utility; None for a stranger."""
+        return self._callers.get(user_id)
+
+
+def _partner(settings: PartnerSettings) -> Partner:
+    return Partner(settings.user_id, settings.name or settings.user_id, settings.password.get_secret_value(), settings.page_size)
+
+
+def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
+    """The collector's choices as settings name them."""
+    return CollectionPolicy(
+        conversations_max=settings.conversations,
+        conversations_per_router_max=settings.conversations_per_router,
+        transmissions_max=settings.transmissions,
+        reply_seconds=settings.reply_seconds,
+    )
