@@ -3,21 +3,25 @@
 from twisted.logger import Logger
 
 from headend.c1222.acse import parse_apdu
-from headend.c1222.apdu import Apdu
 from headend.c1222.identifiers import ApTitle
 from headend.c1222.segmentation import Reassembler
 from headend.collection.counters import Dropped
 from headend.errors import WireError
 from headend.model.endpoint import NativeAddress
 from headend.poller import Poller, PollerParts
+from headend.unsolicited import Message, Unsolicited
 
 
 class Receiver:
-    """A LinkReceiver for all links of one utility: segments are put together, replies go to their conversation."""
+    """A LinkReceiver for all links of one utility.
+
+    Segments are put together, replies go to their conversation, the rest to `unsolicited`.
+    """
 
     log = Logger()
 
     def __init__(self, parts: PollerParts, poller: Poller) -> None:
+        self.unsolicited = Unsolicited(parts)
         self._poller = poller
         self._counters = parts.counters
         self._wire_now = parts.wire_now or parts.now
@@ -49,7 +53,4 @@ class Receiver:
         if apdu.reply_to is not None:
             self._poller.reply_received(apdu, len(octets))
         else:
-            self._unsolicited(apdu, octets, address)
-
-    def _unsolicited(self, apdu: Apdu, octets: bytes, address: NativeAddress) -> None:
-        pass
+            self.unsolicited.received(Message(apdu, octets, address))

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from headend.collection.counters import Counters
@@ -153,11 +152,13 @@ class Recorder:
     async def _sleep(self, seconds: float) -> None:
         if self._stopping:
             return
-        self._pause = deferLater(self._reactor, seconds)
+        pause: Deferred[None] = Deferred()
+        timer = self._reactor.callLater(seconds, pause.callback, None)
+        self._pause = pause
         try:
-            await self._pause
+            await pause
         except CancelledError:
-            pass
+            timer.cancel()
         finally:
             self._pause = None
 

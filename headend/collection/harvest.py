@@ -49,9 +49,14 @@ class Source:
     @property
     def doubt(self) -> int:
         """The flag of readings on a doubtful clock."""
-        if not self.drift_seconds:
-            return 0
-        return int(IntervalFlag.CLOCK_FORWARD if self.drift_seconds > 0 else IntervalFlag.CLOCK_BACK)
+        return doubt_flag(self.drift_seconds)
+
+
+def doubt_flag(drift_seconds: float) -> int:
+    """What is flagged on readings of a clock that is ahead (or behind, where negative); 0 where it is right."""
+    if not drift_seconds:
+        return 0
+    return int(IntervalFlag.CLOCK_FORWARD if drift_seconds > 0 else IntervalFlag.CLOCK_BACK)
 
 
 def harvest(source: Source, told: ListStates, now: datetime, registers_too: bool = False) -> Harvest:
@@ -99,7 +104,7 @@ def _take_set(source: Source, profile_set: ProfileSet, status: SetStatus, found:
             found.complete = False
             break
         try:
-            run, end = _run(source.base, profile_set, status, due, octets, now)
+            run, end = block_run(source.base, profile_set, status, due, octets)
         except WireError as error:
             found.problems.append(f"block {due.seq} of {table_name(profile_set.table_id)}: {error}")
             continue
@@ -116,8 +121,8 @@ def _block_octets(images: TableImages, profile_set: ProfileSet, status: SetStatu
     return None if None in parts else b"".join(part for part in parts if part is not None)
 
 
-def _run(
-    base: TimeBase, profile_set: ProfileSet, status: SetStatus, due: DueBlock, octets: bytes, now: datetime
+def block_run(
+    base: TimeBase, profile_set: ProfileSet, status: SetStatus, due: DueBlock, octets: bytes
 ) -> tuple[Run | None, datetime]:
     """The new intervals of a block, and the end of its last slot; no run where no time belongs to any of them. Raises WireError."""
     first = 0 if profile_set.layout.simple else due.first

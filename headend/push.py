@@ -1,0 +1,234 @@
+"""What endpoints send on their own: pushes of battery endpoints and single events; the format is in PUSH.md. Pure.
+
+A push becomes what is to be recorded and one response for each of its writes; both are used only together: first recorded, then answered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from headend.c1219.clock import TimeBase
+from headend.c1219.clock_tables import MeterClock
+from headend.c1219.general_tables import GeneralConfiguration
+from headend.c1219.manufacturer_tables import decode_counter
+from headend.c1219.procedures import Procedure, ProcedureRequest, SetDateTime
+from headend.c1219.program import MeterProgram, program_tables
+from headend.c1219.tables import (
+    MT_PROFILE_MEANING,
+    ST_CLOCK,
+    ST_EVENT_LOG,
+    ST_GENERAL_CONFIGURATION,
+    ST_PROCEDURE_INITIATE,
+    ST_PROCEDURE_RESPONSE,
+    ST_PROFILE_STATUS,
+    table_name,
+)
+from headend.c1222.responses import ResponseCode
+from headend.c1222.services import FullWrite, PartialWriteOffset, decode_request
+from headend.collection.images import Piece, TableImages
+from headend.collection.list_state import told_states
+from headend.collection.policy import CollectionPolicy
+from headend.collection.pushed_lists import PushedLists, nearest_base
+from headend.errors import WireError
+from headend.model.collection import Collected, EndpointSecurity, MeterProgramRecord
+from headend.model.events import EventPath, ExceptionKind, ExceptionRecord
+
+REASON_CHARACTERS_MAX = 500
+"""Longest reason kept."""
+
+_OK, _ERR, _IAR, _DNR = (bytes((code,)) for code in (ResponseCode.OK, ResponseCode.ERR, ResponseCode.IAR, ResponseCode.DNR))
+
+Write = FullWrite | PartialWriteOffset
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What to record, then what to answer: a response for each service, and the requests that go with them."""
+
+    collected: Collected
+    responses: tuple[bytes, ...]
+    commands: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What else is needed to understand a push."""
+
+    decode_program: Callable[[Mapping[int, bytes]], MeterProgram]
+    zone: ZoneInfo
+    policy: CollectionPolicy
+
+
+def take_push(
+    bodies: Sequence[bytes], sender: EndpointSecurity, program: MeterProgram | None, around: Surroundings, now: datetime
+) -> Outcome:
+    """A push taken apart. `program` is the one last seen of this endpoint. Never raises for what the push holds."""
+    writes = [_write(body) for body in bodies]
+    collected = Collected(sender.endpoint_id, now)
+    problems: list[str] = []
+    announced = _announced(writes, around, problems)
+    if announced is not None:
+        program = announced
+    program_tables_in = {w.table for w in writes if isinstance(w, FullWrite) and announced is not None and w.table in announced.tables}
+    if program is None or _reprogrammed(program, writes, announced is not None):
+        responses = tuple(_IAR if write is None else _ERR if problems else _DNR for write in writes)
+        return Outcome(replace(collected, exception=_problem(sender, problems, now)), responses)
+    if announced is not None and announced.fingerprint != sender.program:
+        collected = replace(collected, program=MeterProgramRecord(announced.fingerprint, tuple(announced.tables.items())))
+    return _take_data(writes, program_tables_in, collected, sender, program, around, now, problems)
+
+
+def _take_data(
+    writes: Sequence[Write | None],
+    program_tables_in: set[int],
+    collected: Collected,
+    sender: EndpointSecurity,
+    program: MeterProgram,
+    around: Surroundings,
+    now: datetime,
+    problems: list[str],
+) -> Outcome:
+    responses = []
+    pieces = [Piece(w.table, w.offset if isinstance(w, PartialWriteOffset) else 0, w.data, isinstance(w, FullWrite)) for w in writes if w]
+    images = TableImages().with_pieces(p for p in pieces if p.table in {ST_CLOCK, ST_PROFILE_STATUS})
+    clock = _clock(program, images, problems)
+    base = nearest_base(around.zone, clock, now)
+    drift = _drift_seconds(clock, base, now)
+    doubtful = drift is not None and abs(drift) > around.policy.clock_drift_seconds_max
+    try:
+        states = told_states(program, images).sets
+    except WireError as error:
+        problems.append(str(error))
+        states = (None,) * len(program.sets)
+    lists = PushedLists(sender.endpoint_id, program, base, states, drift if doubtful and drift is not None else 0.0)
+    known = {ST_CLOCK, ST_PROFILE_STATUS, ST_PROCEDURE_RESPONSE, MT_PROFILE_MEANING, *program_tables_in}
+    for write, piece in _paired(writes, pieces):
+        if write is None:
+            responses.append(_IAR)
+        elif piece is not None and lists.takes(piece):
+            responses.append(_response(lists, piece, problems))
+        else:
+            responses.append(_OK if write.table in known else _IAR)
+    if doubtful and drift is not None:
+        problems.append(f"the device's clock is {abs(drift):.0f} s {'ahead' if drift > 0 else 'behind'}")
+    collected = replace(
+        collected,
+        register_reads=tuple(lists.register_reads),
+        interval_blocks=tuple(lists.interval_blocks()),
+        events=tuple(lists.events),
+        progress=lists.progress(sender.progress, collect_from=now),
+        exception=_problem(sender, problems, now, ExceptionKind.CLOCK if doubtful and len(problems) == 1 else ExceptionKind.MALFORMED),
+    )
+    commands: tuple[bytes, ...] = ()
+    if drift is not None and abs(drift) > around.policy.clock_set_seconds and _may_set_clock(program):
+        commands = (clock_correction(program, base, now),)
+    return Outcome(collected, tuple(responses), commands)
+
+
+def _paired(writes: Sequence[Write | None], pieces: Sequence[Piece]) -> list[tuple[Write | None, Piece | None]]:
+    each = iter(pieces)
+    return [(write, None if write is None else next(each)) for write in writes]
+
+
+def _write(body: bytes) -> Write | None:
+    """None for anything that is no write of a table, or none that can be read."""
+    try:
+        service = decode_request(body)
+    except WireError:
+        return None
+    return service if isinstance(service, FullWrite | PartialWriteOffset) else None
+
+
+def _response(lists: PushedLists, piece: Piece, problems: list[str]) -> bytes:
+    try:
+        lists.take(piece)
+    except WireError as error:
+        problems.append(f"{table_name(piece.table)} at {piece.offset}: {error}")
+        return _ERR
+    return _OK
+
+
+def _announced(writes: Sequence[Write | None], around: Surroundings, problems: list[str]) -> MeterProgram | None:
+    """The program that a push brings, where it brings all tables of one."""
+    tables = {write.table: write.data for write in writes if isinstance(write, FullWrite)}
+    if ST_GENERAL_CONFIGURATION not in tables:
+        return None
+    try:
+        general = GeneralConfiguration.decode(tables[ST_GENERAL_CONFIGURATION])
+        wanted = {ST_GENERAL_CONFIGURATION, *program_tables(general)}
+        return around.decode_program({table: octets for table, octets in tables.items() if table in wanted})
+    except WireError as error:
+        problems.append(f"the program it announces: {error}")
+        return None
+
+
+def _reprogrammed(program: MeterProgram, writes: Sequence[Write | None], announced: bool) -> bool:
+    """Whether the configuration counter that is pushed is not that of the program known."""
+    if announced:
+        return False
+    for write in writes:
+        if isinstance(write, PartialWriteOffset) and write.table == MT_PROFILE_MEANING and write.offset == 0 and len(write.data) >= 2:
+            return decode_counter(write.data, program.general.formats) != program.configuration_counter
+    return False
+
+
+def _clock(program: MeterProgram, images: TableImages, problems: list[str]) -> MeterClock | None:
+    octets = images.whole(ST_CLOCK)
+    if octets is None:
+        return None
+    try:
+        return MeterClock.decode(octets, program.general.formats)
+    except WireError as error:
+        problems.append(str(error))
+        return None
+
+
+def _drift_seconds(clock: MeterClock | None, base: TimeBase, now: datetime) -> float | None:
+    if clock is None or clock.device_seconds is None:
+        return None
+    dst = clock.qualifier.dst if clock.qualifier.dst_applied else None
+    return (base.resolve(clock.device_seconds, dst)[0] - now).total_seconds()
+
+
+def _may_set_clock(program: MeterProgram) -> bool:
+    return Procedure.SET_DATE_TIME in program.general.procedures and ST_PROCEDURE_INITIATE in program.general.tables
+
+
+def clock_correction(program: MeterProgram, base: TimeBase, now: datetime) -> bytes:
+    """The request that sets a device's clock right."""
+    seconds, _ = base.from_utc(now)
+    request = ProcedureRequest(Procedure.SET_DATE_TIME, int(now.timestamp()) & 0xFF, SetDateTime(seconds, base.qualifier(now)))
+    return FullWrite(ST_PROCEDURE_INITIATE, request.encode(program.general.formats)).encode()
+
+
+def _problem(
+    sender: EndpointSecurity, problems: Sequence[str], now: datetime, kind: ExceptionKind = ExceptionKind.MALFORMED
+) -> ExceptionRecord | None:
+    if not problems:
+        return None
+    return ExceptionRecord(sender.endpoint_id, kind, now, "; ".join(problems)[:REASON_CHARACTERS_MAX])
+
+
+def is_event(bodies: Sequence[bytes]) -> bool:
+    """Whether a message is a single event at once: one full write of ST76."""
+    return len(bodies) == 1 and bodies[0][:3] == bytes((FullWrite.CODE, 0, ST_EVENT_LOG))
+
+
+def take_event(body: bytes, sender: EndpointSecurity, program: MeterProgram | None, zone: ZoneInfo, now: datetime) -> Outcome:
+    """A single event. One of an endpoint whose program is not known yet is kept as an exception, in hexadecimal."""
+    collected = Collected(sender.endpoint_id, now)
+    write = _write(body)
+    if not isinstance(write, FullWrite):
+        return Outcome(replace(collected, exception=_problem(sender, ["an event that cannot be read"], now)), (_ERR,))
+    if program is None:
+        problem = f"an event before its program is known: {write.data[:64].hex()}"
+        return Outcome(replace(collected, exception=_problem(sender, [problem], now)), (_DNR,))
+    lists = PushedLists(sender.endpoint_id, program, nearest_base(zone, None, now), (), 0.0, EventPath.UNSOLICITED)
+    try:
+        lists.take_event(write.data, now)
+    except WireError as error:
+        return Outcome(replace(collected, exception=_problem(sender, [f"an event: {error}"], now)), (_ERR,))
+    return Outcome(replace(collected, events=tuple(lists.events)), (_OK,))
+
+

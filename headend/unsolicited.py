@@ -1,0 +1,222 @@
+"""Messages that endpoints send on their own, from octets to the answer: verified, fresh, recorded, and only then acknowledged."""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from headend.c1219.program import MeterProgram
+from headend.c1222.apdu import Apdu
+from headend.c1222.association import Association
+from headend.c1222.errors import ReplayError
+from headend.c1222.exchange import Responder
+from headend.c1222.identifiers import ApTitle
+from headend.c1222.message import ResponseControl, SecurityMode
+from headend.c1222.replay import Freshness, MacFailures, ReplayWindow
+from headend.c1222.security import Cipher
+from headend.collection.counters import Dropped
+from headend.errors import SecurityError, StoreError, WireError
+from headend.model.collection import EndpointSecurity
+from headend.model.endpoint import NativeAddress
+from headend.poller import PollerParts
+from headend.push import Outcome, Surroundings, is_event, take_event, take_push
+from headend.registration import is_registration, take_registration
+
+MESSAGES_MAX = 16_384
+"""Messages being taken at once: ten seconds of a storm in which 100,000 endpoints lose their power in a minute."""
+
+MESSAGES_PER_ENDPOINT_MAX = 8
+"""Messages of one endpoint waiting for their turn: a wake-up brings one at a time, each three times at most."""
+
+STRANGERS_MAX = 65_536
+STRANGER_SECONDS = 60.0
+"""Titles remembered as unknown, and for how long: a stranger costs the store one question a minute."""
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One APDU that came, not opened yet."""
+
+    apdu: Apdu
+    octets: bytes
+    address: NativeAddress
+
+
+class Unsolicited:
+    """Takes one message of an endpoint after another, many endpoints at once."""
+
+    log = Logger()
+
+    def __init__(self, parts: PollerParts) -> None:
+        self._parts = parts
+        self._counters = parts.counters
+        self._wire_now = parts.wire_now or parts.now
+        self._title = ApTitle.parse(parts.utility.ap_title)
+        self._around = Surroundings(parts.programs.decode, parts.utility.time_zone, parts.policy)
+        self._responder = Responder(remembered_max=MESSAGES_MAX)
+        self._failures = MacFailures()
+        self._waiting: dict[bytes, deque[Message]] = {}
+        self._count = 0
+        self._strangers: OrderedDict[bytes, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Messages being taken."""
+        return self._count
+
+    def received(self, message: Message) -> None:
+        """Take a message when its turn comes."""
+        sender = message.apdu.calling.absolute
+        if self._dropped_at_once(message, sender):
+            return
+        line = self._waiting.get(sender)
+        if line is not None:
+            if len(line) < MESSAGES_PER_ENDPOINT_MAX and self._count < MESSAGES_MAX:
+                line.append(message)
+                self._count += 1
+            else:
+                self._counters.dropped[Dropped.OVERFLOW] += 1
+            return
+        if self._count >= MESSAGES_MAX:
+            self._counters.dropped[Dropped.OVERFLOW] += 1
+            return
+        self._waiting[sender] = deque((message,))
+        self._count += 1
+        Deferred.fromCoroutine(self._take_all(sender)).addErrback(self._failed, sender)
+
+    def _dropped_at_once(self, message: Message, sender: bytes) -> bool:
+        """Whether a look at the outside of a message is enough to drop it."""
+        if message.apdu.mode == SecurityMode.CLEAR:
+            self._counters.dropped[Dropped.CLEAR] += 1
+        elif self._failures.is_throttled(sender, self._wire_now()):
+            self._counters.dropped[Dropped.THROTTLED] += 1
+        elif self._strangers.get(sender, 0.0) > self._parts.reactor.seconds():
+            self._counters.dropped[Dropped.STRANGER] += 1
+        else:
+            return False
+        return True
+
+    async def _take_all(self, sender: bytes) -> None:
+        line = self._waiting[sender]
+        while line:
+            message = line.popleft()
+            self._count -= 1
+            await self._take(message)
+        del self._waiting[sender]
+
+    def _failed(self, failure: Failure, sender: bytes) -> None:
+        """Our mistake with one message must not stop the next one."""
+        self.log.failure("message of {sender}", failure, sender=str(ApTitle(sender)))
+        self._counters.dropped[Dropped.FAILED] += 1
+        self._count -= len(self._waiting.pop(sender, ()))
+
+    async def _take(self, message: Message) -> None:
+        remembered = self._responder.recall(message.apdu, message.octets)
+        if remembered is not None:
+            self._counters.repeated += 1
+            self._send(remembered, message.address)
+            return
+        try:
+            sender = await self._parts.store.security(message.apdu.calling.absolute)
+            if sender is None or not sender.active:
+                self._refuse_stranger(message, sender)
+                return
+            opened = self._opened(message, sender)
+            if opened is not None:
+                await self._act(message, sender, *opened)
+        except StoreError as error:
+            self._counters.store_failures += 1
+            self.log.warn("a message of {sender} is not taken: {error}", sender=str(message.apdu.calling), error=error)
+
+    def _refuse_stranger(self, message: Message, sender: EndpointSecurity | None) -> None:
+        self._counters.dropped[Dropped.STRANGER if sender is None else Dropped.INACTIVE] += 1
+        if sender is None:
+            self._strangers[message.apdu.calling.absolute] = self._parts.reactor.seconds() + STRANGER_SECONDS
+            if len(self._strangers) > STRANGERS_MAX:
+                self._strangers.popitem(last=False)
+
+    def _opened(self, message: Message, sender: EndpointSecurity) -> tuple[Association, tuple[bytes, ...], bytes] | None:
+        """The association, the services and the replay window that remembers them; None, and counted, where it is not genuine or new."""
+        apdu = message.apdu
+        key = next((key for key_id, key in sender.keys if key_id == apdu.key_id), None)
+        if key is None or apdu.key_id is None or apdu.iv is None:
+            self._counters.dropped[Dropped.WRONG_CODE] += 1
+            return None
+        association = Association(self._title, apdu.calling, SecurityMode(apdu.mode), apdu.key_id, Cipher(key))
+        try:
+            services = association.open(apdu)
+            window = ReplayWindow(sender.replay_window)
+            if window.accept(apdu.iv, apdu.invocation_id, self._wire_now()) is not Freshness.FRESH:
+                raise ReplayError("not fresh", apdu.iv, apdu.invocation_id)
+        except ReplayError:
+            self._counters.dropped[Dropped.REPLAYED] += 1
+        except SecurityError:
+            self._failures.record(sender.ap_title, self._wire_now())
+            self._counters.dropped[Dropped.WRONG_CODE] += 1
+        except WireError:
+            self._counters.dropped[Dropped.MALFORMED] += 1
+        else:
+            return association, services, window.packed
+        return None
+
+    async def _act(
+        self, message: Message, sender: EndpointSecurity, association: Association, services: tuple[bytes, ...], window: bytes
+    ) -> None:
+        outcome = await self._outcome(message, sender, services)
+        if outcome is None:
+            return
+        reply = self._reply(message, association, outcome)
+        sent = sum(map(len, reply))
+        collected = replace(outcome.collected, replay_window=window, octets_sent=sent, octets_received=len(message.octets))
+        await self._parts.recorder.put_and_wait(collected)
+        self._responder.remember(message.apdu, message.octets, reply)
+        self._send(reply, message.address)
+
+    async def _outcome(self, message: Message, sender: EndpointSecurity, services: tuple[bytes, ...]) -> Outcome | None:
+        now = self._parts.now()
+        if not services:
+            self._counters.dropped[Dropped.UNKNOWN_SERVICE] += 1
+            return None
+        if is_registration(services):
+            self._counters.registrations += 1
+            return take_registration(services[0], sender, message.address, now)
+        program = await self._program(sender.program)
+        if is_event(services):
+            self._counters.notifications += 1
+            return take_event(services[0], sender, program, self._parts.utility.time_zone, now)
+        self._counters.pushes += 1
+        return take_push(services, sender, program, self._around, now)
+
+    async def _program(self, fingerprint: bytes | None) -> MeterProgram | None:
+        program = self._parts.programs.get(fingerprint)
+        if program is None and fingerprint is not None:
+            record = await self._parts.store.program(fingerprint)
+            if record is not None:
+                try:
+                    program = self._parts.programs.decode(dict(record.tables))
+                except WireError as error:
+                    self.log.warn("a stored meter program is not readable: {error}", error=error)
+        return program
+
+    def _reply(self, message: Message, association: Association, outcome: Outcome) -> tuple[bytes, ...]:
+        """The acknowledgement, where one is wanted; numbered as the message is, so that no two have one number in one second."""
+        control = message.apdu.control & 3
+        wanted = control == ResponseControl.ALWAYS or (control == ResponseControl.ON_EXCEPTION and any(r[0] for r in outcome.responses))
+        if not wanted:
+            return ()
+        octets = association.encode(
+            outcome.responses + outcome.commands,
+            message.apdu.invocation_id,
+            int(self._wire_now().timestamp()),
+            reply_to=message.apdu.invocation_id,
+            response_control=ResponseControl.NEVER,
+        )
+        return (octets,)
+
+    def _send(self, reply: tuple[bytes, ...], address: NativeAddress) -> None:
+        link = self._parts.links.get(address.transport)
+        if link is not None:
+            for octets in reply:
+                self._counters.sent += 1
+                link.send(octets, address)
+
