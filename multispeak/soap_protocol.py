@@ -31,6 +31,7 @@ class Exchange:
     seconds: float
     envelope: Envelope | None = None
     header: RequestHeader = field(default_factory=RequestHeader)
+    operation: str = ""
     utility_name: str = ""
     chunks: AsyncGenerator[bytes, None] | None = None
 
@@ -42,6 +43,9 @@ def faults() -> Iterator[None]:
         yield
     except HeadEndError as error:
         raise as_fault(error) from None
+    except (ValueError, ArithmeticError) as error:
+        # What a schema lets through and Python does not hold, such as an integer of 5,000 digits.
+        raise as_fault(RefusedCallError(FaultCode.INVALID_MESSAGE, f"a value cannot be held here: {error}")) from None
 
 
 class _Compiled:
@@ -71,6 +75,7 @@ class _Compiled:
             ctx.method_request_string = str(ctx.in_body_doc.tag)
             self._endpoints.require_here(self._binding, ctx.method_request_string)
             self._require_action(exchange.soap_action, ctx.method_request_string)
+            exchange.operation = local_name(ctx.method_request_string.replace("}", ":"))
 
     def _require_action(self, soap_action: str, tag: str) -> None:
         """An absent or empty SOAPAction is taken, as are quotes and spaces around it; another operation's is not."""

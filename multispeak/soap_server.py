@@ -116,6 +116,13 @@ class SoapServer(ServerBase):  # type: ignore[misc]
 
     async def respond(self, octets: bytes, exchange: Exchange) -> Reply:
         """Answer one request; every failure is a fault."""
+        try:
+            return await self._respond(octets, exchange)
+        except Exception:  # noqa: BLE001 - our bug: the caller gets a fault, the log the traceback
+            self._log.failure("call failed", operation=exchange.operation)
+            return self._fault_reply(internal_fault())
+
+    async def _respond(self, octets: bytes, exchange: Exchange) -> Reply:
         ctx = LeanContext(self, MethodContext.SERVER)
         ctx.in_string = [octets]
         ctx.udc = exchange
@@ -129,7 +136,7 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         self.get_out_string(ctx)
         chunks = exchange.chunks if ctx.out_error is None else None
         if chunks is not None:
-            return await self._start(ctx, chunks)
+            return await self._start(chunks)
         return Reply(self._status(ctx.out_error), self._content_type, b"".join(ctx.out_string))
 
     def refuse(self, error: HeadEndError) -> Reply:
@@ -143,21 +150,13 @@ class SoapServer(ServerBase):  # type: ignore[misc]
             ctx.out_object = [await pending]
         except HeadEndError as error:
             ctx.out_error = as_fault(error)
-        except Fault as fault:
-            ctx.out_error = fault
-        except Exception:  # noqa: BLE001 - our bug: the caller gets a fault, the log the traceback
-            self._log.failure("operation failed", operation=ctx.descriptor.name)
-            ctx.out_error = internal_fault()
 
-    async def _start(self, ctx: Any, chunks: AsyncGenerator[bytes, None]) -> Reply:
+    async def _start(self, chunks: AsyncGenerator[bytes, None]) -> Reply:
         """Take the first chunk before the status goes out: until then a failure is a fault."""
         try:
             first = await anext(chunks)
         except HeadEndError as error:
             return self._fault_reply(as_fault(error))
-        except Exception:  # noqa: BLE001 - our bug: the caller gets a fault, the log the traceback
-            self._log.failure("answer failed", operation=ctx.descriptor.name)
-            return self._fault_reply(internal_fault())
         return Reply(200, self._content_type, first, chunks)
 
     def _fault_reply(self, fault: Fault) -> Reply:

@@ -62,6 +62,7 @@ class StreamProducer:
 
         Raises  whatever the source raises; the source is closed in every case
         """
+        self._request.notifyFinish().addErrback(lambda _: self.stopProducing())
         self._request.registerProducer(self, True)
         try:
             async for chunk in self._chunks:
