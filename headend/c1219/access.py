@@ -1,11 +1,11 @@
 """What to ask of a meter for part of a table, by the access it grants, and what a meter answers to it.
 
 An index path names a field of the table, then an element of an array, a field of the element, and so on, all counted from 0, fields
-that the meter's flags leave out included. The element count counts the named thing and those after it on the same level; a path
-that ends at an array stands for its first element. So {0, b} count n is n blocks of ST64 from element b, {0, b, 3, k} count n are n
-intervals (with their status) of block b, {0, b, 0} count 3 is what stands before them, and {5, e} count n are n entries of ST26, ST74
-or ST76.
-Source  vector partial_read_index_st64_request ({0, 0, 3} count 24: 24 intervals of block 0); the numbers of the fields are those of
+that the meter's flags leave out included. ST64-67 are nothing but their array, so there a path begins with the block. The element count
+counts the named thing and those after it on the same level; a path that ends at an array stands for its first element. So {b} count n
+is n blocks of ST64 from element b, {b, 3, k} count n are n intervals (with their status) of block b, {b, 0} count 3 is what stands
+before them, and {5, e} count n are n entries of ST26, ST74 or ST76.
+Source  vector partial_read_index_st64_request ({0, 3, 0} count 24: 24 intervals of block 0); the numbers of the fields are those of
         the fields in order of their layouts
 """
 

@@ -7,6 +7,7 @@ Source  reference/field-protocol-c1222.md 3, load-profile block; the sense of th
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from headend.model.readings import IntervalFlag
 
@@ -56,21 +57,22 @@ def decode_column(common: bytes, codes: bytes, channel: int) -> tuple[int, ...]:
 def encode_columns(flags: Sequence[Sequence[int]], intervals: int) -> list[bytes]:
     """The columns of an extended status, first octets first; an empty flag list is one without flags."""
     columns = [bytearray(intervals) for _ in range(status_octets(len(flags)))]
+    first = columns[0]
     for channel, column in enumerate(flags):
-        target, high = columns[(channel + 1) // 2], channel % 2
+        target, shift = columns[(channel + 1) // 2], 4 * (channel % 2)
         for i, flag in enumerate(column):
             if flag:
-                columns[0][i] |= _common_bits(flag)
-                target[i] |= _code(flag) << (4 * high)
+                common, code = _nibbles(flag)
+                first[i] |= common
+                target[i] |= code << shift
     return [bytes(column) for column in columns]
 
 
-def _common_bits(flag: int) -> int:
-    return sum(16 << bit for bit, common in enumerate(COMMON) if flag & common)
-
-
-def _code(flag: int) -> int:
-    return next((code for code in CODE_PRECEDENCE if flag & CODES[code]), 0)
+@lru_cache(1024)
+def _nibbles(flag: int) -> tuple[int, int]:
+    """The common bits of a flag, already in the high nibble, and its code."""
+    common = sum(16 << bit for bit, known in enumerate(COMMON) if flag & known)
+    return common, next((code for code in CODE_PRECEDENCE if flag & CODES[code]), 0)
 
 
 def decode_simple(octets: bytes, intervals: int) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from headend.errors import WireError
 
@@ -79,7 +79,8 @@ def shift(mantissa: int, places: int) -> int:
     if places >= 0:
         power: int = 10**places
         return mantissa * power
-    quotient, rest = divmod(mantissa, 10**-places)
+    divisor: int = 10**-places
+    quotient, rest = divmod(mantissa, divisor)
     if rest:
         raise NumberRangeError(f"{mantissa} has digits below 10^{-places}")
     return quotient
@@ -96,10 +97,16 @@ def reduced(value: Decimal) -> Number | None:
     mantissa = int("".join(map(str, digits)))
     if not isinstance(power, int) or mantissa == 0:
         return 0, 0
+    mantissa, power = _without_zeros(mantissa, power)
+    return None if mantissa > MAGNITUDE_MAX else ((-mantissa if sign else mantissa), power)
+
+
+def _without_zeros(mantissa: int, power: int) -> Number:
+    """The same number, mantissa not 0, without zeros at its end."""
     while mantissa % 10 == 0:
         mantissa //= 10
         power += 1
-    return None if mantissa > MAGNITUDE_MAX else ((-mantissa if sign else mantissa), power)
+    return mantissa, power
 
 
 def interval_integer(number: Number | None) -> int | None:
@@ -111,7 +118,15 @@ def interval_integer(number: Number | None) -> int | None:
 
 
 def float64_number(item: float) -> Number | None:
-    return reduced(Decimal(repr(item))) if math.isfinite(item) else None
+    if not math.isfinite(item):
+        return None
+    text = repr(item)
+    whole, _, fraction = text.partition(".")
+    if len(fraction) > -FRACTION_EXPONENT or "e" in text:
+        return reduced(Decimal(text))
+    fraction = fraction.rstrip("0")
+    mantissa = int(whole + fraction)
+    return _without_zeros(mantissa, 0) if mantissa and not fraction else (mantissa, -len(fraction))
 
 
 def float32_number(item: float) -> Number | None:
@@ -133,10 +148,10 @@ def _is_float32(candidate: float, item: float) -> bool:
 
 
 def float_item(mantissa: int, exponent: int) -> float:
-    try:
-        return float(Decimal(mantissa).scaleb(exponent))
-    except OverflowError:
-        raise NumberRangeError(f"{mantissa}e{exponent} is beyond a float") from None
+    value = float(f"{mantissa}e{exponent}")
+    if math.isinf(value):
+        raise NumberRangeError(f"{mantissa}e{exponent} is beyond a float")
+    return value
 
 
 def characters_number(item: bytes) -> Number | None:
@@ -170,33 +185,35 @@ def _bcd_item(octets: int) -> Callable[[int], bytes]:
     return item
 
 
-def _reader(order: str, octets: int, int_format: int) -> Callable[[Any], int]:
+def _reader(order: Literal["little", "big"], octets: int, int_format: int) -> Callable[[Any], int]:
     """From an unsigned integer, or from octets where struct has no code of that size, by INT_FORMAT."""
     top = 1 << (8 * octets - 1)
     span = {0: 2 * top, 1: 2 * top - 1}.get(int_format, 0)
-    byte_order: Any = order
 
-    def read(item: Any) -> int:
-        value = int.from_bytes(item, byte_order) if isinstance(item, bytes) else int(item)
-        if value < top:
-            return value
+    def negative(value: int) -> int:
         return value - span if span else top - value
 
-    return read
+    def of_integer(value: int) -> int:
+        return value if value < top else negative(value)
+
+    def of_octets(item: bytes) -> int:
+        value = int.from_bytes(item, order)
+        return value if value < top else negative(value)
+
+    return of_integer if (octets, False) in _STRUCT_CODES else of_octets
 
 
-def _writer(order: str, octets: int, int_format: int) -> Callable[[int], Any]:
+def _writer(order: Literal["little", "big"], octets: int, int_format: int) -> Callable[[int], Any]:
     top = 1 << (8 * octets - 1)
     lowest = -top if int_format == 0 else 1 - top
     span = {0: 2 * top, 1: 2 * top - 1}.get(int_format, 0)
     has_code = (octets, False) in _STRUCT_CODES
-    byte_order: Any = order
 
     def write(value: int) -> Any:
         if not lowest <= value < top:
             raise NumberRangeError(f"{value} does not fit {octets} octets")
         bits = value if value >= 0 else (value + span if span else top - value)
-        return bits if has_code else bits.to_bytes(octets, byte_order)
+        return bits if has_code else bits.to_bytes(octets, order)
 
     return write
 
@@ -207,7 +224,7 @@ def integer_format(octets: int, signed: bool, little: bool, int_format: int, exp
     code = _STRUCT_CODES.get((octets, signed))
     if code is not None and (not signed or int_format == 0):
         return NumberFormat(code, octets, exponent)
-    order = "little" if little else "big"
+    order: Literal["little", "big"] = "little" if little else "big"
     code = _STRUCT_CODES.get((octets, False), f"{octets}s")
     return NumberFormat(code, octets, exponent, _reader(order, octets, int_format), _writer(order, octets, int_format))
 

@@ -106,13 +106,13 @@ def _last(node: Record | Array, index: int, count: int, offset: int) -> tuple[in
     return None if place is None else (offset + place[0], place[1])
 
 
-def table_shape(program: MeterProgram, table: int) -> Record | None:
+def table_shape(program: MeterProgram, table: int) -> Record | Array | None:
     """The tree of a table that can be long; None for those that are read whole or that the program says nothing of."""
     if not program.uses(table):
         return None
     profile_set = program.profile_set(table)
     if profile_set is not None:
-        return Record(Array(profile_set.blocks, _block(profile_set.layout)))
+        return Array(profile_set.blocks, _block(profile_set.layout))
     if table in {ST_CURRENT_REGISTERS, ST_PREVIOUS_SEASON, ST_PREVIOUS_RESET, ST_SELF_READS}:
         return _registers(program.registers, table)
     if table in {ST_EVENT_LOG, ST_HISTORY_LOG}:
