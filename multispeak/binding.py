@@ -1,7 +1,7 @@
 """One service of one version, ready to serve: its schema, and a reader and a writer for each operation."""
 
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree

@@ -109,4 +109,3 @@ def username_token(security: etree._Element | None) -> tuple[str, str]:
     user = security.findtext(f"{{{_WSSE}}}UsernameToken/{{{_WSSE}}}Username") or ""
     password = security.findtext(f"{{{_WSSE}}}UsernameToken/{{{_WSSE}}}Password") or ""
     return user, password
-

@@ -3,7 +3,8 @@
 Source  reference/spyne.md 5
 """
 # mypy: disable-error-code="no-untyped-call"
-# Twisted's web package is only partly typed.
+# ruff: noqa: N802, N815
+# Twisted's web package is only partly typed, and its names are what they are.
 
 from typing import Any
 

@@ -34,8 +34,12 @@ class Readers:
         """A reader of elements of one type."""
         found = self._readers.get(type_name)
         if found is None:
+
+            def later(element: etree._Element) -> Any:
+                return self._readers[type_name](element)
+
             # In place before its members are compiled: some types contain themselves.
-            self._readers[type_name] = lambda element: self._readers[type_name](element)
+            self._readers[type_name] = later
             found = self._readers[type_name] = self._compile(type_name)
         return found
 

@@ -8,8 +8,8 @@ from lxml import etree
 from multispeak.contract import Contract, ServiceDef
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.tolerance import Tolerance
-from multispeak.xsd_rendering import schema_name
 from multispeak.wsdl_rendering import render_xsds
+from multispeak.xsd_rendering import schema_name
 
 _CLARK = re.compile(r"\{[^}]*\}")
 

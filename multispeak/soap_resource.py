@@ -1,6 +1,7 @@
 """Twisted resources: an endpoint answers POST with SOAP and GET with its WSDL; a tree of them makes the MultiSpeak site."""
 # mypy: disable-error-code="no-untyped-call"
-# Twisted's web package is only partly typed.
+# ruff: noqa: N802, N815
+# Twisted's web package is only partly typed, and its names are what they are.
 
 from collections.abc import Callable, Mapping
 
@@ -38,9 +39,7 @@ class EndpointResource(Resource):
     isLeaf = True
     _log = Logger()
 
-    def __init__(
-        self, title: str, servers: Mapping[str, SoapServer], wsdl: Callable[[], bytes], gate: Gate, clock: IReactorTime
-    ) -> None:
+    def __init__(self, title: str, servers: Mapping[str, SoapServer], wsdl: Callable[[], bytes], gate: Gate, clock: IReactorTime) -> None:
         super().__init__()
         self._title = title
         self.servers = servers

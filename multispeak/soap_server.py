@@ -107,9 +107,7 @@ class SoapServer(ServerBase):  # type: ignore[misc]
             return protocol(parts.binding, parts.endpoints, parts.header_writer)
 
         contract, service = parts.binding.contract, parts.binding.service
-        application = Application(
-            [_service_class(parts)], contract.namespace, name=service.name, in_protocol=fresh(), out_protocol=fresh()
-        )
+        application = Application([_service_class(parts)], contract.namespace, name=service.name, in_protocol=fresh(), out_protocol=fresh())
         super().__init__(application)
         self._content_type = media_type + "; charset=utf-8"
         self._client_fault_status = client_fault_status

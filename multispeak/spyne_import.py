@@ -18,9 +18,11 @@ def _load_six() -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     package = importlib.util.find_spec("spyne")
-    assert package is not None and package.submodule_search_locations, "spyne is a dependency of this package"
+    assert package is not None, "spyne is a dependency of this package"
+    assert package.submodule_search_locations
     spec = importlib.util.spec_from_file_location(name, f"{package.submodule_search_locations[0]}/util/six.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     six = importlib.util.module_from_spec(spec)
     sys.modules[name] = six
     spec.loader.exec_module(six)

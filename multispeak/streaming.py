@@ -3,7 +3,8 @@
 Source  reference/spyne.md 3.d
 """
 # mypy: disable-error-code="no-untyped-call"
-# Twisted's web package is only partly typed.
+# ruff: noqa: N802
+# Twisted's web package is only partly typed, and its names are what they are.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from itertools import islice
@@ -18,9 +19,7 @@ from multispeak.binding import ListShape
 from multispeak.limits import CHUNK_OCTETS, RECORDS_PER_STEP
 
 
-async def stream_list(
-    start: str, shape: ListShape, batches: AsyncIterator[Sequence[Any]], end: str
-) -> AsyncGenerator[bytes, None]:
+async def stream_list(start: str, shape: ListShape, batches: AsyncIterator[Sequence[Any]], end: str) -> AsyncGenerator[bytes, None]:
     """The octets of a list answer; every chunk but the last holds at least `CHUNK_OCTETS`.
 
     `start` and `end` are what stands around the response element.

@@ -60,8 +60,12 @@ class Writers:
         """A writer of elements of one type; a record of a subtype is written as that, with xsi:type."""
         found = self._writers.get(type_name)
         if found is None:
+
+            def later(value: Any, name: str) -> str:
+                return self._writers[type_name](value, name)
+
             # In place before its members are compiled: some types contain themselves.
-            self._writers[type_name] = lambda value, name: self._writers[type_name](value, name)
+            self._writers[type_name] = later
             found = self._writers[type_name] = self._compile(type_name)
         return found
 

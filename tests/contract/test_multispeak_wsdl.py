@@ -4,7 +4,6 @@ import configparser
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from lxml import etree
 from multispeak.contract import Contract, load_contract
 from multispeak.records import Records
 from multispeak.schema import compile_schema
-from multispeak.wsdl_rendering import SERVED, render_wsdl, write_files
 from multispeak.writers import Writers
+from multispeak.wsdl_rendering import SERVED, render_wsdl, write_files
 from multispeak.xsd_rendering import type_label
 from wsdl import VERSIONS
 
@@ -28,10 +27,10 @@ needs_reference = pytest.mark.skipif(not REFERENCE, reason="HEADEND_REFERENCE_DI
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wsdl")
     write_files(folder, "http://headend.example")
-    yield folder
+    return folder
 
 
 @needs_reference

@@ -236,7 +236,8 @@ def test_dates_without_offset_are_local_to_the_utility(asked: str, first: str, l
 
 def test_values_are_exact() -> None:
     root = call("3.0", "GetReadingsByMeterNo", one("3.0", "E1") + PERIOD)
-    wh = [Decimal(e.findtext("{*}value")) * 1000 for e in root.iter("{*}readingValue") if e.findtext("{*}fieldName") == "kWh" and e.find("{*}value") is not None]
+    hourly = [e for e in root.iter("{*}readingValue") if e.findtext("{*}fieldName") == "kWh" and e.find("{*}value") is not None]
+    wh = [Decimal(e.findtext("{*}value")) * 1000 for e in hourly]
     assert wh == [Decimal(1000 + i) for i in range(1, 51) if i != 5]
 
 

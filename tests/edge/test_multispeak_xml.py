@@ -13,7 +13,15 @@ from multispeak.readers import Readers
 from multispeak.records import Record, Records, fields_of
 from multispeak.schema import compile_schema
 from multispeak.writers import Writers, escape
-from multispeak.xml_values import UnreadableValueError, read_date, read_date_time, write_boolean, write_date_time, write_decimal, write_float
+from multispeak.xml_values import (
+    UnreadableValueError,
+    read_date,
+    read_date_time,
+    write_boolean,
+    write_date_time,
+    write_decimal,
+    write_float,
+)
 from wsdl import VERSIONS
 
 CONTRACTS = {version: load_contract(version) for version in VERSIONS}
@@ -93,7 +101,9 @@ def test_messages_with_every_member_are_valid(version: str) -> None:
 
 def test_a_subtype_is_written_with_its_type_and_read_back_as_such() -> None:
     contract, records, writers = CONTRACTS["3.0"], RECORDS["3.0"], WRITERS["3.0"]
-    name, subtype = next((n, kinds[0]) for n, kinds in contract.derived.items() if n in contract.types and n != "mspObject" and kinds[0] in contract.types)
+    name, subtype = next(
+        (n, kinds[0]) for n, kinds in contract.derived.items() if n in contract.types and n != "mspObject" and kinds[0] in contract.types
+    )
     value = records[subtype]()
     text = writers.of(name)(value, "x")
     assert f'xsi:type="{subtype}"' in text

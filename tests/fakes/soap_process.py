@@ -1,6 +1,7 @@
 """The demo site in a process of its own; prints its address, serves until it is ended."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 
 from twisted.internet import asyncioreactor
@@ -20,7 +21,8 @@ def main() -> None:
     address = f"http://127.0.0.1:{port.getHost().port}"
     surroundings = Surroundings(authenticator(), lambda caller: queries, address, lambda: datetime.now(UTC), reactor, seeded())
     root.putChild(b"multispeak", multispeak_resource(surroundings))
-    print(address, flush=True)
+    sys.stdout.write(address + "\n")
+    sys.stdout.flush()
     reactor.run()
 
 

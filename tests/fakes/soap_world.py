@@ -68,7 +68,10 @@ def demo_queries() -> MemoryQueries:
     queries.add(meter_entry("E1", 1, "residential-net"), registers, list(_intervals("energy_delivered", 3600, 50)))
     queries.add(meter_entry("E2", 2, "commercial"), [register(2, "energy_delivered", day, 999_999, 16) for day in days])
     queries.add(meter_entry("E3", 3, "residential"))
-    queries.add(meter_entry("G1", 4, "gas"), [RegisterRead(EndpointId(4), CHANNEL_BY_NAME["gas_volume"].channel_id, d, ReadSource.SCHEDULED, 123456, -3) for d in days])
+    queries.add(
+        meter_entry("G1", 4, "gas"),
+        [RegisterRead(EndpointId(4), CHANNEL_BY_NAME["gas_volume"].channel_id, d, ReadSource.SCHEDULED, 123456, -3) for d in days],
+    )
     queries.add(meter_entry("W1", 5, "water"), [register(5, "water_volume", day, 77) for day in days])
     queries.add(meter_entry("E9", 9, "residential"), [register(9, "energy_delivered", days[0], 1)])
     queries.retire("E9")

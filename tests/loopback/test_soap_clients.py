@@ -73,7 +73,7 @@ def test_zeep_reads_everything(caller: Any) -> None:
     assert caller("IsAMRMeter", **meter).body.IsAMRMeterResult is True
 
     latest = caller("GetLatestReading" + by, **meter).body["GetLatestReading" + by + "Result"]
-    values = latest.readingValues.readingValue if old else latest.readingValues.readingValue
+    values = latest.readingValues.readingValue
     assert {v.fieldName: Decimal(v.value) for v in values} == {"posKWh": Decimal("12393.678"), "negKWh": Decimal("4.003")}
 
     answer = caller("GetReadings" + by, **meter, startDate=START, endDate=END).body["GetReadings" + by + "Result"]

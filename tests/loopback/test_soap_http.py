@@ -114,7 +114,12 @@ def test_http_1_0_and_keep_alive(address: str) -> None:
     head = "POST {} HTTP/{}\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n{}\r\n"
     octets = exchange(address, head.format(PATH, "1.0", len(PING), "").encode() + PING)
     assert b" 200 " in octets.split(b"\r\n")[0]
-    two = head.format(PATH, "1.1", len(PING), "").encode() + PING + head.format(PATH, "1.1", len(PING), "Connection: close\r\n").encode() + PING
+    two = (
+        head.format(PATH, "1.1", len(PING), "").encode()
+        + PING
+        + head.format(PATH, "1.1", len(PING), "Connection: close\r\n").encode()
+        + PING
+    )
     assert len(re.findall(rb"HTTP/1.1 200 ", exchange(address, two))) == 2
 
 
