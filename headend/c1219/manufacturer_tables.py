@@ -16,6 +16,13 @@ NOT_MEASURED = 0xFFFF
 PROCEDURE_SWITCH = MANUFACTURER | 1
 
 
+class OwnUnitCode(IntEnum):
+    """ID_CODEs of ST12 entries with the NFS bit: units for which no public standard code is known."""
+
+    CUBIC_METRE_WATER = 1
+    US_GALLON_WATER = 2
+
+
 class StatisticCode(IntEnum):
     """What a profile channel keeps of an interval."""
 
