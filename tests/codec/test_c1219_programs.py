@@ -29,6 +29,7 @@ BASES = (TimeBase(ClockKind.UTC, CHICAGO), TimeBase(ClockKind.WALL, CHICAGO), Ti
 METERS = list(zip(DESIGNS, BASES, strict=True))
 IDS = ["utc", "wall", "standard"]
 MIDNIGHTS = (datetime(2026, 6, 2, 5, tzinfo=UTC), datetime(2026, 3, 9, 5, tzinfo=UTC), datetime(2026, 11, 2, 6, tzinfo=UTC))
+END = 1_753_056_000
 Reading = tuple[datetime, Fraction, int]
 
 
@@ -152,6 +153,48 @@ def test_eras() -> None:
     profile_set = replace(UTC_SECONDS, energy_minutes=5, eras=(Era(12, 60), Era(40, 15), Era(64, 5))).program().sets[0]
     assert [profile_set.interval_minutes_at(seq) for seq in (0, 12, 39, 40, 63, 64, 99)] == [60, 60, 60, 15, 15, 5, 5]
     assert UTC_SECONDS.program().sets[0].interval_minutes_at(3) == 60
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[int, int, int]]:
+    """Stretches of a device's life: interval minutes, intervals, and the seconds by which its clock is then set."""
+    lengths = draw(st.lists(st.sampled_from((60, 30, 15, 5)), min_size=1, max_size=5))
+    return [(minutes, draw(st.integers(1, 60)), draw(st.sampled_from((0, 0, 2220, -1800, 90_000)))) for minutes in lengths]
+
+
+def live(design: Design, history: list[tuple[int, int, int]]) -> tuple[list[bytes], list[Era], list[tuple[int, int, int]]]:
+    """Blocks, eras and intervals (end, seconds, value) of a device that cuts a block at every change; the last block stays open."""
+    profile_set, slots = design.program().sets[0], design.energy_intervals
+    now, value, octets, eras, truth = END, 0, list[bytes](), list[Era](), list[tuple[int, int, int]]()
+    skipped = int(IntervalFlag.SKIPPED)
+    for stretch, (minutes, count, set_by) in enumerate(history):
+        if not eras or eras[-1].minutes != minutes:
+            eras.append(Era(len(octets), minutes))
+        for first in range(0, count, slots):
+            filled = min(slots, count - first)
+            values = tuple(range(value, value + filled))
+            truth += [(now + (i + 1) * 60 * minutes, 60 * minutes, value + i) for i in range(filled)]
+            now, value = now + filled * 60 * minutes, value + filled
+            unused = 0 if stretch == len(history) - 1 else slots - filled
+            flags = (0,) * filled + (skipped,) * unused
+            octets.append(profile_set.encode_block(ProfileBlock(now + unused * 60 * minutes, (values + (0,) * unused,), (flags,))))
+        now += set_by
+    return octets, eras, truth
+
+
+@given(histories())
+def test_changes_of_length_and_clock_leave_every_interval_where_it_was(history: list[tuple[int, int, int]]) -> None:
+    octets, eras, truth = live(UTC_SECONDS, history)
+    profile_set = replace(UTC_SECONDS, energy_minutes=history[-1][0], eras=tuple(eras)).program().sets[0]
+    valid = (history[-1][1] - 1) % profile_set.intervals_per_block + 1
+    read = []
+    for seq, block_octets in enumerate(octets):
+        seconds = 60 * profile_set.interval_minutes_at(seq)
+        block = profile_set.decode_block(block_octets, valid if seq == len(octets) - 1 else None)
+        block = block.without_tail(block.cut_short, seconds)
+        count = block.intervals
+        read += [(block.end - (count - 1 - i) * seconds, seconds, value) for i, value in enumerate(block.values[0])]
+    assert read == truth
 
 
 def test_without_our_device_class_the_standard_tables_speak() -> None:
