@@ -19,10 +19,6 @@ from headend.model.endpoint import CONFIGURATIONS
 QUANTITY_EXPONENTS: Final = {"energy": 0, "reactive": 0, "voltage": -1, "gas": -3, "water": -3}
 """Power of ten in which the load curves count each kind of channel: Wh, varh, 0.1 V, dm³."""
 
-ERA_EVERY: Final = 25
-"""One endpoint in so many had its interval length changed in mid-history."""
-
-
 @dataclass(frozen=True, slots=True)
 class SetForm:
     """How a model keeps a profile set: value octets, raw units per quantity, blocks and intervals a block.
@@ -227,9 +223,9 @@ _CHOICES: Final = {
 MODELS: Final = {form.name: form for form in (_R100, _R150, _G20, _K5, _C300, _C500, _HG5, _HG7, _HW1, _HW9)}
 
 
-def model_of(seed: int, index: int, configuration: str) -> ModelForm:
-    """The model of one endpoint."""
-    if configuration == "residential" and index % ERA_EVERY == ERA_EVERY // 2:
+def model_of(seed: int, index: int, configuration: str, changed: bool) -> ModelForm:
+    """The model of one endpoint; `changed`: one whose interval length was changed in mid-history."""
+    if changed and configuration == "residential":
         return _R150
     choices = _CHOICES[configuration]
     return choices[mix(seed, 51, index) % len(choices)]

@@ -130,6 +130,10 @@ class Population:
             key=derive_key(self.seed, "meter-key", index),
         )
 
+    def is_changed(self, index: int) -> bool:
+        """Whether its interval length was changed in mid-history: one home of twenty endpoints."""
+        return index % len(self._pattern) == self._pattern.index("residential")
+
     def share(self, index: int) -> float:
         """The endpoint's fixed place in 0..100, for faults that strike a percentage."""
         return mix(self.seed, 44, index) % 10_000 / 100

@@ -201,12 +201,13 @@ class BlockWriter:
         if run.ended is not None:
             codes[stop - first :] = SKIPPED
         slots = blocks["slots"]
-        slots["values"] = self._ordered(values.reshape(count, intervals, -1), stop - first)
+        filled = whole if run.ended is not None else stop - first
+        slots["values"] = self._ordered(values.reshape(count, intervals, -1), filled)
         if spec.status is StatusForm.EXTENDED and codes.any():
-            self._put_status(slots["status"], self._ordered(codes.reshape(count, intervals), stop - first))
+            self._put_status(slots["status"], self._ordered(codes.reshape(count, intervals), filled))
         elif spec.status is StatusForm.SIMPLE:
-            recorded = np.arange(whole) < stop - first
-            blocks["simple"] = np.packbits(recorded.reshape(count, intervals), axis=1, bitorder="little")
+            recorded = (np.arange(whole) < stop - first).reshape(count, intervals)
+            blocks["simple"] = np.packbits(self._ordered(recorded, filled), axis=1, bitorder="little")
         self._put_ends(blocks, run, block, count, stop)
         return blocks.tobytes()
 

@@ -30,13 +30,10 @@ def endpoint_truth(meter: Meter, start: int, end: int) -> dict[str, Any]:
     ]
     intervals: list[dict[str, Any]] = []
     for number, spec in enumerate(meter.kind.specs):
-        slots = _slots(meter, number, start, end)
+        slots = [(_iso(at), seconds, flags, row) for at, seconds, flags, row in _with_gaps(_slots(meter, number, start, end))]
         for place, name in enumerate(spec.channels):
             exponent = quantity_exponent(name)
-            values = [
-                [_iso(at), seconds, None if gap else _exact(row[place], exponent), flags]
-                for at, seconds, flags, row, gap in _with_gaps(slots)
-            ]
+            values = [[at, seconds, _exact(row[place], exponent) if row else None, flags] for at, seconds, flags, row in slots]
             intervals.append({"channel": name, "values": values})
     return {
         "meter_no": meter.identity.meter_no,
@@ -81,16 +78,16 @@ def _run_slots(meter: Meter, spec: ProfileSpec, run: Run, slots: range) -> _Slot
     }
 
 
-def _with_gaps(slots: _Slots) -> Iterator[tuple[int, int, int, list[int], bool]]:
-    """Slots in order of time; what lies between two that do not meet is a gap, in steps of the later one's length."""
+def _with_gaps(slots: _Slots) -> Iterator[tuple[int, int, int, list[int]]]:
+    """Slots in order of time; what lies between two that do not meet is a gap without values, in steps of the later one's length."""
     before: int | None = None
     for at in sorted(slots):
         length, flags, row = slots[at]
         if before is not None:
             for missing in range(at - (at - before - 1) // length * length, at, length):
                 if missing > before:
-                    yield missing, length, int(IntervalFlag.MISSING), [], True
-        yield at, length, flags, row, False
+                    yield missing, length, int(IntervalFlag.MISSING), []
+        yield at, length, flags, row
         before = at
 
 

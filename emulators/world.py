@@ -74,8 +74,8 @@ class World:
         clock: WorldClock,
         zone: ZoneInfo,
         wire: Callable[[], float],
-        *,
         head_end: ApTitle,
+        *,
         history_days: int = HISTORY_DAYS,
     ) -> None:
         self.population = population
@@ -104,7 +104,7 @@ class World:
     def kind(self, index: int) -> MeterKind:
         """The program of an endpoint, shared by all that run it."""
         configuration = self.population.configuration(index)
-        form = model_of(self.population.seed, index, configuration)
+        form = model_of(self.population.seed, index, configuration, self.population.is_changed(index))
         kind = self._kinds.get((form.name, configuration))
         if kind is None:
             kind = self._kinds[form.name, configuration] = make_kind(form, configuration, self.context.history_start, self.start)
