@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -9,12 +10,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from emulators.clock import WorldClock
+from emulators.initiator import Initiator
 from emulators.population import Population, router_name
 from emulators.router_node import RouterNode
+from emulators.truth import endpoint_truth
+from emulators.utility import Utility as EmulatedUtility
+from emulators.wakeups import Wakeups
 from emulators.world import World
 from headend.c1222.identifiers import ApTitle
 from headend.collection.policy import CollectionPolicy
 from headend.collector import Collector
+from headend.model.channels import CHANNELS
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
 from headend.model.utility import Utility, UtilityId
 from tests.memory_store import MemoryEndpoint, MemoryStore
@@ -52,6 +58,12 @@ class Wires:
         for seconds, reply in node.receive(octets):
             self.clock.callLater(0.01 + seconds, self.deliver, reply, address)
 
+    def from_endpoint(self, index: int, octets: bytes) -> None:
+        """What an endpoint sends on its own."""
+        address = self.address(index)
+        for seconds, delivered in self.nodes[address].outgoing(octets, self.world.target(index)):
+            self.clock.callLater(0.01 + seconds, self.deliver, delivered, address)
+
     def deliver(self, octets: bytes, address: NativeAddress) -> None:
         """Hand one datagram to the head-end."""
         for tap in self.taps:
@@ -63,7 +75,11 @@ class Field:
     """World(seed) with `endpoints`, and a collector on a memory store."""
 
     def __init__(
-        self, seed: int, endpoints: int = 20, start: datetime = datetime(2026, 7, 15, 6, 30, tzinfo=UTC), policy: CollectionPolicy | None = None
+        self,
+        seed: int,
+        endpoints: int = 20,
+        start: datetime = datetime(2026, 7, 15, 6, 30, tzinfo=UTC),
+        policy: CollectionPolicy | None = None,
     ) -> None:
         self.clock = Clock()
         self.start = start
@@ -72,6 +88,9 @@ class Field:
         self.world = World(population, self.world_clock, CHICAGO, lambda: self.world_clock.seconds, ApTitle.parse(HEAD_END))
         self.wires = Wires(self.clock, self.world)
         self.utility = Utility(UtilityId("test"), "Test", CHICAGO, HEAD_END)
+        initiator = Initiator(self.clock, self.world, self.wires.from_endpoint, reply_seconds=10)
+        self.wakeups = Wakeups(self.clock, self.world, initiator, lambda index: b"\x7f\0\0\1" + (20_000 + index).to_bytes(2))
+        self.field = EmulatedUtility(self.world, {}, self.wakeups)
         self.store = MemoryStore([self._endpoint(i) for i in range(endpoints)])
         self.policy = policy or CollectionPolicy()
         self.seed = seed
@@ -99,6 +118,14 @@ class Field:
         self.wires.receiver = collector.receiver
         return collector
 
+    def kill(self) -> None:
+        """The collector is gone between two instructions: no timer of its fires, nothing it had is recorded."""
+        for call in self.clock.getDelayedCalls():
+            owner = getattr(call.func, "__self__", None)
+            if not isinstance(owner, Wires | Wakeups | Initiator):
+                call.cancel()
+        self.collector = self.new_collector()
+
     @property
     def polled(self) -> list[MemoryEndpoint]:
         return [e for e in self.store.endpoints.values() if not CONFIGURATIONS[e.configuration].battery]
@@ -121,6 +148,24 @@ class Field:
             self.clock.advance(step)
         assert done.called
 
+    def wake_all(self, seconds: float = 300) -> None:
+        """Every battery endpoint wakes within a minute, and all they push is taken."""
+        self.wakeups.start(wake_within=60, register=True)
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float, step: float = 0.05) -> None:
+        """Let wires and timers go on for so long."""
+        until = self.clock.seconds() + seconds
+        while self.clock.seconds() < until:
+            self.clock.advance(step)
+
+    def differences(self, endpoint: MemoryEndpoint, start: datetime, end: datetime | None = None, ignored_flags: int = 0) -> list[str]:
+        """What the store lacks, or has otherwise, of what the meter holds of [start, end]."""
+        now = self.world_clock.now()
+        meter = self.world.meter(endpoint.endpoint_id - 1)
+        truth = endpoint_truth(meter, int(start.timestamp()), int((end or now).timestamp()))
+        return [*_register_differences(endpoint, truth), *_interval_differences(endpoint, truth, ~ignored_flags)]
+
     def endings(self) -> Tally:
         """How often each polled endpoint's interrogation ended."""
         return Tally(i.endpoint_id for i in self.store.recorded if i.lease_id is not None)
@@ -128,3 +173,25 @@ class Field:
     def hours(self, hours: float) -> None:
         """Let world time pass without anything happening."""
         self.world_clock.advance(3600 * hours)
+
+
+def _register_differences(endpoint: MemoryEndpoint, truth: dict) -> list[str]:
+    held = {(CHANNELS[c].name, instant): r.quantity for (c, instant, _), r in endpoint.registers.items()}
+    wanted = {(r["channel"], datetime.fromisoformat(r["instant"])): Decimal(r["quantity"]) for r in truth["registers"]}
+    return [f"register {key}: {held.get(key)} for {value}" for key, value in wanted.items() if held.get(key) != value]
+
+
+def _interval_differences(endpoint: MemoryEndpoint, truth: dict, mask: int) -> list[str]:
+    held = {
+        (CHANNELS[block.channel_id].name, block.end_of(i), block.interval_seconds): (value, block.exponent, block.flags[i])
+        for block in endpoint.blocks.values()
+        for i, value in enumerate(block.values)
+    }
+    found = []
+    for channel in truth["intervals"]:
+        for end, seconds, quantity, flags in channel["values"]:
+            value, exponent, flag = held.get((channel["channel"], datetime.fromisoformat(end), seconds), (None, 0, 0))
+            got = None if value is None else Decimal(value).scaleb(exponent)
+            if got != (None if quantity is None else Decimal(quantity)) or (quantity is not None and (flag ^ flags) & mask):
+                found.append(f"{channel['channel']} {end} of {seconds} s: {got} flags {flag} for {quantity} flags {flags}")
+    return found
