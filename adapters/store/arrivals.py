@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from adapters.store.day_packing import BlockKey
 from adapters.store.instants import DAY_US, from_day, to_day, to_us
 from adapters.store.limits import DAYS_AHEAD_MAX, DAYS_PAST_MAX
 from adapters.store.packing import Unpacked
@@ -14,8 +15,8 @@ from headend.model.collection import Collected
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
 from headend.model.readings import DAY_SECONDS, IntervalBlock, RegisterRead
 
-BlockKey = tuple[int, int, int, int]
-"""Endpoint, day, channel, interval seconds."""
+EndpointDay = tuple[int, int]
+"""Endpoint, day."""
 ReadKey = tuple[int, int, int, int]
 """Endpoint, instant, channel, source."""
 EventKey = tuple[int, int, int, int]
@@ -26,9 +27,9 @@ _INT16, _INT32, _INT64 = 1 << 15, 1 << 31, 1 << 63
 
 @dataclass(slots=True)
 class Arrivals:
-    """Values of a batch by their keys; the same block may have come in several pieces, oldest first."""
+    """Values of a batch by their keys; the same block may come in several pieces, oldest first."""
 
-    blocks: dict[BlockKey, list[Unpacked]] = field(default_factory=dict)
+    days: dict[EndpointDay, list[tuple[BlockKey, Unpacked]]] = field(default_factory=dict)
     reads: dict[ReadKey, RegisterRead] = field(default_factory=dict)
     events: dict[EventKey, DeviceEvent] = field(default_factory=dict)
     exceptions: list[ExceptionRecord] = field(default_factory=list)
@@ -67,9 +68,8 @@ def _take_blocks(arrivals: Arrivals, item: Collected, first_day: int, last_day: 
         if problem := _block_problem(block, item, first_day, day, last_day):
             problems.append(f"interval block of channel {block.channel_id}, {block.day}: {problem}")
             continue
-        key = (item.endpoint_id, day, block.channel_id, block.interval_seconds)
-        values, flags = list(block.values), list(block.flags)
-        arrivals.blocks.setdefault(key, []).append((values, flags, block.exponent))
+        piece = ((block.channel_id, block.interval_seconds), (block.values, block.flags, block.exponent))
+        arrivals.days.setdefault((item.endpoint_id, day), []).append(piece)
 
 
 def _block_problem(block: IntervalBlock, item: Collected, first_day: int, day: int, last_day: int) -> str | None:

@@ -1,9 +1,11 @@
 """What a collection looks up beside its leases: counts, programs, security of endpoints that speak on their own, exceptions."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection, desc, select, text
 
 from adapters.store import schema
-from adapters.store.instants import from_us
+from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.progress_packing import unpack_progress, unpack_tables
 from headend.model.collection import CollectionSummary, EndpointSecurity, MeterProgramRecord
@@ -15,6 +17,17 @@ _SECURITY = text(
     " coalesce(s.host, e.host), coalesce(s.port, e.port), s.program, s.progress, s.replay_window"
     " FROM endpoint AS e JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id WHERE e.ap_title_octets = :ap_title"
 )
+
+_PUSHED = text(
+    "SELECT coalesce(sum(CASE WHEN s.last_read_us >= :read_until THEN 1 ELSE 0 END), 0), count(*)"
+    " FROM endpoint AS e JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id WHERE e.active = 1 AND e.polled = 0"
+)
+
+
+def pushed(connection: Connection, read_until: datetime) -> tuple[int, int]:
+    """(active endpoints that push and whose newest register read is at or after `read_until`, all active endpoints that push)."""
+    done, pushing = connection.execute(_PUSHED, {"read_until": to_us(read_until)}).one()
+    return int(done), int(pushing)
 
 
 def summary(connection: Connection) -> CollectionSummary:

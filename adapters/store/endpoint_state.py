@@ -1,8 +1,7 @@
 """One endpoint's row of collection state, as a value that is read, changed and written back whole."""
 
-from dataclasses import astuple, dataclass, replace
 from enum import IntEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from adapters.store.instants import to_us
 from adapters.store.progress_packing import pack_progress
@@ -20,8 +19,7 @@ class Outcome(IntEnum):
     FAILED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointState:
+class EndpointState(NamedTuple):
     """A row of `endpoint_state`, columns in the table's order.
 
     `due_us` is when the endpoint may be handed out next: while it is leased, the end of the lease.
@@ -52,18 +50,13 @@ class EndpointState:
         """Of an endpoint that was never collected."""
         return cls(endpoint_id, Outcome.NONE, None, None, 0, None, 0, 0, 1, None, b"", b"", None, None, None, None, 0, 0, None)
 
-    def row(self) -> tuple[object, ...]:
-        """The row again."""
-        return astuple(self)
-
     def after(self, item: Collected, last_read_us: int | None, *, failed: bool) -> "EndpointState":
         """The state once `item` is stored. A lease that is no longer the endpoint's current one changes nothing but the facts."""
         heard_us = None if item.heard is None else to_us(item.heard)
         is_news = heard_us is not None and (self.heard_us is None or heard_us > self.heard_us)
         holds_lease = self.lease_owner is not None and item.lease_id == lease_id(self.endpoint_id, self.lease_no)
         counted = is_news or holds_lease
-        state = replace(
-            self,
+        state = self._replace(
             program=self.program if item.program is None else item.program.fingerprint,
             progress=self.progress if item.progress is None else pack_progress(item.progress),
             replay_window=self.replay_window if item.replay_window is None else item.replay_window,
@@ -73,10 +66,10 @@ class EndpointState:
             last_read_us=max(self.last_read_us or last_read_us, last_read_us) if last_read_us is not None else self.last_read_us,
         )
         if item.address is not None:
-            state = replace(state, transport=item.address.transport.value, host=item.address.host, port=item.address.port)
+            state = state._replace(transport=item.address.transport.value, host=item.address.host, port=item.address.port)
         if holds_lease:
             outcome = Outcome.FAILED if failed else Outcome.DONE
-            state = replace(state, outcome=outcome, due_us=None, lease_owner=None)
+            state = state._replace(outcome=outcome, due_us=None, lease_owner=None)
         return state
 
 

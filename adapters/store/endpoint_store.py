@@ -37,7 +37,7 @@ def import_shipment(connection: Connection, items: Sequence[ShipmentItem], seale
     changed = {row[0] for row in rows if row != old.get(row[1])}
     new = {row[0] for row in rows if row[1] not in old}
     put(connection, schema.endpoint, [row for row in rows if row[0] in changed], OnConflict.REPLACE)
-    put(connection, schema.endpoint_state, [EndpointState.new(endpoint_id).row() for endpoint_id in sorted(new)], OnConflict.FAIL)
+    put(connection, schema.endpoint_state, [EndpointState.new(endpoint_id) for endpoint_id in sorted(new)], OnConflict.FAIL)
     _forget_addresses(connection, rows, old)
     rekeyed = _seal_keys(connection, rows, list(wanted.values()), sealer)
     connection.execute(text("UPDATE tally SET endpoints = (SELECT count(*) FROM endpoint WHERE active = 1)"))

@@ -3,9 +3,10 @@
 A value that is known is never given up for one that is not: a meter that has overwritten an interval does not erase it here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.store.packing import Unpacked
+from adapters.store.packing import Unpacked, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,24 @@ def merge(stored: Unpacked, arrived: Unpacked) -> Merged | None:
     values, flags, exponent = stored
     new_values, new_flags, _ = arrived
     merged_values = [old if new is None else new for old, new in zip(values, new_values, strict=True)]
+    merged_flags = flags
     if any(flags) or any(new_flags):
         merged_flags = [
             old_flag if new is None and (old is not None or not new_flag) else new_flag
             for old, new, old_flag, new_flag in zip(values, new_values, flags, new_flags, strict=True)
         ]
-    else:
-        merged_flags = flags
     if merged_values == values and merged_flags == flags:
         return None
-    return Merged((merged_values, merged_flags, exponent), _supersedes(stored, merged_values, merged_flags))
+    supersedes = not _adds_only(values, new_values, merged_values) and _differs(stored, merged_values, merged_flags)
+    return Merged((merged_values, merged_flags, exponent), supersedes)
 
 
-def _supersedes(stored: Unpacked, values: list[int | None], flags: list[int]) -> bool:
+def _adds_only(values: Values, new_values: Values, merged_values: Values) -> bool:
+    """Whether no interval has a value in both: as many are known afterwards as before and in the new ones together."""
+    return len(values) - values.count(None) - new_values.count(None) == -merged_values.count(None)
+
+
+def _differs(stored: Unpacked, values: list[int | None], flags: Sequence[int]) -> bool:
     old_values, old_flags, _ = stored
     return any(
         old is not None and (old != new or old_flag != new_flag)
@@ -51,4 +57,4 @@ def _same_scale(one: Unpacked, other: Unpacked) -> tuple[Unpacked, Unpacked]:
 def _scaled(block: Unpacked, exponent: int) -> Unpacked:
     values, flags, own = block
     factor = 10 ** (own - exponent)
-    return (values if factor == 1 else [None if value is None else value * factor for value in values]), flags, exponent
+    return ([None if value is None else value * factor for value in values], flags, exponent) if factor != 1 else block

@@ -30,7 +30,7 @@ _ALL, _ONE_RUN, _BITMAP = range(3)
 _FLAGS_FOLLOW = 0x40
 
 Values = Sequence[int | None]
-Unpacked = tuple[list[int | None], list[int], int]
+Unpacked = tuple[Values, Sequence[int], int]
 """Values, flags, exponent."""
 
 
@@ -63,6 +63,17 @@ def unpack(octets: bytes) -> Unpacked:
         return _unpack(octets)
     except (struct.error, IndexError, OverflowError):
         raise PackingError(f"{len(octets)} octets that are no packed block") from None
+
+
+def intervals_of(octets: bytes) -> int:
+    """How many intervals a packed block's day has."""
+    try:
+        _, _, _, count = _HEAD.unpack_from(octets)
+    except struct.error:
+        raise PackingError(f"{len(octets)} octets that are no packed block") from None
+    if not 0 < count <= INTERVALS_PER_DAY_MAX:
+        raise PackingError(f"a packed block of {count} intervals")
+    return int(count)
 
 
 def intervals_known(octets: bytes) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from adapters.store import schema
 from adapters.store.bulk import fetch
+from adapters.store.day_packing import split_day
 from adapters.store.directory import ENTRIES, entries_by_id, entry_by_meter, entry_of
 from adapters.store.instants import DAY_US, from_day, from_us, to_us
 from adapters.store.packing import unpack
@@ -18,7 +19,7 @@ from headend.model.readings import IntervalBlock, IntervalValue, ReadSource, Reg
 from headend.ports import MeterReadings, Page, ReadingKey
 
 _E, _S = schema.endpoint.c, schema.endpoint_state.c
-_R, _B = schema.register_read.c, schema.interval_block.c
+_R = schema.register_read.c
 
 _READ_KEY = ("endpoint_id", "instant_us")
 
@@ -93,11 +94,14 @@ def stored_blocks(
     first_day, last_day = to_us(start) // DAY_US, (to_us(end) - 1) // DAY_US
     if last_day < first_day:
         return []
-    rows = _block_rows(connection, endpoint_id, first_day, last_day, channels)
     blocks = []
-    for _, day, channel_id, interval_seconds, _, packed in sorted(rows, key=lambda row: (row[2], row[1], row[3])):
-        values, flags, exponent = unpack(packed)
-        blocks.append(IntervalBlock(endpoint_id, ChannelId(channel_id), from_day(day), interval_seconds, exponent, values, flags))
+    for day, packed in _day_rows(connection, endpoint_id, first_day, last_day):
+        for (channel_id, interval_seconds), octets in split_day(packed).items():
+            if channels is None or channel_id in channels:
+                values, flags, exponent = unpack(octets)
+                channel = ChannelId(channel_id)
+                blocks.append(IntervalBlock(endpoint_id, channel, from_day(day), interval_seconds, exponent, values, flags))
+    blocks.sort(key=lambda block: (block.channel_id, block.day, block.interval_seconds))
     return blocks
 
 
@@ -123,18 +127,14 @@ def _count(connection: Connection, wanted: Any) -> int:
     return connection.execute(select(func.count()).select_from(schema.endpoint).where(wanted)).scalar_one()
 
 
-def _block_rows(
-    connection: Connection, endpoint_id: int, first_day: int, last_day: int, channels: Collection[ChannelId] | None
-) -> list[tuple[Any, ...]]:
-    columns = "endpoint_id, day, channel_id, interval_seconds, change_seq, packed"
-    chosen = "" if channels is None else f" AND channel_id IN ({', '.join(str(int(channel)) for channel in sorted(channels)) or 'NULL'})"
+def _day_rows(connection: Connection, endpoint_id: int, first_day: int, last_day: int) -> list[tuple[int, bytes]]:
     if connection.dialect.name == "sqlite":
-        # SQLite keeps blocks by day: one look-up for each day of the period.
-        source = "WITH RECURSIVE days(d) AS (SELECT ? UNION ALL SELECT d + 1 FROM days WHERE d < ?)"
-        statement = f"{source} SELECT {columns} FROM days CROSS JOIN interval_block WHERE day = d AND endpoint_id = ?{chosen}"  # noqa: S608
-        return [tuple(row) for row in connection.exec_driver_sql(statement, (first_day, last_day, endpoint_id))]
-    statement = f"SELECT {columns} FROM interval_block WHERE endpoint_id = %s AND day BETWEEN %s AND %s{chosen}"  # noqa: S608
-    return [tuple(row) for row in connection.exec_driver_sql(statement, (endpoint_id, first_day, last_day))]
+        # SQLite keeps these rows by day: one look-up for each day of the period.
+        days = "WITH RECURSIVE days(d) AS (SELECT ? UNION ALL SELECT d + 1 FROM days WHERE d < ?)"
+        statement = f"{days} SELECT day, packed FROM days CROSS JOIN interval_day WHERE day = d AND endpoint_id = ?"  # noqa: S608
+        return [(row[0], row[1]) for row in connection.exec_driver_sql(statement, (first_day, last_day, endpoint_id))]
+    statement = "SELECT day, packed FROM interval_day WHERE endpoint_id = %s AND day BETWEEN %s AND %s"
+    return [(row[0], row[1]) for row in connection.exec_driver_sql(statement, (endpoint_id, first_day, last_day))]
 
 
 def _reads(connection: Connection, endpoint_id: int, start_us: int, end_us: int, limit: int) -> list[RegisterRead]:

@@ -14,13 +14,14 @@ from sqlalchemy import Connection, text
 from twisted.logger import Logger
 
 from adapters.store import schema
-from adapters.store.arrivals import Arrivals, BlockKey, ReadKey, arrange, spoil
+from adapters.store.arrivals import Arrivals, EndpointDay, ReadKey, arrange, spoil
 from adapters.store.bulk import OnConflict, fetch, put
+from adapters.store.day_packing import BlockKey, join_day, split_day
 from adapters.store.endpoint_state import EndpointState, Outcome
-from adapters.store.instants import DAY_US, to_us
+from adapters.store.instants import DAY_US, from_day, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.merging import merge
-from adapters.store.packing import PackingError, Unpacked, pack, unpack
+from adapters.store.packing import PackingError, Unpacked, intervals_known, pack, unpack
 from adapters.store.partitions import DayKey, PartitionsWantedError
 from adapters.store.progress_packing import pack_tables
 from headend.model.collection import Collected
@@ -34,8 +35,8 @@ _log = Logger()
 class _Changes:
     """Rows to write; `None` stands for the change sequence until it is known."""
 
-    blocks: list[Row] = field(default_factory=list)
-    blocks_superseded: list[Row] = field(default_factory=list)
+    days: list[Row] = field(default_factory=list)
+    days_superseded: list[Row] = field(default_factory=list)
     reads: list[Row] = field(default_factory=list)
     reads_superseded: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
@@ -44,7 +45,7 @@ class _Changes:
     reads_new: int = 0
 
     def any(self) -> bool:
-        return bool(self.blocks or self.reads or self.events or self.messages)
+        return bool(self.days or self.reads or self.events or self.messages)
 
 
 def record(connection: Connection, batch: Sequence[Collected], now: datetime, partitions: set[DayKey] | None) -> None:
@@ -59,7 +60,7 @@ def record(connection: Connection, batch: Sequence[Collected], now: datetime, pa
     known = [item for item in batch if item.endpoint_id in states]
     _drop_unknown(arrivals, states, len(batch) - len(known))
     changes = _Changes()
-    _merge_blocks(connection, arrivals, changes, now)
+    _merge_days(connection, arrivals, changes, now)
     _merge_reads(connection, arrivals, changes, now)
     _new_events(connection, arrivals, changes, now)
     _messages(known, changes, now)
@@ -67,7 +68,7 @@ def record(connection: Connection, batch: Sequence[Collected], now: datetime, pa
     change_seq = _count(connection, changes, states, after)
     _write(connection, changes, change_seq)
     _write_around(connection, known, arrivals)
-    changed = [state.row() for endpoint_id, state in after.items() if state != states[endpoint_id]]
+    changed = [state for endpoint_id, state in after.items() if state != states[endpoint_id]]
     put(connection, schema.endpoint_state, changed, OnConflict.REPLACE)
 
 
@@ -82,7 +83,7 @@ def lock_states(connection: Connection, endpoint_ids: list[int]) -> dict[int, En
 
 
 def _check_partitions(arrivals: Arrivals, partitions: set[DayKey]) -> None:
-    days: set[DayKey] = {("interval_block", key[1]) for key in arrivals.blocks}
+    days: set[DayKey] = {("interval_day", day) for _, day in arrivals.days}
     days |= {("register_read", key[1] // DAY_US) for key in arrivals.reads}
     days |= {("device_event", key[1] // DAY_US) for key in arrivals.events}
     if not days <= partitions:
@@ -93,41 +94,64 @@ def _drop_unknown(arrivals: Arrivals, states: dict[int, EndpointState], unknown:
     if not unknown:
         return
     _log.warn("{unknown} collected items are of endpoints that this store does not know; dropped", unknown=unknown)
-    arrivals.blocks = {key: value for key, value in arrivals.blocks.items() if key[0] in states}
+    arrivals.days = {key: value for key, value in arrivals.days.items() if key[0] in states}
     arrivals.reads = {key: value for key, value in arrivals.reads.items() if key[0] in states}
     arrivals.events = {key: value for key, value in arrivals.events.items() if key[0] in states}
     arrivals.exceptions = [one for one in arrivals.exceptions if one.endpoint_id in states]
 
 
-def _merge_blocks(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
-    days = {key[1] for key in arrivals.blocks}
-    if not days:
+def _merge_days(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
+    if not arrivals.days:
         return
-    pairs = {key[:2] for key in arrivals.blocks}
-    rows = fetch(connection, schema.interval_block, ("endpoint_id", "day"), pairs, ("day", min(days), max(days)))
-    stored = {row[:4]: row[4:] for row in rows}
-    for key, pieces in arrivals.blocks.items():
+    days = [day for _, day in arrivals.days]
+    rows = fetch(connection, schema.interval_day, ("endpoint_id", "day"), list(arrivals.days), ("day", min(days), max(days)))
+    stored = {row[:2]: row for row in rows}
+    for key, pieces in arrivals.days.items():
+        problems: list[str] = []
         try:
-            _merge_block(key, pieces, stored.get(key), changes)
+            _merge_day(key, pieces, stored.get(key), changes, problems)
         except PackingError as error:
-            spoil(arrivals, key[0], [f"interval block of channel {key[2]}: {error}"], now)
+            problems.append(f"interval day {from_day(key[1])} as stored: {error}")
+        if problems:
+            spoil(arrivals, key[0], problems, now)
 
 
-def _merge_block(key: BlockKey, pieces: list[Unpacked], stored: Row | None, changes: _Changes) -> None:
-    block = unpack(stored[1]) if stored else None
-    known = 0 if block is None else len(block[0]) - block[0].count(None)
-    changed = supersedes = False
-    for piece in pieces:
-        if block is None:
-            block, changed = piece, any(piece[1]) or piece[0].count(None) < len(piece[0])
-        elif merged := merge(block, piece):
-            block, changed, supersedes = merged.block, True, supersedes or merged.supersedes
-    if not changed or block is None:
+def _merge_day(
+    key: EndpointDay, pieces: list[tuple[BlockKey, Unpacked]], stored: Row | None, changes: _Changes, problems: list[str]
+) -> None:
+    before = split_day(stored[3]) if stored else {}
+    blocks = dict(before)
+    superseded: dict[BlockKey, bytes] = {}
+    for block_key, piece in pieces:
+        try:
+            changes.intervals += _merge_block(blocks, block_key, piece, before, superseded)
+        except PackingError as error:
+            problems.append(f"interval block of channel {block_key[0]}, {from_day(key[1])}: {error}")
+    if blocks == before:
         return
-    changes.blocks.append((*key, None, pack(*block)))
-    changes.intervals += len(block[0]) - block[0].count(None) - known
-    if stored and supersedes:
-        changes.blocks_superseded.append((*key, stored[0], None, stored[1]))
+    changes.days.append((*key, None, join_day(blocks)))
+    if stored and superseded:
+        changes.days_superseded.append((*key, stored[2], None, join_day(superseded)))
+
+
+def _merge_block(
+    blocks: dict[BlockKey, bytes], key: BlockKey, piece: Unpacked, before: dict[BlockKey, bytes], superseded: dict[BlockKey, bytes]
+) -> int:
+    """Put `piece` into the day's `blocks`; how many values more are known."""
+    old = blocks.get(key)
+    if old is None:
+        packed = pack(*piece)
+        number = intervals_known(packed)
+        if number or any(piece[1]):
+            blocks[key] = packed
+        return number
+    merged = merge(unpack(old), piece)
+    if merged is None:
+        return 0
+    blocks[key] = pack(*merged.block)
+    if merged.supersedes and key in before:
+        superseded[key] = before[key]
+    return intervals_known(blocks[key]) - intervals_known(old)
 
 
 def _merge_reads(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
@@ -214,10 +238,21 @@ def _count(connection: Connection, changes: _Changes, before: dict[int, Endpoint
     return int(counted.scalar_one())
 
 
+def _changed_days(changes: _Changes, change_seq: int) -> list[Row]:
+    spans: dict[int, tuple[int, int]] = {}
+    days = [(row[0], row[1]) for row in changes.days]
+    days += [(row[0], row[1] // DAY_US) for row in (*changes.reads, *changes.events)]
+    for endpoint_id, day in days:
+        first, last = spans.get(endpoint_id, (day, day))
+        spans[endpoint_id] = (min(first, day), max(last, day))
+    return [(change_seq, endpoint_id, *span) for endpoint_id, span in spans.items()]
+
+
 def _write(connection: Connection, changes: _Changes, change_seq: int) -> None:
     seq = (change_seq,)
-    put(connection, schema.interval_block_history, [(*row[:5], change_seq, row[6]) for row in changes.blocks_superseded], OnConflict.IGNORE)
-    put(connection, schema.interval_block, [(*row[:4], change_seq, row[5]) for row in changes.blocks], OnConflict.REPLACE)
+    put(connection, schema.endpoint_change, _changed_days(changes, change_seq), OnConflict.FAIL)
+    put(connection, schema.interval_day_history, [(*row[:3], change_seq, row[4]) for row in changes.days_superseded], OnConflict.IGNORE)
+    put(connection, schema.interval_day, [(*row[:2], change_seq, row[3]) for row in changes.days], OnConflict.REPLACE)
     put(connection, schema.register_read_history, [row[:9] + seq for row in changes.reads_superseded], OnConflict.IGNORE)
     put(connection, schema.register_read, [row[:8] + seq for row in changes.reads], OnConflict.REPLACE)
     put(connection, schema.device_event, [row[:7] + seq for row in changes.events], OnConflict.IGNORE)

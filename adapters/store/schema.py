@@ -2,7 +2,8 @@
 
 Instants are microseconds since the epoch, days are days since it (`instants`). `change_seq` is the number of the transaction that wrote
 a row: the single row of `tally` is counted up, and so locked, late in each recording transaction and released by its commit; therefore
-numbers become visible in their order, and whoever reads "everything after N" misses nothing that commits later.
+numbers become visible in their order, and whoever reads "everything after N" misses nothing that commits later. `endpoint_change` says
+which endpoints and days a number is about, one row for each; the large tables need no index on it, and their rows stay cheap to rewrite.
 """
 
 from sqlalchemy import BigInteger, Column, Double, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
@@ -157,24 +158,20 @@ register_read_history = Table(
     _big("superseded_seq"),
 )
 
-interval_block = Table(
-    "interval_block",
+interval_day = Table(
+    "interval_day",
     metadata,
     _int("endpoint_id", key=True),
     _int("day", key=True),
-    _small("channel_id", key=True),
-    _int("interval_seconds", key=True),
     _big("change_seq"),
     _octets("packed"),
 )
 
-interval_block_history = Table(
-    "interval_block_history",
+interval_day_history = Table(
+    "interval_day_history",
     metadata,
     _int("endpoint_id", key=True),
     _int("day", key=True),
-    _small("channel_id", key=True),
-    _int("interval_seconds", key=True),
     _big("change_seq", key=True),
     _big("superseded_seq"),
     _octets("packed"),
@@ -191,6 +188,15 @@ device_event = Table(
     _octets("argument"),
     _big("received_us"),
     _big("change_seq"),
+)
+
+endpoint_change = Table(
+    "endpoint_change",
+    metadata,
+    _big("change_seq", key=True),
+    _int("endpoint_id", key=True),
+    _int("first_day"),
+    _int("last_day"),
 )
 
 exception_record = Table(

@@ -58,6 +58,9 @@ class Store:
     def summary(self) -> Deferred[CollectionSummary]:
         return self._database.read(collection_store.summary)
 
+    def pushed(self, read_until: datetime) -> Deferred[tuple[int, int]]:
+        return self._database.read(lambda c: collection_store.pushed(c, read_until))
+
     def program(self, fingerprint: bytes) -> Deferred[MeterProgramRecord | None]:
         return self._database.read(lambda c: collection_store.program(c, fingerprint))
 

@@ -13,12 +13,12 @@ from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
 from headend.model.readings import IntervalFlag
 from tests.store.world import DAY, FROM, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
 
-HISTORY = "SELECT endpoint_id, channel_id, change_seq, superseded_seq FROM interval_block_history"
+HISTORY = "SELECT endpoint_id, change_seq, superseded_seq FROM interval_day_history"
 
 
 def rows_of_large_tables(store: OpenStore) -> list[list[tuple[object, ...]]]:
-    tables = ("interval_block", "register_read", "device_event", "outbox")
-    return [store.sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in tables]
+    tables = ("interval_day", "register_read", "device_event", "outbox")
+    return [store.sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
 
 
 def due(store: OpenStore, count: int) -> None:
@@ -117,7 +117,7 @@ def test_late_intervals_fill_gaps_without_a_predecessor(store: OpenStore) -> Non
     store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, [None] * 12 + [*range(12, 24)]),))], NOW)
     (stored,) = store.call("interval_blocks", "M000001", FROM, NOW)
     assert stored == block(1, range(24))
-    assert store.sql("SELECT change_seq FROM interval_block") == [(2,)]
+    assert store.sql("SELECT change_seq FROM interval_day") == [(2,)]
     assert store.sql(HISTORY) == []
     assert store.call("summary").intervals == 24
 
@@ -129,7 +129,7 @@ def test_a_changed_interval_keeps_its_predecessor(store: OpenStore) -> None:
     store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, changed),))], NOW)
     (stored,) = store.call("interval_blocks", "M000001", FROM, NOW)
     assert stored.values == changed
-    assert store.sql(HISTORY) == [(1, 1, 1, 2)]
+    assert store.sql(HISTORY) == [(1, 1, 2)]
 
 
 def test_a_known_value_is_not_given_up_for_a_missing_one(store: OpenStore) -> None:

@@ -1,6 +1,6 @@
 """The first tables: identity and tallies, master data, collection state, reads, blocks, events, outbox.
 
-PostgreSQL partitions the three large tables by UTC day from here on; SQLite clusters interval blocks by day, so that a batch of
+PostgreSQL partitions the three large tables by UTC day from here on; SQLite clusters interval days by day, so that a batch of
 endpoints writes few pages and a purged day is one run of them.
 """
 
@@ -141,24 +141,20 @@ _TABLES = (
         superseded_seq {big} NOT NULL,
         CONSTRAINT pk_register_read_history PRIMARY KEY (endpoint_id, instant_us, channel_id, source, change_seq)
     ) {keyed}""",
-    """CREATE TABLE interval_block (
+    """CREATE TABLE interval_day (
         endpoint_id {int} NOT NULL,
         day {int} NOT NULL,
-        channel_id {small} NOT NULL,
-        interval_seconds {int} NOT NULL,
         change_seq {big} NOT NULL,
         packed {bytes} NOT NULL,
-        CONSTRAINT pk_interval_block PRIMARY KEY ({block_key})
+        CONSTRAINT pk_interval_day PRIMARY KEY ({day_key})
     ) {keyed} {by_day}""",
-    """CREATE TABLE interval_block_history (
+    """CREATE TABLE interval_day_history (
         endpoint_id {int} NOT NULL,
         day {int} NOT NULL,
-        channel_id {small} NOT NULL,
-        interval_seconds {int} NOT NULL,
         change_seq {big} NOT NULL,
         superseded_seq {big} NOT NULL,
         packed {bytes} NOT NULL,
-        CONSTRAINT pk_interval_block_history PRIMARY KEY (endpoint_id, day, channel_id, interval_seconds, change_seq)
+        CONSTRAINT pk_interval_day_history PRIMARY KEY (endpoint_id, day, change_seq)
     ) {keyed}""",
     """CREATE TABLE device_event (
         endpoint_id {int} NOT NULL,
@@ -171,6 +167,13 @@ _TABLES = (
         change_seq {big} NOT NULL,
         CONSTRAINT pk_device_event PRIMARY KEY (endpoint_id, occurred_us, code, sequence)
     ) {keyed} {by_occurred}""",
+    """CREATE TABLE endpoint_change (
+        change_seq {big} NOT NULL,
+        endpoint_id {int} NOT NULL,
+        first_day {int} NOT NULL,
+        last_day {int} NOT NULL,
+        CONSTRAINT pk_endpoint_change PRIMARY KEY (change_seq, endpoint_id)
+    ) {keyed}""",
     """CREATE TABLE exception_record (
         endpoint_id {int} NOT NULL CONSTRAINT fk_exception_record_endpoint REFERENCES endpoint,
         occurred_us {big} NOT NULL,
@@ -203,9 +206,6 @@ _TABLES = (
     " VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0)",
 )
 
-_LARGE_TABLES = ("register_read", "interval_block", "device_event")
-
-
 def upgrade() -> None:
     """Make them."""
     dialect = op.get_bind().dialect.name
@@ -215,14 +215,10 @@ def upgrade() -> None:
         "keyed": "STRICT, WITHOUT ROWID" if is_sqlite else "",
         # Rows that are rewritten at every interrogation: room on the page for the next version.
         "hot": "STRICT" if is_sqlite else "WITH (fillfactor = 70)",
-        "block_key": "day, endpoint_id, channel_id, interval_seconds" if is_sqlite else "endpoint_id, day, channel_id, interval_seconds",
+        "day_key": "day, endpoint_id" if is_sqlite else "endpoint_id, day",
         "by_instant": "" if is_sqlite else "PARTITION BY RANGE (instant_us)",
         "by_day": "" if is_sqlite else "PARTITION BY RANGE (day)",
         "by_occurred": "" if is_sqlite else "PARTITION BY RANGE (occurred_us)",
     }
     for statement in _TABLES:
         op.execute(statement.format(**words))
-    for table in _LARGE_TABLES:
-        # BRIN costs nothing to speak of, and rows lie nearly in the order of their changes.
-        using = "" if is_sqlite else "USING brin"
-        op.execute(f"CREATE INDEX ix_{table}_change_seq ON {table} {using} (change_seq)")
