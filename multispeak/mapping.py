@@ -57,6 +57,9 @@ def reading_groups(readings: MeterReadings) -> Iterator[ReadingGroup]:
 
 def _by_instant(registers: Sequence[RegisterRead]) -> Iterator[tuple[datetime, list[RegisterRead]]]:
     """Registers instant by instant; of several sources of one channel the first in `ReadSource` is told."""
+    if len(registers) == 1:
+        yield registers[0].instant, list(registers)
+        return
     begin = 0
     while begin < len(registers):
         instant = registers[begin].instant
@@ -72,7 +75,7 @@ def _by_instant(registers: Sequence[RegisterRead]) -> Iterator[tuple[datetime, l
 
 def object_id(meter_no: str, instant: datetime) -> str:
     """Stable and unique: the meter number and the instant in UTC, e.g. `E100@2026-03-01T06:00:00Z`."""
-    return f"{meter_no}@{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{meter_no}@{_utc_text(instant)}"
 
 
 def reading_key(token: str) -> ReadingKey:
@@ -84,6 +87,11 @@ def reading_key(token: str) -> ReadingKey:
     if not separator or not meter_no:
         raise ValueError(f"{token[:80]!r} is no objectID of a reading")
     return ReadingKey(meter_no, datetime.strptime(instant, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
+
+
+@lru_cache(maxsize=4096)
+def _utc_text(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @lru_cache(maxsize=4096)

@@ -19,6 +19,15 @@ _DELIVERED = CHANNEL_BY_NAME["energy_delivered"].channel_id
 _RECEIVED = CHANNEL_BY_NAME["energy_received"].channel_id
 
 
+def whole_kwh(read: RegisterRead) -> int:
+    """The whole kWh of a register in Wh, towards zero as a display cuts them."""
+    power = read.exponent - 3
+    if power >= 0:
+        return read.value * int(10**power)
+    whole = abs(read.value) // int(10**-power)
+    return whole if read.value >= 0 else -whole
+
+
 class ShapeV3:
     """Makes 3.0 objects of one contract's record classes."""
 
@@ -34,7 +43,12 @@ class ShapeV3:
     def reading(self, utility: Utility, entry: MeterEntry, group: ReadingGroup) -> Any:
         """A meterRead; posKWh and negKWh are the whole kWh of the registers, whose exact values are among the readingValues."""
         endpoint, zone = entry.endpoint, utility.time_zone
-        whole = {r.channel_id: int(r.quantity.scaleb(-3)) for r in group.registers if r.channel_id in {_DELIVERED, _RECEIVED}}
+        delivered = received = None
+        for read in group.registers:
+            if read.channel_id == _DELIVERED:
+                delivered = whole_kwh(read)
+            elif read.channel_id == _RECEIVED:
+                received = whole_kwh(read)
         values = [self._register(r, zone) for r in group.registers]
         values += [self._interval(v, zone) for v in group.intervals]
         return self._meter_read(
@@ -43,8 +57,8 @@ class ShapeV3:
             meterNo=endpoint.meter_no,
             deviceID=endpoint.serial_no,
             readingDate=local_time(group.instant, zone),
-            posKWh=whole.get(_DELIVERED),
-            negKWh=whole.get(_RECEIVED),
+            posKWh=delivered,
+            negKWh=received,
             readingValues=self._reading_values(readingValue=values),
         )
 
@@ -85,7 +99,7 @@ class ShapeV3:
         return self._reading_value(
             extensionsList=self._status(read.flags),
             units=name.unit,
-            value=name.text(read.quantity),
+            value=name.scaled_text(read.value, read.exponent),
             readingType=REGISTER_TYPE,
             readingValueType=name.value_type,
             name=name.channel,

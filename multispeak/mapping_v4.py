@@ -101,7 +101,7 @@ class ShapeV4:
         name = FIELD_NAMES[read.channel_id]
         return self._reading_value(
             units=name.unit,
-            value=name.text(read.quantity),
+            value=name.scaled_text(read.value, read.exponent),
             readingType=REGISTER_TYPE,
             fieldName=name.register,
             name=name.channel,

@@ -108,16 +108,22 @@ class MeterReading:
     ) -> AsyncIterator[Sequence[Any]]:
         """The objects after `after`, up to and with `last`; one that arrives in between is told if its place is in between."""
         shape, utility = self.shape(call), call.caller.utility
-        while last is not None and after != last:
+        if last is None:
+            return
+        done = False
+        while not done:
             page = await queries.readings_page(*period, after, FETCH_OBJECTS)
             objects = []
             for readings in page.items:
+                is_last_meter = readings.entry.endpoint.meter_no == last.meter_no
                 for group in reading_groups(readings):
-                    if after != last:
-                        objects.append(shape.reading(utility, readings.entry, group))
-                        after = ReadingKey(readings.entry.endpoint.meter_no, group.instant)
+                    if done:
+                        break
+                    objects.append(shape.reading(utility, readings.entry, group))
+                    done = is_last_meter and group.instant == last.instant
             if not objects:
                 return
+            after = ReadingKey(page.items[-1].entry.endpoint.meter_no, page.items[-1].registers[-1].instant)
             yield objects
 
     def _objects(self, call: Call, items: Iterable[MeterReadings]) -> Iterator[Any]:

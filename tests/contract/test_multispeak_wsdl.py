@@ -8,7 +8,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-import xmlschema
 import zeep
 from lxml import etree
 
@@ -69,8 +68,10 @@ class NoNetwork(zeep.Transport):
 def test_the_schema_files_compile_with_two_libraries(files: Path, version: str, name: str) -> None:
     path = files / version / f"{name}.xsd"
     assert etree.XMLSchema(etree.parse(path)) is not None
-    schema = xmlschema.XMLSchema10(path, validation="strict")
-    assert "MultiSpeakMsgHeader" in schema.elements
+    # In a process of its own: xmlschema looks at every attribute of its classes and trips over what zope.interface hangs on abstract ones.
+    script = "import sys, xmlschema; print(sorted(xmlschema.XMLSchema10(sys.argv[1], validation='strict').elements))"
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+    assert "'MultiSpeakMsgHeader'" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,6 +1,7 @@
 """MR_Server's operations over a small utility: content, paging, and every answer against the schema and the golden documents."""
 
 import os
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,8 @@ from lxml import etree
 
 from headend.model.readings import ReadSource, RegisterRead
 from multispeak.contract import load_contract
+from multispeak.field_names import FIELD_NAMES
+from multispeak.mapping_v3 import whole_kwh
 from multispeak.schema import compile_schema
 from tests.fakes.soap_world import FIRST_MIDNIGHT, NAMESPACES, PASSWORD, ask, demo_queries, envelope, fault_of, register, server
 from wsdl import VERSIONS
@@ -247,3 +250,11 @@ def test_dates_are_told_with_the_offset_of_their_own_day() -> None:
     queries.registers["E1"].append(register(1, "energy_delivered", summer, 1))
     octets = ask(server(queries, "3.0"), envelope("3.0", "GetLatestReadingByMeterNo", one("3.0", "E1")))[1]
     assert texts(etree.fromstring(octets), "readingDate") == ["2026-07-01T00:00:00-05:00"]
+
+
+@pytest.mark.parametrize(("value", "exponent"), [(0, 0), (5, 0), (-5, 0), (12_345_678, 0), (12_345_678, -3), (7, 5), (-1_234, -1), (999, 3)])
+def test_register_texts_are_those_of_their_decimal(value: int, exponent: int) -> None:
+    read = replace(register(1, "energy_delivered", FIRST_MIDNIGHT, value), exponent=exponent)
+    assert Decimal(FIELD_NAMES[read.channel_id].scaled_text(value, exponent)) == read.quantity / 1000
+    assert FIELD_NAMES[read.channel_id].scaled_text(value, exponent) == FIELD_NAMES[read.channel_id].text(read.quantity)
+    assert whole_kwh(read) == int(read.quantity / 1000)
