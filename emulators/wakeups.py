@@ -112,7 +112,10 @@ class Wakeups:
     # --- pushes -----------------------------------------------------------------------------------------------------
 
     def _push(self, index: int, left: int) -> None:
-        if left <= 0 or self._initiator.is_waiting(index):
+        if left <= 0:
+            return
+        if self._initiator.is_waiting(index):
+            heapq.heappush(self._soon, (self._reactor.seconds() + AGAIN_SECONDS, index))
             return
         state = self._pushes.setdefault(index, PushState())
         writes = build_push(self._world.meter(index), state)
