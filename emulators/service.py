@@ -38,6 +38,9 @@ DATAGRAM_OCTETS = 65_536
 REPLY_SECONDS = 10.0
 """Real seconds an endpoint waits for the reply to what it sent on its own."""
 
+REPLY_SECONDS_HURRIED = 3.0
+"""The same in a demonstration, where nobody likes to wait."""
+
 STOP_SECONDS = 0.1
 """Real seconds between the answer to POST /stop and the end."""
 
@@ -48,7 +51,8 @@ class EmulatorOptions:
 
     `directory` receives the shipment and customers files (None: a new temporary one). `head_end` is (host, UDP port) for what
     endpoints send on their own; None: they stay quiet. `start` is the world's first moment (None: now). `wake_within`: seconds
-    within which every battery endpoint wakes first. Port 0 picks one.
+    within which every battery endpoint wakes first. `reply_seconds`: how long an endpoint waits for the reply to what it sent (None:
+    10, or 3 where it is to wake soon). Port 0 picks one.
     """
 
     endpoints: int = 200
@@ -62,6 +66,7 @@ class EmulatorOptions:
     head_end: tuple[str, int] | None = None
     head_end_ap_title: str = ".1.4"
     wake_within: float | None = None
+    reply_seconds: float | None = None
     history_days: int = 45
     hop_seconds: float = 0.0
     cellular: bool = True
@@ -170,7 +175,9 @@ class _Field:
             datagrams = self.socket_of(index)
             datagrams.deliver(datagrams.node.outgoing(octets, self._world.target(index)), head_end)
 
-        initiator = Initiator(self._reactor, self._world, send, REPLY_SECONDS)
+        hurried = self._options.wake_within is not None
+        reply_seconds = self._options.reply_seconds or (REPLY_SECONDS_HURRIED if hurried else REPLY_SECONDS)
+        initiator = Initiator(self._reactor, self._world, send, reply_seconds)
         return Wakeups(self._reactor, self._world, initiator, self._native_address)
 
     def _native_address(self, index: int) -> bytes:
