@@ -74,21 +74,25 @@ def open_envelope(root: etree._Element, envelope_namespace: str) -> Envelope:
             that must be understood is not
     """
     _require_envelope(root, envelope_namespace)
-    body = root.find(f"{{{envelope_namespace}}}Body")
+    body = head = None
+    for part in root:
+        if part.tag == f"{{{envelope_namespace}}}Body":
+            body = part
+        elif part.tag == f"{{{envelope_namespace}}}Header":
+            head = part
     if body is None:
         raise RefusedCallError(FaultCode.ENVELOPE, "the envelope has no Body")
     if len(body) != 1:
         found = f"{len(body)} elements" if len(body) else "nothing"
         raise RefusedCallError(FaultCode.ENVELOPE, f"the Body must hold exactly one element, the operation; it holds {found}")
     header = security = None
-    for block in root.iterfind(f"{{{envelope_namespace}}}Header/*"):
-        name = etree.QName(block)
-        if name.localname == HEADER_NAME:
+    for block in head if head is not None else ():
+        if str(block.tag).rpartition("}")[2] == HEADER_NAME:
             header = block
         elif block.tag == SECURITY_TAG:
             security = block
         elif block.get(f"{{{envelope_namespace}}}mustUnderstand") in _TRUE:
-            raise RefusedCallError(FaultCode.MUST_UNDERSTAND, f"header {{{name.namespace}}}{name.localname} is not understood here")
+            raise RefusedCallError(FaultCode.MUST_UNDERSTAND, f"header {block.tag!s} is not understood here")
     return Envelope(header, security, body[0])
 
 

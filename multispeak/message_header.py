@@ -9,8 +9,6 @@ from datetime import datetime
 from random import Random
 from uuid import UUID
 
-from lxml import etree
-
 from multispeak.contract import HEADER_NAME, Contract
 from multispeak.envelope import Envelope, username_token
 from multispeak.writers import escape
@@ -45,7 +43,7 @@ def read_header(envelope: Envelope) -> RequestHeader:
     return RequestHeader(
         user_id=block.get("UserID") or user_id,
         password=block.get("Pwd") or password,
-        namespace=etree.QName(block).namespace or "",
+        namespace=str(block.tag).rpartition("}")[0][1:],
         app_name=block.get("AppName", ""),
         company=block.get("Company", ""),
         session_id=block.get("SessionID", ""),

@@ -5,8 +5,7 @@ create_out_string; what is wrong becomes a Fault that it carries on.
 Source  reference/spyne.md 3
 """
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,16 +35,21 @@ class Exchange:
     chunks: AsyncGenerator[bytes, None] | None = None
 
 
-@contextmanager
-def faults() -> Iterator[None]:
-    """Our errors as Spyne's."""
-    try:
-        yield
-    except HeadEndError as error:
-        raise as_fault(error) from None
-    except (ValueError, ArithmeticError) as error:
-        # What a schema lets through and Python does not hold, such as an integer of 5,000 digits.
-        raise as_fault(RefusedCallError(FaultCode.INVALID_MESSAGE, f"a value cannot be held here: {error}")) from None
+class _Faults:
+    """Turns our errors into Spyne's on the way out of a `with` block."""
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, HeadEndError):
+            raise as_fault(error) from None
+        if isinstance(error, (ValueError, ArithmeticError)):
+            # What a schema lets through and Python does not hold, such as an integer of 5,000 digits.
+            raise as_fault(RefusedCallError(FaultCode.INVALID_MESSAGE, f"a value cannot be held here: {error}")) from None
+
+
+_FAULTS = _Faults()
 
 
 class _Compiled:
@@ -62,13 +66,13 @@ class _Compiled:
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:
         """Octets → ctx.in_document, parsed safely."""
-        with faults():
+        with _FAULTS:
             ctx.in_document = parse_request(b"".join(ctx.in_string), self._parser)
 
     def decompose_incoming_envelope(self, ctx: Any, message: object = None) -> None:
         """Find header, body and operation; refuse what belongs elsewhere."""
         exchange: Exchange = ctx.udc
-        with faults():
+        with _FAULTS:
             exchange.envelope = open_envelope(ctx.in_document, self.ns_soap_env)
             exchange.header = read_header(exchange.envelope)
             ctx.in_body_doc = exchange.envelope.payload
@@ -87,7 +91,7 @@ class _Compiled:
 
     def deserialize(self, ctx: Any, message: object) -> None:
         """Validate the operation's element and read it into a record."""
-        with faults():
+        with _FAULTS:
             self._binding.check.require_valid(ctx.in_body_doc)
             ctx.in_object = self._binding.operations[ctx.descriptor.name].read(ctx.in_body_doc)
         ctx.in_header = ctx.udc.header

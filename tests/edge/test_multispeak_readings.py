@@ -252,7 +252,9 @@ def test_dates_are_told_with_the_offset_of_their_own_day() -> None:
     assert texts(etree.fromstring(octets), "readingDate") == ["2026-07-01T00:00:00-05:00"]
 
 
-@pytest.mark.parametrize(("value", "exponent"), [(0, 0), (5, 0), (-5, 0), (12_345_678, 0), (12_345_678, -3), (7, 5), (-1_234, -1), (999, 3)])
+@pytest.mark.parametrize(
+    ("value", "exponent"), [(0, 0), (5, 0), (-5, 0), (12_345_678, 0), (12_345_678, -3), (7, 5), (-1_234, -1), (999, 3)]
+)
 def test_register_texts_are_those_of_their_decimal(value: int, exponent: int) -> None:
     read = replace(register(1, "energy_delivered", FIRST_MIDNIGHT, value), exponent=exponent)
     assert Decimal(FIELD_NAMES[read.channel_id].scaled_text(value, exponent)) == read.quantity / 1000
