@@ -10,13 +10,15 @@ from lxml import etree
 
 from multispeak.contract import HEADER_NAME
 from multispeak.faults import FaultCode, RefusedCallError
-from multispeak.limits import ATTRIBUTES_CHECKED_FROM_OCTETS, ATTRIBUTES_MAX
+from multispeak.limits import ATTRIBUTES_CHECKED_FROM_OCTETS, ATTRIBUTES_MAX, START_TAG_OCTETS_MAX
 from multispeak.spyne_import import NS_SOAP11_ENV, NS_SOAP12_ENV
 
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 SECURITY_TAG = f"{{{_WSSE}}}Security"
 _ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 ENCODINGS = {"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii"}
+# A value that holds `>` or UTF-16 gets past this one; then the parsed tree is looked at.
+_long_start_tag = re.compile(rb"<[^!?<>][^<>]{%d}" % START_TAG_OCTETS_MAX).search
 _TRUE = {"1", "true"}
 _wide_elements = etree.XPath(f"boolean(//*[count(@*) > {ATTRIBUTES_MAX}])")
 
@@ -54,6 +56,8 @@ def parse_request(octets: bytes, parser: etree.XMLParser[etree._Element]) -> etr
         raise RefusedCallError(FaultCode.ENCODING, f"encoding {declared[1].decode()} is not taken; send UTF-8 or UTF-16")
     if not octets.strip():
         raise RefusedCallError(FaultCode.MALFORMED_XML, "the request has no body")
+    if len(octets) > START_TAG_OCTETS_MAX and _long_start_tag(octets):
+        raise RefusedCallError(FaultCode.TOO_LARGE, f"a start tag has more than {START_TAG_OCTETS_MAX} octets")
     try:
         root = etree.fromstring(octets, parser)
     except etree.XMLSyntaxError as error:

@@ -21,11 +21,17 @@ CALLS_MAX = 64
 ATTRIBUTES_MAX = 64
 """Attributes of one element: the contracts' widest has 26; 100,000 would cost seconds further on."""
 
+START_TAG_OCTETS_MAX = 16 * 1024
+"""Octets of one start tag: seen before anything is parsed, since parsing 100,000 attributes takes longer than refusing them."""
+
 ATTRIBUTES_CHECKED_FROM_OCTETS = 4_096
 """Bodies below this are not searched for wide elements: they cannot hold enough attributes to matter."""
 
 CHUNK_OCTETS = 64 * 1024
 """Octets of an answer handed to the transport at once: past 16 KiB throughput no longer grows."""
+
+STALL_SECONDS = 60
+"""How long a client may take nothing of a streamed answer before it is cut off: it holds one of `CALLS_MAX` calls."""
 
 RECORDS_PER_STEP = 200
 """Objects written between two looks at the transport: about 2 ms, so that small calls get through."""

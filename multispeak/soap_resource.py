@@ -15,10 +15,10 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from multispeak.envelope import ENCODINGS
 from multispeak.faults import FaultCode, RefusedCallError
-from multispeak.limits import CALLS_MAX
+from multispeak.limits import CALLS_MAX, CHUNK_OCTETS
 from multispeak.soap_protocol import Exchange
 from multispeak.soap_server import Reply, SoapServer
-from multispeak.streaming import StreamProducer
+from multispeak.streaming import StreamProducer, in_chunks
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -85,16 +85,19 @@ class EndpointResource(Resource):
         left: list[Failure] = []
         request.notifyFinish().addErrback(left.append)
         reply = await server.respond(octets, exchange)
-        if reply.chunks is None:
-            if not left:
-                self._send(request, reply)
-            return
         if left:
-            await reply.chunks.aclose()
+            if reply.chunks is not None:
+                await reply.chunks.aclose()
+            return
+        if reply.chunks is None and len(reply.octets) <= CHUNK_OCTETS:
+            self._send(request, reply)
             return
         _head(request, reply.status, reply.content_type)
-        request.write(reply.octets)
-        await StreamProducer(request, reply.chunks, self._clock).run()
+        if reply.chunks is not None:
+            request.write(reply.octets)
+        else:
+            request.setHeader(b"content-length", str(len(reply.octets)).encode())
+        await StreamProducer(request, reply.chunks or in_chunks(reply.octets), self._clock).run()
         if not left:
             request.finish()
 

@@ -88,7 +88,7 @@ async def _answer(parts: EndpointParts, name: str, exchange: Exchange, request: 
 
 
 class LeanContext(MethodContext):  # type: ignore[misc]
-    """Spyne's context without what nobody here uses: the check of every assignment and the events, a third of a small call."""
+    """Spyne's context without what nobody here uses: the check of every assignment and the nine events of a call."""
 
     __setattr__ = object.__setattr__
 

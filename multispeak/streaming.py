@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.web.server import Request
 from zope.interface import implementer
 
 from multispeak.binding import ListShape
-from multispeak.limits import CHUNK_OCTETS, RECORDS_PER_STEP
+from multispeak.limits import CHUNK_OCTETS, RECORDS_PER_STEP, STALL_SECONDS
 
 
 async def stream_list(start: str, shape: ListShape, batches: AsyncIterator[Sequence[Any]], end: str) -> AsyncGenerator[bytes, None]:
@@ -45,15 +45,25 @@ def _steps(shape: ListShape, batch: Sequence[Any]) -> Iterator[str]:
         yield "".join([write(record, name) for record in step])
 
 
+async def in_chunks(octets: bytes) -> AsyncGenerator[bytes, None]:
+    """A large answer that is there already, in the pieces of a stream, so that it is sent no faster than it is taken."""
+    for begin in range(0, len(octets), CHUNK_OCTETS):
+        yield octets[begin : begin + CHUNK_OCTETS]
+
+
 @implementer(IPushProducer)
 class StreamProducer:
-    """Sends chunks of an answer over a request: waits while the transport's buffer is full, ends the source when the client leaves."""
+    """Sends chunks of an answer over a request: waits while the transport's buffer is full, ends the source when the client leaves.
+
+    A client that takes nothing for `STALL_SECONDS` is cut off.
+    """
 
     def __init__(self, request: Request, chunks: AsyncGenerator[bytes, None], clock: IReactorTime) -> None:
         self._request = request
         self._chunks = chunks
         self._clock = clock
         self._paused: Deferred[None] | None = None
+        self._stall: IDelayedCall | None = None
         self._stopped = False
 
     async def run(self) -> None:
@@ -84,11 +94,15 @@ class StreamProducer:
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
-        if self._paused is None:
+        if self._paused is None and not self._stopped:
             self._paused = Deferred()
+            self._stall = self._clock.callLater(STALL_SECONDS, self._cut_off)
 
     def resumeProducing(self) -> None:
         """There is room again."""
+        stall, self._stall = self._stall, None
+        if stall is not None:
+            stall.cancel()
         waiting, self._paused = self._paused, None
         if waiting is not None:
             waiting.callback(None)
@@ -97,3 +111,8 @@ class StreamProducer:
         """The client has left."""
         self._stopped = True
         self.resumeProducing()
+
+    def _cut_off(self) -> None:
+        self._stall = None
+        self._request.channel.forceAbortClient()
+        self.stopProducing()

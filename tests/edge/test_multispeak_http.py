@@ -12,7 +12,7 @@ from twisted.web.resource import Resource
 
 from multispeak import soap_resource
 from multispeak.http_hardening import BoundedSite
-from multispeak.limits import CONNECTIONS_MAX, RECEIVE_SECONDS
+from multispeak.limits import CHUNK_OCTETS, CONNECTIONS_MAX, RECEIVE_SECONDS, STALL_SECONDS
 from multispeak.soap_resource import EndpointResource, Gate
 from multispeak.soap_server import Reply
 from tests.fakes.soap_world import PASSWORD, demo_queries, envelope, server
@@ -118,6 +118,45 @@ def test_a_client_that_leaves_closes_the_source() -> None:
         assert source.closed
         assert source.given < 10
         assert line.gate.busy == 0
+
+
+def test_a_client_that_never_reads_is_cut_off() -> None:
+    source = Source(1000)
+    line = Line(source)
+    line.post()
+    line.turn(3)
+    line.transport.producer.pauseProducing()
+    line.clock.advance(STALL_SECONDS - 1)
+    assert not line.transport.disconnected
+    line.transport.producer.resumeProducing()
+    line.turn(2)
+    line.transport.producer.pauseProducing()
+    line.clock.advance(STALL_SECONDS - 1)
+    assert not line.transport.disconnected
+    line.clock.advance(2)
+    assert line.transport.disconnected
+    line.leave()
+    line.turn(2)
+    assert (source.closed, line.gate.busy) == (True, 0)
+
+
+def test_a_large_answer_in_one_piece_is_sent_as_it_is_taken() -> None:
+    large = b"x" * (5 * CHUNK_OCTETS + 1)
+
+    class Whole:
+        async def respond(self, octets: bytes, exchange: object) -> Reply:
+            return Reply(200, "text/xml; charset=utf-8", large)
+
+    line = Line(Whole())
+    line.post()
+    line.transport.producer.pauseProducing()
+    line.turn(20)
+    assert len(line.transport.value()) < 2 * CHUNK_OCTETS
+    line.transport.producer.resumeProducing()
+    line.turn(20)
+    assert line.transport.value().endswith(b"\r\n\r\n" + large)
+    assert b"\r\nContent-Length: %d\r\n" % len(large) in line.transport.value()
+    assert line.gate.busy == 0
 
 
 def test_an_answer_that_fails_in_the_middle_is_cut_off_and_never_ended() -> None:
