@@ -25,6 +25,10 @@ SUPPORTED: Final = frozenset(
 """Codes that devices can log: the standard's, and our own for gas and water (Riva numbers, reference domain 5.2)."""
 
 
+_DICE: Final = np.uint64(0xFFFFF)
+"""Twenty bits of chance for each kind of event."""
+
+
 class EventKind(NamedTuple):
     """One thing that may happen on a day: once in `days` days, for so many seconds where it has an end."""
 
@@ -69,12 +73,13 @@ EVENT_NAMES: Final = {
 def history(seed: int, index: int, commodity: Commodity, start: int, now: int) -> list[LoggedEvent]:
     """The seeded past of one device from `start` (a UTC midnight) to `now`, in time order."""
     events: list[LoggedEvent] = []
-    days = np.arange(start // DAY, now // DAY + 1)
+    first = start // DAY
+    chance = mix_row(mix(seed, 61, index), np.arange(first, now // DAY + 1))
     for number, kind in enumerate(_KINDS[commodity]):
-        chance = mix_row(mix(seed, 61, index, number), days)
-        for day in np.flatnonzero(chance % np.uint64(kind.days) == 0).tolist():
-            picked = int(chance[day]) // kind.days
-            begin = int(days[day]) * DAY + picked % (DAY - kind.seconds - 60)
+        dice = (chance >> np.uint64(20 * number)) & _DICE
+        for day in np.flatnonzero(dice % np.uint64(kind.days) == 0).tolist():
+            picked = mix(int(chance[day]), number)
+            begin = (first + day) * DAY + picked % (DAY - kind.seconds - 60)
             events.append(LoggedEvent(begin, kind.code))
             if kind.end_code:
                 events.append(LoggedEvent(begin + 1 + picked // DAY % kind.seconds, kind.end_code))

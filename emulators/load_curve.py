@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from emulators.seeding import between, mix, mix_row
+from emulators.seeding import between, mix, mix_one, mix_row
 from emulators.weather import ORIGIN, PERSONA_WEEKS, PERSONAS, QUARTER, WEEK_QUARTERS, Curves, Totals, make_curves
 
 REGIONS: Final = 2
@@ -85,15 +85,20 @@ class Consumer:
         if channel == "energy_net":
             return self.totals("energy_delivered", first, count, step) - self.totals("energy_received", first, count, step)
         mixed = self._mixes[channel]
-        stop = first + (count - 1) * step + 1
+        quarters = np.arange(first, first + (count - 1) * step + 1, step)
+        total = self._smooth(mixed, quarters, step)
+        if mixed.floor > 1:
+            total += (mix_row(mixed.salt, quarters) % np.uint64(mixed.floor)).astype(np.int64)
+        return total
+
+    def _smooth(self, mixed: Mix, quarters: NDArray[np.int64], step: int = 1) -> Totals:
+        """Running totals without their scatter."""
+        first, stop = quarters.item(0), quarters.item(-1) + 1
         curves = self._curves.region(self._region, stop)
-        quarters = np.arange(first, stop, step)
         total = quarters * (mixed.floor * _SCALE)
         for term in mixed.terms:
             total += _slice(curves, term, first, stop, step) * term.weight
         total //= _SCALE
-        if mixed.floor > 1:
-            total += (mix_row(mixed.salt, quarters) % np.uint64(mixed.floor)).astype(np.int64)
         return total
 
     def totals_at(self, channel: str, seconds: NDArray[np.int64]) -> Totals:
@@ -110,17 +115,30 @@ class Consumer:
     def total_at(self, channel: str, second: int) -> int:
         """The running total at one unix second."""
         quarter, rest = divmod(second - ORIGIN, QUARTER)
-        pair = self.totals(channel, quarter, 2)
-        below = int(pair[0])
-        return below + (int(pair[1]) - below) * rest // QUARTER
+        below = self._total(channel, quarter)
+        return below + (self._total(channel, quarter + 1) - below) * rest // QUARTER if rest else below
+
+    def _total(self, channel: str, quarter: int) -> int:
+        """What `totals` gives for one quarter hour; arrays of one element cost ten times as much."""
+        if channel == "energy_net":
+            return self._total("energy_delivered", quarter) - self._total("energy_received", quarter)
+        mixed = self._mixes[channel]
+        curves = self._curves.region(self._region, quarter)
+        total = quarter * mixed.floor * _SCALE
+        for term in mixed.terms:
+            total += _item(curves, term, quarter) * term.weight
+        total //= _SCALE
+        return total + mix_one(mixed.salt, quarter) % mixed.floor if mixed.floor > 1 else total
 
     def voltage(self, first: int, count: int, phases: int) -> NDArray[np.int64]:
         """Maximum, minimum, average of each phase in 0.1 V for `count` quarter hours from `first`: 3 × `phases` rows.
 
         Sags with the load; always minimum ≤ average ≤ maximum.
         """
-        load = np.diff(self.totals("energy_delivered", first, count + 1))
-        chance = mix_row(self._seed, np.arange(first, first + count))
+        quarters = np.arange(first, first + count + 1)
+        used = self._smooth(self._mixes["energy_delivered"], quarters)
+        load = used[1:] - used[:-1]
+        chance = mix_row(self._seed, quarters[:-1])
         rows = np.empty((3 * phases, count), dtype=np.int64)
         sag = np.minimum(load // (60 if phases == 1 else 1_600), 90)
         for phase in range(phases):
@@ -132,6 +150,15 @@ class Consumer:
         return rows
 
 
+def _item(curves: Curves, term: Term, quarter: int) -> int:
+    if term.curve != "persona":
+        curve: Totals = getattr(curves, term.curve)
+        return curve.item(quarter)
+    ring = curves.personas[term.persona]
+    turns, place = divmod(quarter + term.shift, _RING)
+    return ring.item(place) + turns * ring.item(_RING)
+
+
 def _slice(curves: Curves, term: Term, first: int, stop: int, step: int) -> Totals:
     if term.curve != "persona":
         curve: Totals = getattr(curves, term.curve)
@@ -139,8 +166,8 @@ def _slice(curves: Curves, term: Term, first: int, stop: int, step: int) -> Tota
     ring = curves.personas[term.persona]
     turns, place = divmod(first + term.shift, _RING)
     if stop - first <= _RING:
-        stretch: Totals = ring[place : place + stop - first : step] + turns * ring[_RING]
-        return stretch
+        stretch = ring[place : place + stop - first : step]
+        return stretch + turns * ring.item(_RING) if turns else stretch
     quarters = np.arange(first + term.shift, stop + term.shift, step)
     whole: Totals = ring[quarters % _RING] + (quarters // _RING) * ring[_RING]
     return whole

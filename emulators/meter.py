@@ -16,7 +16,8 @@ from emulators.population import Identity
 from emulators.profile import BlockWriter, Place, newest
 from emulators.programs import MeterKind, identification
 from emulators.timeline import Timeline
-from headend.c1219.clock import TimeBase
+from headend.c1219 import tables
+from headend.c1219.clock import ClockKind, TimeBase
 from headend.c1219.clock_tables import ClockState, MeterClock
 from headend.c1219.event_log_tables import LOG_HEADER_OCTETS, LogControl, LogEntry, LogStatus, encode_events_identified
 from headend.c1219.general_tables import DeviceIdentification, ModeStatus
@@ -24,7 +25,7 @@ from headend.c1219.load_profile_tables import ProfileStatus, SetStatus
 from headend.c1219.manufacturer_tables import SwitchPosition, SwitchState
 from headend.c1219.register_layout import SELF_READ_HEADER_OCTETS
 from headend.c1219.register_tables import DatedRegisters, RegisterBlock, RegisterValues
-from headend.c1219.tables import MT_SWITCH_STATE, ST_PROFILE_SET_1
+from headend.c1219.tables import ST_PROFILE_SET_1
 
 LOAD_SIDE_DECIVOLTS = 2_400
 
@@ -59,7 +60,7 @@ class _Ring(NamedTuple):
 class Meter:
     """The tables of one device at world second `now`."""
 
-    __slots__ = ("_context", "_makers", "consumer", "identity", "kind", "now", "state", "timeline")
+    __slots__ = ("_context", "_made", "_places", "consumer", "identity", "kind", "now", "state", "timeline")
 
     def __init__(
         self, context: DeviceContext, identity: Identity, kind: MeterKind, consumer: Consumer, *, state: MeterState, now: int
@@ -71,19 +72,8 @@ class Meter:
         self.state = state
         self.now = now
         self.timeline: Timeline = state.timeline or kind.timeline
-        self._makers: dict[int, Callable[[], bytes]] = {
-            1: self._identification,
-            3: lambda: ModeStatus(status=state.status).encode(kind.general),
-            5: lambda: DeviceIdentification(identity.meter_no).encode(kind.form.formats),
-            8: lambda: state.procedure_result,
-            23: self._current_registers,
-            52: lambda: self._clock().encode(kind.form.formats),
-            55: lambda: ClockState(self._clock()).encode(kind.form.formats),
-            63: self._profile_status,
-            72: lambda: encode_events_identified(SUPPORTED, kind.events.dimensions),
-            75: lambda: LogControl(events=SUPPORTED).encode(kind.general, kind.events.dimensions),
-            MT_SWITCH_STATE: self._switch,
-        }
+        self._made: dict[int, bytes] = {}
+        self._places: dict[int, Place | None] = {}
 
     @property
     def time_base(self) -> TimeBase:
@@ -137,9 +127,43 @@ class Meter:
         if table == 76:
             events = self.kind.events
             return _Ring(LOG_HEADER_OCTETS, events.entry_size, events.dimensions.events).octets(offset, count, self._log_entries)
-        maker = self._makers.get(table)
-        octets = maker() if maker is not None else b""
+        octets = self._made.get(table)
+        if octets is None:
+            octets = self._made[table] = self._make(table)
         return octets[offset : None if count is None else offset + count]
+
+    def _make(self, table: int) -> bytes:
+        kind = self.kind
+        match table:
+            case 1:
+                return identification(kind.form, self.identity.serial_no)
+            case 3:
+                return ModeStatus(status=self.state.status).encode(kind.general)
+            case 5:
+                return DeviceIdentification(self.identity.meter_no).encode(kind.form.formats)
+            case 8:
+                return self.state.procedure_result
+            case 23:
+                return kind.registers.encode_current(self._register_values(self.now))
+            case 52:
+                return self._clock().encode(kind.form.formats)
+            case 55:
+                return ClockState(self._clock()).encode(kind.form.formats)
+            case 63:
+                return self._profile_status()
+            case 72:
+                return encode_events_identified(SUPPORTED, kind.events.dimensions)
+            case 75:
+                return LogControl(events=SUPPORTED).encode(kind.general, kind.events.dimensions)
+            case tables.MT_SWITCH_STATE:
+                return self._switch()
+        return b""
+
+    def changed(self) -> None:
+        """The device's state was changed: what was made of it before is made again."""
+        self.timeline = self.state.timeline or self.kind.timeline
+        self._made.clear()
+        self._places.clear()
 
     # --- clock, status, registers -----------------------------------------------------------------------------------
 
@@ -150,13 +174,12 @@ class Meter:
 
     def stamp(self, device: int) -> int:
         """Device UTC as the device's clock shows it."""
+        if self.kind.form.shown is ClockKind.UTC:
+            return device
         return self.time_base.from_utc(datetime.fromtimestamp(device, UTC))[0]
 
     def _clock(self) -> MeterClock:
         return MeterClock(self.stamp(self.device_now), self.time_base.qualifier(datetime.fromtimestamp(self.device_now, UTC)))
-
-    def _identification(self) -> bytes:
-        return identification(self.kind.form, self.identity.serial_no)
 
     def _switch(self) -> bytes:
         state = self.state
@@ -170,9 +193,6 @@ class Meter:
 
     def _register_values(self, world: int) -> RegisterValues:
         return RegisterValues(RegisterBlock(((self.register(world), self.kind.register_exponent),)), resets=self.state.resets)
-
-    def _current_registers(self) -> bytes:
-        return self.kind.registers.encode_current(self._register_values(self.now))
 
     def self_read_count(self) -> int:
         """Midnights the device has seen since its history began: their self-reads are numbered from 0."""
@@ -209,7 +229,9 @@ class Meter:
 
     def place(self, number: int) -> Place | None:
         """The newest block of a set."""
-        return newest(self.timeline.runs[number], self.kind.specs[number].intervals, self.now)
+        if number not in self._places:
+            self._places[number] = newest(self.timeline.runs[number], self.kind.specs[number].intervals, self.now)
+        return self._places[number]
 
     def _profile_status(self) -> bytes:
         sets = []

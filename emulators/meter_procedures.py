@@ -36,6 +36,7 @@ def start_procedure(meter: Meter, octets: bytes, wire_now: float) -> bool:
         meter.state.log(LoggedEvent(meter.now, PROCEDURE, request.procedure & 0xFFFF))
     result = ProcedureResult(request.procedure, request.sequence, code, b"", request.reply)
     meter.state.procedure_result = result.encode(formats)
+    meter.changed()
     return True
 
 
@@ -46,6 +47,7 @@ def _malformed(meter: Meter, octets: bytes) -> bool:
     number = int.from_bytes(octets[:2], "little" if little else "big")
     result = ProcedureResult(number & 0x0FFF, octets[2], ResultCode.BAD_PARAMETER)
     meter.state.procedure_result = result.encode(meter.kind.form.formats)
+    meter.changed()
     return True
 
 
@@ -90,7 +92,7 @@ def set_device_clock(meter: Meter, target: int) -> None:
     state = meter.state
     state.log(LoggedEvent(meter.now, CLOCK_OLD))
     state.timeline = meter.timeline.set_clock(meter.now, target)
-    meter.timeline = state.timeline
+    meter.changed()
     state.log(LoggedEvent(meter.now, CLOCK_NEW))
 
 

@@ -111,12 +111,18 @@ def slot_rows(consumer: Consumer, spec: ProfileSpec, run: Run, first: int, stop:
     start = run.start + first * run.length
     if run.is_plain and run.length % QUARTER == 0 and (start - ORIGIN) % QUARTER == 0:
         at, step, count = (start - ORIGIN) // QUARTER, run.length // QUARTER, stop - first + 1
-        return np.stack([np.diff(consumer.totals(channel, at, count, step)) for channel in spec.channels])
+        return _differences([consumer.totals(channel, at, count, step) for channel in spec.channels])
     if run.is_plain:
         bounds = run.start + np.arange(first, stop + 1) * run.length
     else:
         bounds = np.array([run.world_of(run.start + slot * run.length) for slot in range(first, stop + 1)])
-    return np.stack([np.diff(_totals_at(consumer, channel, bounds)) for channel in spec.channels])
+    return _differences([_totals_at(consumer, channel, bounds) for channel in spec.channels])
+
+
+def _differences(totals: list[Rows]) -> Rows:
+    """What each channel used between its totals."""
+    rows = [total[1:] - total[:-1] for total in totals]
+    return rows[0][None, :] if len(rows) == 1 else np.stack(rows)
 
 
 def _totals_at(consumer: Consumer, channel: str, seconds: Rows) -> Rows:
@@ -129,9 +135,9 @@ def _voltage_rows(consumer: Consumer, spec: ProfileSpec, run: Run, first: int, s
     rows = [_VOLTAGE_ROWS[channel] for channel in spec.channels]
     phases = 3 if len(rows) > 3 else 1
     if run.is_plain:
-        quarters = np.arange(first, stop) + (run.start - ORIGIN) // QUARTER
-    else:
-        quarters = np.array([run.world_of(run.start + slot * run.length) - ORIGIN for slot in range(first, stop)]) // QUARTER
+        voltages = consumer.voltage(first + (run.start - ORIGIN) // QUARTER, stop - first, phases)
+        return voltages if rows == list(range(3 * phases)) else voltages[rows]
+    quarters = np.array([run.world_of(run.start + slot * run.length) - ORIGIN for slot in range(first, stop)]) // QUARTER
     low = int(quarters.min())
     return consumer.voltage(low, int(quarters.max()) - low + 1, phases)[rows][:, quarters - low]
 
@@ -195,11 +201,12 @@ class BlockWriter:
         blocks = np.zeros(count, dtype=spec.layout)
         values = np.zeros((whole, len(spec.channels)), dtype=spec.value)
         rows = slot_rows(self.consumer, spec, run, first, stop)
-        values[: stop - first] = (rows * np.array(spec.scale)[:, None]).T
+        values[: stop - first] = (rows if set(spec.scale) == {1} else rows * np.array(spec.scale)[:, None]).T
         codes = np.zeros(whole, dtype=np.uint8)
-        codes[: stop - first] = slot_codes(spec, run, first, stop, self.zone)
-        if run.ended is not None:
-            codes[stop - first :] = SKIPPED
+        if run.marks or run.ended is not None or spec.observes_dst:
+            codes[: stop - first] = slot_codes(spec, run, first, stop, self.zone)
+            if run.ended is not None:
+                codes[stop - first :] = SKIPPED
         slots = blocks["slots"]
         filled = whole if run.ended is not None else stop - first
         slots["values"] = self._ordered(values.reshape(count, intervals, -1), filled)

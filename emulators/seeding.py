@@ -39,6 +39,16 @@ def mix_row(seed: int, numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
     return state
 
 
+def mix_one(seed: int, number: int) -> int:
+    """What `mix_row` gives for one number, without an array."""
+    state = ((number + seed) * _GOLDEN) & MASK
+    state ^= state >> 30
+    state = (state * _M1) & MASK
+    state ^= state >> 27
+    state = (state * _M2) & MASK
+    return state ^ (state >> 31)
+
+
 def between(number: int, low: int, high: int) -> int:
     """An integer of [low, high] picked by `number`."""
     return low + number % (high - low + 1)
