@@ -17,7 +17,7 @@ from headend.c1219.tables import ST_CLOCK, ST_GENERAL_CONFIGURATION, ST_PROFILE_
 from headend.c1222.responses import ResponseCode
 from headend.c1222.table_data import decode_table_data
 from headend.collection.images import Piece
-from headend.collection.list_state import COUNTER_SPAN
+from headend.collection.list_state import COUNTER_SPAN, STATUS_SPAN
 from headend.collection.policy import CollectionPolicy
 from headend.collection.reading import Reading
 from headend.collection.requests import Asked, full_reads, one_message
@@ -157,39 +157,43 @@ class Interrogation:
         return full_reads([*missing, *(t for t in (ST_CLOCK, ST_PROFILE_STATUS) if t in general.tables and t not in self.refused)])
 
     def _data_reads(self, reading: Reading, now: datetime) -> tuple[Asked, ...]:
-        spans = [span for span in reading.wanted(now) if span.table not in self.refused]
-        if all(span.table == ST_PROFILE_STATUS and reading.images.has(span) for span in spans):
+        spans = reading.wanted(now)
+        if self.refused:
+            spans = [span for span in spans if span.table not in self.refused]
+        if not spans or (len(spans) == 1 and spans[0] is STATUS_SPAN and reading.images.has(STATUS_SPAN)):
             return ()
         return one_message(reading.program, spans, self.reply_octets_max)
 
     # What comes back
 
     def _answered(self, responses: Sequence[bytes], now: datetime) -> tuple["Interrogation", Action]:
-        heard = replace(self, heard=now, asked=())
         if len(responses) == 1 < len(self.asked) and responses[0][:1] != b"\x00":
             responses = (responses[0],) * len(self.asked)
         pieces: list[Piece] = []
         refusals: dict[int, bytes] = {}
-        problems = list(self.problems)
+        problems: list[str] = []
         for asked, response in zip(self.asked, responses, strict=False):
-            if response[:1] == b"\x00":
-                try:
-                    pieces.append(_piece(asked, response))
-                except WireError as error:
-                    problems.append(f"{table_name(asked.table)}: {error}")
-                    refusals[asked.table] = b"\x00"
-            else:
+            if response[:1] != b"\x00":
                 refusals[asked.table] = response
+                continue
+            try:
+                pieces.append(_piece(asked, response))
+            except WireError as error:
+                problems.append(f"{table_name(asked.table)}: {error}")
+                refusals[asked.table] = b"\x00"
         if len(responses) < len(self.asked):
             problems.append(f"{len(responses)} responses to {len(self.asked)} requests")
             refusals.update((asked.table, b"\x00") for asked in self.asked[len(responses) :])
-        heard = replace(heard, problems=tuple(problems))
-        return heard._with_pieces(pieces, now)._with_refusals(refusals, bool(pieces), now)
-
-    def _with_pieces(self, pieces: Sequence[Piece], now: datetime) -> "Interrogation":
-        if self.reading is None:
-            return replace(self, tables={**self.tables, **{piece.table: piece.octets for piece in pieces}})
-        return replace(self, reading=self.reading.with_pieces(pieces, now))
+        tables, reading = self.tables, self.reading
+        if reading is None:
+            tables = {**tables, **{piece.table: piece.octets for piece in pieces}}
+        else:
+            try:
+                reading = reading.with_pieces(pieces, now)
+            except WireError as error:
+                return replace(self, heard=now)._finish(now, ExceptionKind.MALFORMED, str(error))
+        heard = replace(self, heard=now, asked=(), tables=tables, reading=reading, problems=self.problems + tuple(problems))
+        return heard._with_refusals(refusals, bool(pieces), now) if refusals else heard._onward(now)
 
     def _with_refusals(self, refusals: Mapping[int, bytes], any_good: bool, now: datetime) -> tuple["Interrogation", Action]:
         """What the meter did not give: asked again in smaller parts or later where it says so, else left out."""
@@ -208,9 +212,10 @@ class Interrogation:
             following = replace(following, reply_octets_max=max(smaller, REPLY_OCTETS_MIN))
         elif limits:
             following = replace(following, reply_octets_max=max(min(*limits, self.reply_octets_max), REPLY_OCTETS_MIN))
-        if later:
-            return following._busy(now)
-        return following._program_read(now) if following.reading is None else following._counter_checked(following.reading, now)
+        return following._busy(now) if later else following._onward(now)
+
+    def _onward(self, now: datetime) -> tuple["Interrogation", Action]:
+        return self._program_read(now) if self.reading is None else self._counter_checked(self.reading, now)
 
     def _busy(self, now: datetime) -> tuple["Interrogation", Action]:
         if self.busy_replies >= self.task.policy.busy_replies_max:
@@ -256,19 +261,32 @@ class Interrogation:
 
     def _finish(self, now: datetime, kind: ExceptionKind | None = None, reason: str = "") -> tuple["Interrogation", Action]:
         """Whatever was good is kept; what was not is one exception."""
-        assignment = self.task.assignment
-        collected = Collected(assignment.endpoint_id, self.heard, assignment.lease_id)
-        problems = list(self.problems)
-        if self.reading is not None and self.heard is not None:
-            collected, found = self.reading.collected(collected, self.reply_octets_max, now)
-            problems += found
-        exception = self._exception(kind, reason, problems, now)
-        return self, Finish(replace(collected, exception=exception))
+        assignment, reading = self.task.assignment, self.reading
+        if reading is None or self.heard is None:
+            exception = self._exception(kind, reason, self.problems, now)
+            return self, Finish(Collected(assignment.endpoint_id, self.heard, assignment.lease_id, exception=exception))
+        found = reading.harvest(assignment.endpoint_id, now)
+        if self.reply_octets_max < self.task.policy.reply_octets_max:
+            found.progress = replace(found.progress, reply_octets_max=self.reply_octets_max)
+        collected = Collected(
+            endpoint_id=assignment.endpoint_id,
+            heard=self.heard,
+            lease_id=assignment.lease_id,
+            register_reads=tuple(found.register_reads),
+            interval_blocks=tuple(found.interval_blocks),
+            events=tuple(found.events),
+            program=reading.record,
+            progress=found.progress,
+            exception=self._exception(kind, reason, [*self.problems, *found.problems], now),
+        )
+        return self, Finish(collected)
 
     def _exception(self, kind: ExceptionKind | None, reason: str, problems: Sequence[str], now: datetime) -> ExceptionRecord | None:
+        clock = None if self.reading is None else self.reading.clock_problem
+        if kind is None and clock is None and not problems and not self.refused:
+            return None
         reasons = [reason] if reason else []
         refusals = [str(EndpointRefusedError(code, f"read of {table_name(t)}")) for t, code in self.refused.items() if code]
-        clock = None if self.reading is None else self.reading.clock_problem
         for given, texts in (
             (ExceptionKind.REFUSED, refusals),
             (ExceptionKind.MALFORMED, problems),
@@ -285,7 +303,7 @@ class Interrogation:
 def _piece(asked: Asked, response: bytes) -> Piece:
     """The octets a response holds. Raises WireError where they are not those asked for."""
     octets = decode_table_data(response, 1)
-    if asked.count is not None and len(octets) != asked.count:
-        raise WireError(f"{len(octets)} octets at {asked.offset} where {asked.count} were asked for")
-    return Piece(asked.table, asked.offset, octets, asked.count is None)
+    if asked.length is not None and len(octets) != asked.length:
+        raise WireError(f"{len(octets)} octets at {asked.offset} where {asked.length} were asked for")
+    return Piece(asked.table, asked.offset, octets, asked.length is None)
 

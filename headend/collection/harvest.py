@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from headend.c1219.clock import TimeBase
 from headend.c1219.clock_tables import MeterClock
@@ -11,10 +12,11 @@ from headend.c1219.profile_sets import ProfileSet
 from headend.c1219.program import MeterProgram
 from headend.c1219.tables import ST_CLOCK, ST_CURRENT_REGISTERS, table_name
 from headend.collection.channel_map import channel_of
-from headend.collection.due import DueBlock, Since, block_spans, due_blocks, due_events, due_self_reads
+from headend.collection.due import Due, DueBlock, Entry, Since
 from headend.collection.images import TableImages
-from headend.collection.interval_days import Column, Run, interval_blocks
+from headend.collection.interval_days import UNMEASURED, Column, Run, interval_blocks
 from headend.collection.list_state import ListStates
+from headend.collection.programs import PROGRAMS_MAX
 from headend.collection.register_reads import register_reads
 from headend.errors import WireError
 from headend.model.collection import Progress, SetProgress
@@ -59,26 +61,25 @@ def doubt_flag(drift_seconds: float) -> int:
     return int(IntervalFlag.CLOCK_FORWARD if drift_seconds > 0 else IntervalFlag.CLOCK_BACK)
 
 
-def harvest(source: Source, told: ListStates, now: datetime, registers_too: bool = False) -> Harvest:
+def harvest(source: Source, told: ListStates, due: Due, now: datetime, registers_too: bool = False) -> Harvest:
     """All that is due and known. Raises nothing: what contradicts itself is named among the problems, the rest is kept."""
     before = source.since.progress
     found = Harvest(before)
-    sets = list(before.sets) if len(before.sets) == len(source.program.sets) else []
-    for profile_set, status in zip(source.program.sets, told.sets, strict=True):
-        reached = None if status is None else _take_set(source, profile_set, status, found, now)
-        sets[profile_set.index : profile_set.index + 1] = [reached or _before(sets, profile_set, source)]
-    self_read_seq, event_seq = before.self_read_seq, before.event_seq
-    if told.self_reads is not None:
-        self_read_seq = _take_self_reads(source, told.self_reads, found, now)
-    if told.events is not None:
-        event_seq = _take_events(source, told.events, found)
+    sets = []
+    for profile_set, status, blocks in zip(source.program.sets, told.sets, due.sets, strict=True):
+        reached = _take_set(source, profile_set, status, blocks, found) if status is not None and blocks else None
+        sets.append(reached or _before(before.sets, profile_set, source))
+    self_read_seq = before.self_read_seq if due.self_reads is None else _take_self_reads(source, due.self_reads, found)
+    event_seq = before.event_seq
+    if due.events is not None and told.events is not None:
+        event_seq = _take_events(source, told.events, due.events, found)
     if registers_too:
         _take_current(source, found, now)
     found.progress = Progress(tuple(sets), self_read_seq, event_seq, before.reply_octets_max)
     return found
 
 
-def _before(sets: list[SetProgress], profile_set: ProfileSet, source: Source) -> SetProgress:
+def _before(sets: tuple[SetProgress, ...], profile_set: ProfileSet, source: Source) -> SetProgress:
     """How far a set was collected before; a block number below all others where it was not."""
     if profile_set.index < len(sets):
         return sets[profile_set.index]
@@ -94,12 +95,14 @@ def device_clock(program: MeterProgram, images: TableImages) -> MeterClock | Non
 # Load profile
 
 
-def _take_set(source: Source, profile_set: ProfileSet, status: SetStatus, found: Harvest, now: datetime) -> SetProgress | None:
+def _take_set(
+    source: Source, profile_set: ProfileSet, status: SetStatus, blocks: list[DueBlock], found: Harvest
+) -> SetProgress | None:
     """Blocks up to the first that is not there; how far that reaches, None where it is no further than before."""
     runs: list[Run] = []
     reached = None
-    for due in due_blocks(profile_set, status, source.since, now, source.images, source.base):
-        octets = _block_octets(source.images, profile_set, status, due)
+    for due in blocks:
+        octets = _block_octets(source.images, due)
         if octets is None:
             found.complete = False
             break
@@ -111,14 +114,16 @@ def _take_set(source: Source, profile_set: ProfileSet, status: SetStatus, found:
         if run is not None:
             runs.append(run)
         reached = SetProgress(due.seq, due.element, due.valid, end)
-    columns = set_columns(profile_set)
+    columns = set_columns(source.program, profile_set.index)
     found.interval_blocks += interval_blocks(source.endpoint_id, columns, runs, source.doubt)
     return reached
 
 
-def _block_octets(images: TableImages, profile_set: ProfileSet, status: SetStatus, due: DueBlock) -> bytes | None:
-    parts = [images.get(span) for span in block_spans(profile_set, status, due)]
-    return None if None in parts else b"".join(part for part in parts if part is not None)
+def _block_octets(images: TableImages, due: DueBlock) -> bytes | None:
+    if len(due.spans) == 1:
+        return images.get(due.spans[0])
+    parts = [part for part in map(images.get, due.spans) if part is not None]
+    return b"".join(parts) if len(parts) == len(due.spans) else None
 
 
 def block_run(
@@ -131,29 +136,33 @@ def block_run(
     end, _ = base.resolve(block.end, block.dst)
     if seconds <= 0 or DAY_SECONDS % seconds:
         raise WireError(f"intervals of {seconds} s do not divide a day")
-    cut, skipped = block.cut_short, due.first - first
-    keep = slice(skipped, block.intervals - cut)
-    count = block.intervals - cut - skipped
+    intervals, skipped = len(block.values[0]), due.first - first
+    cut = block.cut_short if block.flags[0][-1] & UNMEASURED else 0
+    count = intervals - cut - skipped
     if count <= 0:
         return None, end
     last = int(end.timestamp()) - cut * seconds
     # A clock that was set may leave intervals off the grid of the day; they belong to the slot that holds most of them.
     start = (last - count * seconds + seconds // 2) // seconds * seconds
+    if count == intervals:
+        return Run(start, seconds, block.values, block.flags), end
+    keep = slice(skipped, intervals - cut)
     return Run(start, seconds, [column[keep] for column in block.values], [column[keep] for column in block.flags]), end
 
 
-def set_columns(profile_set: ProfileSet) -> list[Column | None]:
+@lru_cache(maxsize=PROGRAMS_MAX)
+def set_columns(program: MeterProgram, index: int) -> list[Column | None]:
     """The catalogue's channel and the scaling of each channel of a set; None where the catalogue has none."""
-    channels = [(channel_of(c.unit, c.statistic, c.phase), c.scaling) for c in profile_set.channels]
+    channels = [(channel_of(c.unit, c.statistic, c.phase), c.scaling) for c in program.sets[index].channels]
     return [None if channel is None else (channel.channel_id, scaling) for channel, scaling in channels]
 
 
 # Registers
 
 
-def _take_self_reads(source: Source, state: LogStatus, found: Harvest, now: datetime) -> int:
+def _take_self_reads(source: Source, entries: list[Entry], found: Harvest) -> int:
     reached = source.since.progress.self_read_seq
-    for seq, span in due_self_reads(source.program, state, source.since, now):
+    for seq, span in entries:
         octets = source.images.get(span)
         if octets is None:
             found.complete = False
@@ -168,10 +177,8 @@ def _take_self_reads(source: Source, state: LogStatus, found: Harvest, now: date
         except WireError as error:
             found.problems.append(f"self-read {seq}: {error}")
         else:
-            registers, total = source.program.registers, entry.values.total
-            found.register_reads += register_reads(
-                source.endpoint_id, registers, total, instant, ReadSource.SELF_READ, source.doubt
-            )
+            total = entry.values.total
+            found.register_reads += register_reads(source.endpoint_id, source.program, total, instant, ReadSource.SELF_READ, source.doubt)
         reached = seq
     return reached
 
@@ -181,26 +188,23 @@ def _take_current(source: Source, found: Harvest, now: datetime) -> None:
     if octets is None:
         found.complete = False
         return
-    registers = source.program.registers
     try:
         clock = device_clock(source.program, source.images)
-        values = registers.decode_current(octets)
+        values = source.program.registers.decode_current(octets)
     except WireError as error:
         found.problems.append(f"{table_name(ST_CURRENT_REGISTERS)}: {error}")
         return
     stamp = None if clock is None else clock.device_seconds
     instant = now.replace(microsecond=0) if stamp is None else source.base.resolve(stamp)[0]
-    found.register_reads += register_reads(
-        source.endpoint_id, registers, values.total, instant, ReadSource.SCHEDULED, source.doubt
-    )
+    found.register_reads += register_reads(source.endpoint_id, source.program, values.total, instant, ReadSource.SCHEDULED, source.doubt)
 
 
 # Events
 
 
-def _take_events(source: Source, state: LogStatus, found: Harvest) -> int:
+def _take_events(source: Source, state: LogStatus, entries: list[Entry], found: Harvest) -> int:
     reached = source.since.progress.event_seq
-    for seq, span in due_events(source.program, state, source.since):
+    for seq, span in entries:
         octets = source.images.get(span)
         if octets is None:
             found.complete = False

@@ -32,11 +32,15 @@ class TableImages:
     def __repr__(self) -> str:
         return f"TableImages({sorted(self._pieces)})"
 
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
     def with_pieces(self, pieces: Iterable[Piece]) -> "TableImages":
         """These and those before, `pieces` being newer."""
         merged = dict(self._pieces)
         for piece in pieces:
-            merged[piece.table] = (piece, *merged.get(piece.table, ()))
+            before = merged.get(piece[0])
+            merged[piece[0]] = (piece,) if before is None else (piece, *before)
         return TableImages(merged)
 
     def without(self, span: Span) -> "TableImages":
@@ -52,19 +56,24 @@ class TableImages:
 
     def whole(self, table: int) -> bytes | None:
         """A table that is known from end to end."""
-        return next((piece.octets for piece in self._pieces.get(table, ()) if piece.whole), None)
+        for piece in self._pieces.get(table, ()):
+            if piece[3]:
+                return piece[2]
+        return None
 
     def get(self, span: Span) -> bytes | None:
         """The octets of `span`; None unless all of them are known."""
-        table, offset, count = span
-        if not count:
+        table, offset, length = span
+        pieces = self._pieces.get(table)
+        if pieces is None:
+            return None
+        if not length:
             return self.whole(table)
-        pieces = self._pieces.get(table, ())
-        for piece in pieces:
-            start = offset - piece.offset
-            if start >= 0 and start + count <= len(piece.octets):
-                return piece.octets[start : start + count]
-        return _joined(pieces, offset, offset + count)
+        for _, begins, octets, _ in pieces:
+            start = offset - begins
+            if start >= 0 and start + length <= len(octets):
+                return octets[start : start + length]
+        return _joined(pieces, offset, offset + length)
 
     def has(self, span: Span) -> bool:
         """Whether all octets of `span` are known."""
@@ -74,10 +83,12 @@ class TableImages:
 def _joined(pieces: tuple[Piece, ...], offset: int, end: int) -> bytes | None:
     parts = []
     while offset < end:
-        piece = next((p for p in pieces if p.offset <= offset < p.offset + len(p.octets)), None)
-        if piece is None:
+        for _, begins, octets, _ in pieces:
+            if begins <= offset < begins + len(octets):
+                part = octets[offset - begins : end - begins]
+                break
+        else:
             return None
-        part = piece.octets[offset - piece.offset : end - piece.offset]
         parts.append(part)
         offset += len(part)
     return b"".join(parts)

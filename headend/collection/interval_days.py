@@ -5,9 +5,9 @@ an interval that was never measured does not hide one that was.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from headend.c1219.interval_status import uniform
 from headend.c1219.values import Scaling
@@ -21,8 +21,7 @@ Column = tuple[ChannelId, Scaling]
 _Days = dict[tuple[int, int], list[list[int | None] | list[int]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Consecutive intervals of one set. `start` is the UNIX second at which the first begins; a column of raw values a channel."""
 
     start: int

@@ -109,7 +109,7 @@ class PushedLists:
             if entry.end is None:
                 raise WireError("a self-read has no time")
             instant, _ = self._base.resolve(entry.end)
-            reads += register_reads(self._endpoint_id, registers, entry.values.total, instant, ReadSource.SELF_READ, self._doubt)
+            reads += register_reads(self._endpoint_id, self._program, entry.values.total, instant, ReadSource.SELF_READ, self._doubt)
         self.register_reads += reads
 
     def _take_events(self, piece: Piece) -> None:
@@ -139,7 +139,7 @@ class PushedLists:
         blocks: list[IntervalBlock] = []
         for profile_set in self._program.sets:
             runs = [run for _, run in sorted(self._runs.get(profile_set.index, ()), key=lambda one: one[0])]
-            blocks += interval_blocks(self._endpoint_id, set_columns(profile_set), runs, self._doubt)
+            blocks += interval_blocks(self._endpoint_id, set_columns(self._program, profile_set.index), runs, self._doubt)
         return blocks
 
     def progress(self, before: Progress, collect_from: datetime) -> Progress | None:

@@ -9,14 +9,14 @@ from headend.c1219.clock import ClockKind, TimeBase
 from headend.c1219.clock_tables import MeterClock
 from headend.c1219.program import MeterProgram
 from headend.c1219.tables import ST_CLOCK, ST_PROFILE_STATUS
-from headend.collection.due import Since
-from headend.collection.harvest import Source, device_clock, harvest
+from headend.collection.due import Due, Evidence, Since, due_of
+from headend.collection.harvest import Harvest, Source, device_clock, harvest
 from headend.collection.images import Piece, Span, TableImages
-from headend.collection.list_state import ListStates, told_states
+from headend.collection.list_state import ListStates, expected_states, told_states
 from headend.collection.policy import CollectionPolicy
 from headend.collection.wanted import Aim, reads_current_registers, wanted_spans
-from headend.errors import WireError
-from headend.model.collection import Assignment, Collected, MeterProgramRecord, Progress
+from headend.model.collection import Assignment, MeterProgramRecord
+from headend.model.endpoint import EndpointId
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Reading:
     policy: CollectionPolicy
     known_program: bytes | None
     told: ListStates
+    due: Due
     clock: MeterClock | None = None
     clock_read: datetime | None = None
 
@@ -39,7 +40,8 @@ class Reading:
         if len(progress.sets) != len(program.sets):
             progress = replace(progress, sets=())
         aim = Aim(Since(progress, assignment.collect_from), zone, policy.scheduled_registers)
-        return cls(program, TableImages(), aim, policy, assignment.program, ListStates((None,) * len(program.sets)))
+        nothing = (None,) * len(program.sets)
+        return cls(program, TableImages(), aim, policy, assignment.program, ListStates(nothing), Due(list(nothing), None, None))
 
     @property
     def base(self) -> TimeBase:
@@ -57,7 +59,10 @@ class Reading:
         clock, clock_read = self.clock, self.clock_read
         if any(piece.table == ST_CLOCK for piece in pieces):
             clock, clock_read = device_clock(self.program, images), now
-        return replace(self, images=images, clock=clock, clock_read=clock_read, told=told_states(self.program, images))
+        told = told_states(self.program, images)
+        base = None if clock is None else TimeBase.of(clock.qualifier, self.aim.zone)
+        due = due_of(self.program, told, self.aim.since, now, Evidence(images, base))
+        return Reading(self.program, images, self.aim, self.policy, self.known_program, told, due, clock, clock_read)
 
     def _without_grown(self, images: TableImages, pieces: Sequence[Piece]) -> TableImages:
         """Without the newest blocks that have grown since they were read: their end is another now."""
@@ -71,9 +76,17 @@ class Reading:
         return images
 
     def wanted(self, now: datetime) -> list[Span]:
-        """What is still to be read."""
-        base = None if self.clock is None else self.base
-        return wanted_spans(self.program, self.images, self.told, base, self.aim, now)
+        """What is still to be read; of a list the meter has said nothing of yet, what is likely to be due."""
+        due = self.due
+        if None in due.sets or due.self_reads is None or due.events is None:
+            expected = expected_states(self.program, self.aim.since.progress, now, self.aim.zone)
+            likely = due_of(self.program, expected, self.aim.since, now, Evidence(self.images, None))
+            due = Due(
+                [told if told is not None else guess for told, guess in zip(due.sets, likely.sets, strict=True)],
+                likely.self_reads if due.self_reads is None else due.self_reads,
+                likely.events if due.events is None else due.events,
+            )
+        return wanted_spans(self.program, self.images, due, self.aim)
 
     @property
     def drift_seconds(self) -> float | None:
@@ -93,26 +106,15 @@ class Reading:
             return None
         return f"the device's clock is {abs(drift):.0f} s {'ahead' if drift > 0 else 'behind'}"
 
-    def collected(self, collected: Collected, reply_octets_max: int, now: datetime) -> tuple[Collected, list[str]]:
-        """What it comes to, and what of it was not understood."""
+    def harvest(self, endpoint_id: EndpointId, now: datetime) -> Harvest:
+        """What it comes to."""
         doubt = self.drift_seconds if self.clock_problem else None
-        try:
-            source = Source(collected.endpoint_id, self.program, self.images, self.base, self.aim.since, doubt or 0.0)
-        except WireError as error:
-            return collected, [str(error)]
-        found = harvest(source, self.told, now, reads_current_registers(self.program, self.aim))
-        progress: Progress = found.progress
-        if reply_octets_max < self.policy.reply_octets_max:
-            progress = replace(progress, reply_octets_max=reply_octets_max)
-        record = None
-        if self.program.fingerprint != self.known_program:
-            record = MeterProgramRecord(self.program.fingerprint, tuple(self.program.tables.items()))
-        whole = replace(
-            collected,
-            register_reads=tuple(found.register_reads),
-            interval_blocks=tuple(found.interval_blocks),
-            events=tuple(found.events),
-            program=record,
-            progress=progress,
-        )
-        return whole, found.problems
+        source = Source(endpoint_id, self.program, self.images, self.base, self.aim.since, doubt or 0.0)
+        return harvest(source, self.told, self.due, now, reads_current_registers(self.program, self.aim))
+
+    @property
+    def record(self) -> MeterProgramRecord | None:
+        """The program to keep, where it is another than the one kept."""
+        if self.program.fingerprint == self.known_program:
+            return None
+        return MeterProgramRecord(self.program.fingerprint, tuple(self.program.tables.items()))

@@ -1,7 +1,7 @@
 """Spans to read → the services of one message, within what the meter can answer at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from headend.c1219.access import TABLE_DATA_OVERHEAD, ReadPiece, read_plan
 from headend.c1219.general_tables import Access
@@ -30,14 +30,13 @@ _SMALL_TABLES = {table: FullRead(table).encode() for table in (ST_CLOCK, ST_PROF
 """Always read whole: dividing them would cost more octets than it saves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One service, and the octets of the table that its answer will hold (`count` None: all from `offset` on)."""
+class Asked(NamedTuple):
+    """One service, and the octets of the table that its answer will hold (`length` None: all from `offset` on)."""
 
     body: bytes
     table: int
     offset: int
-    count: int | None
+    length: int | None
 
 
 def full_reads(tables: Iterable[int]) -> tuple[Asked, ...]:
