@@ -14,6 +14,7 @@ from headend.c1219.manufacturer_tables import (
     DEVICE_CLASS,
     PROCEDURE_SWITCH,
     Era,
+    OwnUnitCode,
     PhaseCode,
     ProfileMeaning,
     SetMeaning,
@@ -30,9 +31,6 @@ from headend.model.endpoint import CONFIGURATIONS, Commodity
 
 DAY: Final = 86_400
 EVENT_ARGUMENT_OCTETS: Final = 2
-WATER_M3: Final = 1
-"""Our own unit code for water (ST12 with NFS set): no public source has the standard's."""
-
 PROGRAM_TABLES: Final = (0, 1, 11, 12, 16, 21, 22, 61, 62, 71, MT_PROFILE_MEANING)
 PROCEDURES: Final = frozenset({0, 1, 4, 5, 6, 9, 10})
 
@@ -145,7 +143,7 @@ def unit_of(channel: str, exponent: int) -> UnitOfMeasure:
             return UnitOfMeasure(UnitCode.VOLT_RMS, TimeBase.INSTANTANEOUS, exponent)
         case ["gas", _]:
             return UnitOfMeasure(UnitCode.GAS_M3, TimeBase.BULK, exponent)
-    return UnitOfMeasure(WATER_M3, TimeBase.BULK, exponent, own_code=True)
+    return UnitOfMeasure(OwnUnitCode.CUBIC_METRE_WATER, TimeBase.BULK, exponent, own_code=True)
 
 
 def meaning_of(channel: str) -> tuple[StatisticCode, PhaseCode]:
