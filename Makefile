@@ -22,7 +22,8 @@ test: setup      ## all tests
 
 lint: setup      ## types, style, import contracts
 	$(BIN)/mypy
-	$(BIN)/tox -q -e lint,imports --current-env
+	$(BIN)/ruff check headend multispeak adapters emulators wsdl tests
+	$(BIN)/lint-imports --config setup.cfg --no-logo
 
 bench: setup     ## rates, CPU and memory, as numbers (a few minutes)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -1,7 +1,7 @@
 """Every bound of the core: its unit and its reason; relations between them are asserted at the end."""
 
 CONVERSATIONS_MAX = 512
-"""Conversations at once, per collector: enough to fill a core at the wire's latency, few enough to bound memory (2.6 KiB of cipher each)."""
+"""Conversations at once, per collector: enough to fill a core at the wire's latency; each holds 2.6 KiB of cipher."""
 
 CONVERSATIONS_PER_ROUTER_MAX = 64
 """Conversations at once behind one router: a mesh shares one radio channel."""

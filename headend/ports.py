@@ -53,6 +53,9 @@ class CollectionStore(Protocol):
     def summary(self) -> Awaitable[CollectionSummary]:
         """Counts over the present collection, cheap enough for a progress bar."""
 
+    def pushed(self, read_until: datetime) -> Awaitable[tuple[int, int]]:
+        """(active endpoints that push and whose newest register read is at or after `read_until`, all active endpoints that push)."""
+
     def program(self, fingerprint: bytes) -> Awaitable[MeterProgramRecord | None]:
         """A meter program stored before."""
 

@@ -1,7 +1,7 @@
 """Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random, SystemRandom
 from typing import Any
@@ -43,7 +43,7 @@ class Surrounding:
 
     reactor: Any
     now: Now = utc_now
-    random: Random = SystemRandom()
+    random: Random = field(default_factory=SystemRandom)
     datagrams: DatagramRecorder | None = None
 
 

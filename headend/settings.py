@@ -179,5 +179,8 @@ def _place(location: tuple[int | str, ...]) -> str:
     return text.removeprefix(".") or "settings"
 
 
+_IN_OUR_WORDS = {"Extra inputs are not permitted": "is not a setting", "Field required": "is missing"}
+
+
 def _what(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "is not a setting").replace("Field required", "is missing")
+    return _IN_OUR_WORDS.get(message, message.removeprefix("Value error, "))

@@ -40,7 +40,8 @@ def imports(tree: ast.AST) -> Iterator[str]:
 def test_every_file_says_what_it_is_for_and_stays_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     doc = ast.get_docstring(ast.parse(text))
-    assert doc and doc.splitlines()[0].endswith((".", ":", "…")), f"{relative(path)} has no purpose line"
+    assert doc, f"{relative(path)} does not say what it is for"
+    assert doc.splitlines()[0].endswith((".", ":", "…")), f"{relative(path)} has no purpose line"
     assert text.count("\n") <= LINES_MAX, f"{relative(path)} has outgrown its one question"
 
 
@@ -67,7 +68,7 @@ def test_nothing_calls_what_hides_time_or_chance(path: Path) -> None:
                 for banned, instead in BANNED_CALLS.items()
                 if called in (banned, f"datetime.{banned}")
             ]
-    allowed = COMPOSITION + ("emulators/clock.py", "emulators/service.py")
+    allowed = (*COMPOSITION, "emulators/clock.py", "emulators/service.py")
     assert relative(path).startswith(allowed) or not found, "\n".join(found)
 
 

@@ -2,29 +2,35 @@
 
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from twisted.internet.threads import deferToThread
 
 from headend.cli.demo_report import next_steps, summary_table
 from headend.cli.field_process import FieldProcess
+from headend.cli.imports import octets_of
 from headend.cli.progress import show_collection
 from headend.cli.running import run_on_reactor, until_cancelled
 from headend.cli.self_check import Question, check_in_own_process
-from headend.provisioning import read_customers, read_shipment
+from headend.ports import CustomerItem, ShipmentItem
+from headend.provisioning import ImportFile, read_customers, read_shipment
 from headend.provisioning_rows import FileFormat
 from headend.service import HeadEndService, Surrounding, UtilityService
 from headend.settings import Settings, settings_from
 
 WAKE_SECONDS = 5
-"""Within how long all emulated battery endpoints wake for the first time, in seconds; in the field it takes six hours."""
+"""Within how long all emulated battery endpoints are made to wake, in seconds; in the field it takes six hours."""
 
 TIME_ZONE = "America/Chicago"
 USER_ID = "demo"
+
+T = TypeVar("T", ShipmentItem, CustomerItem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,10 @@ async def run_demo(reactor: Any, options: DemoOptions, console: Console) -> int:
         field_process = FieldProcess.spawn(reactor, _emulator_arguments(options, service, Path(place)))
         try:
             ready = await field_process.ready
-            return await _collect_and_serve(reactor, options, service, ready, console)
+            await provision(service.only_utility, Path(ready["shipment"]), Path(ready["customers"]))
+            # Only now: what an endpoint sends before it is known is dropped, as a stranger's.
+            await field_process.wake_battery_endpoints(ready["control"], WAKE_SECONDS)
+            return await _collect_and_serve(reactor, options, service, ready["control"], console)
         finally:
             await field_process.stop()
             await service.stop()
@@ -83,20 +92,19 @@ def _emulator_arguments(options: DemoOptions, service: HeadEndService, place: Pa
     return [
         *("--endpoints", str(options.endpoints), "--routers", str(max(2, options.endpoints // 1000)), "--seed", str(options.seed)),
         *("--time-zone", TIME_ZONE, "--head-end", f"{utility.address.host}:{utility.address.port}"),
-        *("--wake-within", str(WAKE_SECONDS), "--directory", str(place / "field")),
+        *("--directory", str(place / "field")),
     ]
 
 
-async def _collect_and_serve(reactor: Any, options: DemoOptions, service: HeadEndService, ready: dict[str, Any], console: Console) -> int:
+async def _collect_and_serve(reactor: Any, options: DemoOptions, service: HeadEndService, control: str, console: Console) -> int:
     utility = service.only_utility
-    await provision(utility, Path(ready["shipment"]), Path(ready["customers"]))
     today = utility.utility.local_day(datetime.now(UTC))
     start, end = utility.utility.day_bounds(today - timedelta(days=1))
     began = reactor.seconds()
     summary = await show_collection(reactor, utility, start, end, console)
     console.print(summary_table(summary, today - timedelta(days=1), reactor.seconds() - began))
     if options.once:
-        question = Question(service.wsdl_addresses("MR_Server"), USER_ID, options.password, ready["control"], start, end)
+        question = Question(service.wsdl_addresses("MR_Server"), USER_ID, options.password, control, start, end)
         return await check_in_own_process(reactor, question)
     wsdls, meter_no = service.wsdl_addresses("MR_Server"), await _some_meter(utility)
     click.echo(next_steps(wsdls, USER_ID, options.password, meter_no, start, end))
@@ -107,10 +115,13 @@ async def _collect_and_serve(reactor: Any, options: DemoOptions, service: HeadEn
 async def provision(utility: UtilityService, shipment: Path, customers: Path) -> None:
     """Import both files as `headend import` does."""
     now = datetime.now(UTC)
-    items = read_shipment(shipment.read_bytes(), FileFormat.of(shipment.name, b"")).accepted(all_or_nothing=True)
-    await utility.store.import_shipment(items, now)
-    people = read_customers(customers.read_bytes(), FileFormat.of(customers.name, b"")).accepted(all_or_nothing=True)
-    await utility.store.import_customers(people, now)
+    await utility.store.import_shipment(await deferToThread(_items, shipment, read_shipment), now)
+    await utility.store.import_customers(await deferToThread(_items, customers, read_customers), now)
+
+
+def _items(file: Path, read: Callable[[bytes, FileFormat], ImportFile[T]]) -> tuple[T, ...]:
+    octets = octets_of(file)
+    return read(octets, FileFormat.of(file.name, octets)).accepted(all_or_nothing=True)
 
 
 async def _some_meter(utility: UtilityService) -> str:

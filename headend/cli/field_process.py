@@ -1,5 +1,6 @@
 """The emulated utility as a process of its own: started, heard when ready, ended with us."""
 
+import io
 import json
 import sys
 from typing import Any
@@ -8,6 +9,9 @@ from twisted.internet import defer
 from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
+from twisted.web.client import Agent, FileBodyProducer, readBody
+from twisted.web.http import OK
+from twisted.web.http_headers import Headers
 
 from headend.errors import HeadEndError
 
@@ -41,6 +45,15 @@ class FieldProcess(ProcessProtocol):
         command = [sys.executable, "-m", "headend.cli", "emulate", "--until-stdin-closes", *arguments]
         reactor.spawnProcess(process, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: 2})
         return process
+
+    async def wake_battery_endpoints(self, control: str, seconds: float) -> None:
+        """Have every battery endpoint wake within so many seconds, by the control port. Raises FieldProcessError."""
+        body = FileBodyProducer(io.BytesIO(json.dumps({"seconds": seconds}).encode()))
+        headers = Headers({"Content-Type": ["application/json"]})
+        response = await Agent(self._reactor).request(b"POST", f"{control}/wake".encode(), headers, body)
+        said = await readBody(response)
+        if response.code != OK:
+            raise FieldProcessError(f"the emulated utility answered {response.code} to wake: {said[:200]!r}")
 
     async def stop(self) -> None:
         """Close its standard input and wait; kill it where that does not help."""

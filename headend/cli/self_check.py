@@ -1,6 +1,6 @@
 """Calls a MultiSpeak MR_Server with zeep and holds every value it answers against what the emulated field says it holds.
 
-Runs as a process of its own (`python -m headend.cli.self_check`), told what to do by one JSON object on standard input, so that no
+Runs as a process of its own (`headend self-check`), told what to do by one JSON object on standard input, so that no
 password stands in a process list. Ends with status 0 where all values agree, 1 where one does not.
 """
 
@@ -10,10 +10,11 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import click
 import zeep
 from rich.console import Console
 from rich.table import Table
@@ -39,7 +40,7 @@ Values = dict[Key, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to check: `wsdls` by version, `control` the emulator's address; values in [start, end] (registers) and (start, end]."""
+    """What to check: `wsdls` by version, `control` the emulator's address; values in [start, end]."""
 
     wsdls: dict[str, str]
     user_id: str
@@ -74,7 +75,7 @@ class Truth:
 async def check_in_own_process(reactor: Any, question: Question) -> int:
     """Run the check as another process; its exit status. It prints to our standard output."""
     checking = _Checking(json.dumps(asdict(question), default=datetime.isoformat).encode())
-    command = [sys.executable, "-m", "headend.cli.self_check"]
+    command = [sys.executable, "-m", "headend.cli", "self-check"]
     reactor.spawnProcess(checking, sys.executable, command, env=None, childFDs={0: "w", 1: 1, 2: 2})
     return await checking.status
 
@@ -113,7 +114,8 @@ def check(question: Question, console: Console) -> int:
 
 def fetch_truth(question: Question) -> Iterator[Truth]:
     """What the emulated field holds, one endpoint a line."""
-    start, end = (urllib.parse.quote(t.isoformat()) for t in (question.start, question.end))
+    # MultiSpeak's period is closed on both ends, the field's open at its start.
+    start, end = (urllib.parse.quote(t.isoformat()) for t in (question.start - timedelta(seconds=1), question.end))
     with urllib.request.urlopen(f"{question.control}/truth?start={start}&end={end}", timeout=TRUTH_SECONDS) as lines:  # noqa: S310
         for line in lines:
             yield _truth(json.loads(line))
@@ -204,5 +206,7 @@ def _question(text: str) -> Question:
     return Question(**asked | {name: datetime.fromisoformat(asked[name]) for name in ("start", "end")})
 
 
-if __name__ == "__main__":
+@click.command("self-check", hidden=True)
+def self_check() -> None:
+    """Answer the question on standard input."""
     sys.exit(check(_question(sys.stdin.read()), Console()))
