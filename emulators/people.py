@@ -29,7 +29,7 @@ class Address:
 class People:
     """The customers of one utility, by number of their premise."""
 
-    __slots__ = ("_companies", "_first", "_last", "_seed", "_streets", "_towns")
+    __slots__ = ("_companies", "_first", "_last", "_seed", "_street_towns", "_streets", "_towns")
 
     def __init__(self, seed: int) -> None:
         fake = Faker("en_US", use_weighting=False)
@@ -38,6 +38,7 @@ class People:
         self._first = [fake.first_name() for _ in range(FIRST_NAMES)]
         self._last = [fake.last_name() for _ in range(LAST_NAMES)]
         self._streets = [fake.street_name() for _ in range(STREETS)]
+        self._street_towns = [mix(seed, 32, street) for street in range(STREETS)]
         self._companies = [fake.company() for _ in range(COMPANIES)]
         self._towns = [(fake.city(), fake.postcode_in_state("IL")) for _ in range(TOWNS)]
 
@@ -54,7 +55,7 @@ class People:
 
     def address(self, premise: int) -> Address:
         """Where a premise is; no two have the same line and town."""
-        chance = mix(self._seed, 32, premise % STREETS)
+        chance = self._street_towns[premise % STREETS]
         number = 100 + premise // STREETS * 2 + premise % 2
         city, postal_code = self._towns[chance % TOWNS]
         place = mix(self._seed, 33, premise)

@@ -65,7 +65,7 @@ class Identity:
 class Population:
     """The endpoints of one seeded utility."""
 
-    __slots__ = ("_cellular", "_pattern", "_shift", "routers", "seed", "size")
+    __slots__ = ("_batch", "_cellular", "_pattern", "_shift", "routers", "seed", "size")
 
     def __init__(self, seed: int, size: int, routers: int | None = None, cellular: bool = True) -> None:
         if not 1 <= size <= SIZE_MAX:
@@ -76,6 +76,7 @@ class Population:
         if self.routers > size:
             raise RequestError(f"routers: {self.routers} are more than the {size} endpoints")
         self._shift = mix(seed, 41) % _NUMBERS
+        self._batch = mix(seed, 43) % 100
         pattern = list(_PATTERN)
         Random(seed).shuffle(pattern)
         self._pattern = tuple(pattern)
@@ -122,7 +123,7 @@ class Population:
         return Identity(
             index=index,
             meter_no=self.meter_no(index),
-            serial_no=f"{mix(self.seed, 43) % 100:02d}{index:010d}",
+            serial_no=f"{self._batch:02d}{index:010d}",
             configuration=self.configuration(index),
             ap_title=ApTitle.parse(self.ap_title_text(index)),
             router=self.router(index),
