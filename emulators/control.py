@@ -2,7 +2,7 @@
 
 GET /clock · POST /clock {advance?, rate?} · GET /endpoints?first=&limit= · GET /endpoints/<meter_no>/truth?start=&end= ·
 GET /truth?start=&end= (one line an endpoint) · GET, POST /faults · POST /endpoints/<meter_no>/events {event, argument?, alarm?} ·
-POST /wake {seconds, meter_no?} · GET /traffic · POST /stop
+POST /wake {seconds, meter_no?} · POST /head-end {host, port, wake_within?} · GET /traffic · POST /stop
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -84,6 +84,8 @@ class ControlResource(Resource):
                 return self._faults(_body(request, {"faults"}))
             case b"POST", ("endpoints", meter_no, "events"):
                 return self._event(meter_no, _body(request, {"event", "argument", "alarm"}))
+            case b"POST", ("head-end",):
+                return self._speak_to(_body(request, {"host", "port", "wake_within"}))
             case b"POST", ("wake",):
                 return self._wake(_body(request, {"seconds", "meter_no"}))
             case b"GET", ("traffic",):
@@ -126,6 +128,18 @@ class ControlResource(Resource):
         if not 0 <= seconds <= SECONDS_MAX:
             _refuse(f"seconds: {seconds:g} is not within 0 and {SECONDS_MAX:g}")
         return {"woken": self._utility.wake(seconds, body.get("meter_no"))}
+
+    def _speak_to(self, body: dict[str, Any]) -> dict[str, Any]:
+        host, port = body.get("host"), body.get("port")
+        if not isinstance(host, str) or not host:
+            _refuse(f"host: {host!r} is not a host")
+        if not isinstance(port, int) or not 0 < port < 65_536:
+            _refuse(f"port: {port!r} is not a port")
+        within = _number(body, "wake_within") if "wake_within" in body else None
+        if within is not None and not 0 <= within <= SECONDS_MAX:
+            _refuse(f"wake_within: {within:g} is not within 0 and {SECONDS_MAX:g}")
+        self._utility.speak_to((host, port), within)
+        return {"host": host, "port": port}
 
     def _range(self, request: Request) -> tuple[int, int]:
         start, end = _instant(request, "start"), _instant(request, "end")

@@ -50,8 +50,8 @@ class EmulatorOptions:
     """What utility to pretend.
 
     `directory` receives the shipment and customers files (None: a new temporary one). `head_end` is (host, UDP port) for what
-    endpoints send on their own; None: they stay quiet. `start` is the world's first moment (None: now). `wake_within`: seconds
-    within which every battery endpoint wakes first. `reply_seconds`: how long an endpoint waits for the reply to what it sent (None:
+    endpoints send on their own; None: they stay quiet until the control port names one. `start` is the world's first moment (None:
+    now). `wake_within`: seconds within which every battery endpoint wakes first. `reply_seconds`: how long an endpoint waits for the reply to what it sent (None:
     10, or 3 where it is to wake soon). Port 0 picks one.
     """
 
@@ -168,12 +168,13 @@ class _Field:
         router = population.router(index)
         return self.nodes[population.meter_no(index) if router is None else router_name(router)]
 
-    def wakeups(self, head_end: tuple[str, int]) -> Wakeups:
-        """What endpoints do on their own, towards a head-end."""
+    def wakeups(self, utility: Utility) -> Wakeups:
+        """What endpoints do on their own, towards the head-end that the utility has at the time."""
 
         def send(index: int, octets: bytes) -> None:
-            datagrams = self.socket_of(index)
-            datagrams.deliver(datagrams.node.outgoing(octets, self._world.target(index)), head_end)
+            if utility.head_end is not None:
+                datagrams = self.socket_of(index)
+                datagrams.deliver(datagrams.node.outgoing(octets, self._world.target(index)), utility.head_end)
 
         hurried = self._options.wake_within is not None
         reply_seconds = self._options.reply_seconds or (REPLY_SECONDS_HURRIED if hurried else REPLY_SECONDS)
@@ -208,9 +209,9 @@ async def _start(reactor: Any, options: EmulatorOptions) -> EmulatorService:
         utility = Utility(world, {name: datagrams.node.traffic for name, datagrams in sockets.nodes.items()})
         stopped: Deferred[None] = Deferred()
         control = _listen_control(reactor, utility, sockets, options.control_port, stopped)
+        utility.wakeups = sockets.wakeups(utility)
         if options.head_end is not None:
-            utility.wakeups = sockets.wakeups(options.head_end)
-            utility.wakeups.start(options.wake_within, register=True)
+            utility.speak_to(options.head_end, options.wake_within)
     except BaseException:
         await close_ports(sockets.ports)
         raise

@@ -23,11 +23,22 @@ DRIFT_SECONDS_A_DAY_MAX = 600.0
 
 @dataclass(slots=True)
 class Utility:
-    """One running utility; `wakeups` is None where endpoints have nobody to speak to."""
+    """One running utility; `head_end` is (host, UDP port) for what endpoints send on their own, None while they have nobody to speak to."""
 
     world: World
     traffic: Mapping[str, Traffic]
     wakeups: Wakeups | None = None
+    head_end: tuple[str, int] | None = None
+
+    def speak_to(self, head_end: tuple[str, int], wake_within: float | None) -> None:
+        """Endpoints speak to this head-end from now on; from the first time they are given one, they wake and register."""
+        first, self.head_end = self.head_end is None, head_end
+        if self.wakeups is None:
+            raise RequestError("head-end: these endpoints only answer")
+        if first:
+            self.wakeups.start(wake_within, register=True)
+        elif wake_within is not None:
+            self.wake(wake_within, None)
 
     def index(self, meter_no: str) -> int:
         """The endpoint with a meter number. Raises UnknownMeterError."""
@@ -91,7 +102,7 @@ class Utility:
 
     def wake(self, within_seconds: float, meter_no: str | None) -> int:
         """Wake the battery endpoints (or one) within so many real seconds; how many. Raises RequestError."""
-        if self.wakeups is None:
+        if self.wakeups is None or self.head_end is None:
             raise RequestError("wake: endpoints have no head-end to push to")
         indices = range(self.world.population.size) if meter_no is None else [self.index(meter_no)]
         batteries = [index for index in indices if self.world.kind(index).battery]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random, SystemRandom
 from typing import Any
-from uuid import uuid4
 
 from twisted.internet import defer, task
 from twisted.internet.error import CannotListenError
@@ -65,7 +64,7 @@ class UtilityService:
             around.reactor,
             now=around.now,
             random=around.random,
-            owner=f"collector-{uuid4().hex[:12]}",
+            owner=settings.collection.collector,
             policy=collection_policy(settings.collection),
         )
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)

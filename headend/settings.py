@@ -63,9 +63,11 @@ class FieldSettings(_Section):
 class CollectionSettings(_Section):
     """How endpoints are interrogated: every so many hours, so many at once, each request sent so often.
 
-    `history_days` is how far back a first contact reads.
+    `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database: one
+    that starts again under its name at once takes back what it held when it was killed.
     """
 
+    collector: Name = "collector"
     every_hours: float = Field(default=6, gt=0, le=24)
     history_days: int = Field(default=2, ge=1, le=60)
     conversations: int = Field(default=limits.CONVERSATIONS_MAX, ge=1, le=limits.CONVERSATIONS_MAX)

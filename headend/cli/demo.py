@@ -61,12 +61,12 @@ async def run_demo(reactor: Any, options: DemoOptions, console: Console) -> int:
     """Start field and head-end, collect, report; then check and end, or serve until stopped."""
     with tempfile.TemporaryDirectory(prefix="headend-demo-") as place:
         service = await HeadEndService.start(demo_settings(options, Path(place)), Surrounding(reactor))
-        field_process = FieldProcess.spawn(reactor, _emulator_arguments(options, service, Path(place)))
+        field_process = FieldProcess.spawn(reactor, _emulator_arguments(options, Path(place)))
         try:
             ready = await field_process.ready
             await provision(service.only_utility, Path(ready["shipment"]), Path(ready["customers"]))
             # Only now: what an endpoint sends before it is known is dropped, as a stranger's.
-            await field_process.wake_battery_endpoints(ready["control"], WAKE_SECONDS)
+            await field_process.speak_to(ready["control"], service.only_utility.address, WAKE_SECONDS)
             return await _collect_and_serve(reactor, options, service, ready["control"], console)
         finally:
             await field_process.stop()
@@ -87,12 +87,10 @@ def demo_settings(options: DemoOptions, place: Path) -> Settings:
     return settings_from({"server": {"port": options.port}, "utilities": [utility]}, place, "headend demo")
 
 
-def _emulator_arguments(options: DemoOptions, service: HeadEndService, place: Path) -> list[str]:
-    utility = service.only_utility
+def _emulator_arguments(options: DemoOptions, place: Path) -> list[str]:
     return [
         *("--endpoints", str(options.endpoints), "--routers", str(max(2, options.endpoints // 1000)), "--seed", str(options.seed)),
-        *("--time-zone", TIME_ZONE, "--head-end", f"{utility.address.host}:{utility.address.port}"),
-        *("--directory", str(place / "field")),
+        *("--time-zone", TIME_ZONE, "--directory", str(place / "field")),
     ]
 
 

@@ -14,6 +14,7 @@ from twisted.web.http import OK
 from twisted.web.http_headers import Headers
 
 from headend.errors import HeadEndError
+from headend.model.endpoint import NativeAddress
 
 LINE_OCTETS_MAX = 1_000_000
 """Longest ready line taken from the process, in octets: a thousand routers' addresses fit in a tenth of it."""
@@ -46,14 +47,14 @@ class FieldProcess(ProcessProtocol):
         reactor.spawnProcess(process, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: 2})
         return process
 
-    async def wake_battery_endpoints(self, control: str, seconds: float) -> None:
-        """Have every battery endpoint wake within so many seconds, by the control port. Raises FieldProcessError."""
-        body = FileBodyProducer(io.BytesIO(json.dumps({"seconds": seconds}).encode()))
-        headers = Headers({"Content-Type": ["application/json"]})
-        response = await Agent(self._reactor).request(b"POST", f"{control}/wake".encode(), headers, body)
+    async def speak_to(self, control: str, head_end: NativeAddress, wake_within: float) -> None:
+        """Tell the field where its head-end is, and have every battery endpoint wake within so many seconds. Raises FieldProcessError."""
+        told = {"host": head_end.host, "port": head_end.port, "wake_within": wake_within}
+        body = FileBodyProducer(io.BytesIO(json.dumps(told).encode()))
+        response = await Agent(self._reactor).request(b"POST", f"{control}/head-end".encode(), Headers(), body)
         said = await readBody(response)
         if response.code != OK:
-            raise FieldProcessError(f"the emulated utility answered {response.code} to wake: {said[:200]!r}")
+            raise FieldProcessError(f"the emulated utility does not speak to the head-end: {said[:200]!r}")
 
     async def stop(self) -> None:
         """Close its standard input and wait; kill it where that does not help."""

@@ -63,7 +63,7 @@ async def _import(
     items = found.accepted(all_or_nothing=not good_ones)
     for problem in found.problems:
         click.echo(f"{file}: {problem}", err=True)
-    store = await open_store(utility.database, utility.utility, utility.key_file, reactor)
+    store = await open_store(utility.database, utility.utility, utility.key_file, reactor, create_keys=True)
     try:
         changed = await store_items(store, items, datetime.now(UTC))
     finally:

@@ -1,5 +1,6 @@
 """A progress bar over a collection that runs, until nothing of it is due any more."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,14 @@ LOOK_SECONDS = 0.25
 PUSH_SECONDS_MAX = 60
 """How long battery endpoints are waited for once all others are done, in seconds; what has not come by then comes later."""
 
+BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+"""What stands in a progress bar."""
+
 
 async def show_collection(reactor: Any, utility: UtilityService, start: datetime, end: datetime, console: Console) -> CollectionSummary:
     """Collect every endpoint from `start` on; until all are done or excepted and battery endpoints have told their register of `end`."""
     await utility.collect(start)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*BAR, console=console) as progress:
         bar = progress.add_task("collecting", total=None)
         waited_since: float | None = None
         while True:
@@ -33,5 +36,5 @@ async def show_collection(reactor: Any, utility: UtilityService, start: datetime
                 waited_since = reactor.seconds()
             waited = 0.0 if waited_since is None else reactor.seconds() - waited_since
             if not summary.due and (pushed == pushing or waited > PUSH_SECONDS_MAX):
-                return summary
+                return replace(summary, done=summary.done + pushed)
             await task.deferLater(reactor, LOOK_SECONDS, lambda: None)

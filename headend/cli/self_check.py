@@ -8,7 +8,7 @@ import json
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,11 +17,13 @@ from typing import Any
 import click
 import zeep
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from twisted.internet import defer
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from headend.cli.progress import BAR
 from headend.model.channels import CHANNEL_BY_NAME
 from multispeak.contract import load_contract
 from multispeak.field_names import FIELD_NAMES
@@ -98,7 +100,11 @@ class _Checking(ProcessProtocol):
 def check(question: Question, console: Console) -> int:
     """Compare every value of every meter in every version; print what came of it. 0 where nothing differs."""
     truths = list(fetch_truth(question))
-    tallies = [compare(question, version, wsdl, truths) for version, wsdl in question.wsdls.items()]
+    tallies = []
+    with Progress(*BAR, console=console, transient=True) as progress:
+        for version, wsdl in question.wsdls.items():
+            meters = progress.track(truths, description=f"asking MultiSpeak {version}")
+            tallies.append(compare(question, version, wsdl, meters))
     console.print(_table(tallies))
     for tally in tallies:
         for difference in tally.differences[:DIFFERENCES_SHOWN_MAX]:
@@ -138,7 +144,7 @@ def _truth(endpoint: dict[str, Any]) -> Truth:
     return Truth(endpoint["meter_no"], registers, intervals, gaps)
 
 
-def compare(question: Question, version: str, wsdl: str, truths: list[Truth]) -> Tally:
+def compare(question: Question, version: str, wsdl: str, truths: Iterable[Truth]) -> Tally:
     """Ask for each meter's values and note whatever is missing, different or too many."""
     tally = Tally(version)
     ask = _client(question, version, wsdl)
