@@ -35,6 +35,15 @@ from headend.router_queue import RouterQueue
 JITTER = 0.1
 """Part by which waits vary, so that what was sent together is not repeated together."""
 
+ROUND_TRIPS_WAITED = 4
+"""A reply is waited for at least so many of the round trips lately seen: a field that is slow must not be asked twice for it."""
+
+ROUND_TRIP_WEIGHT = 1 / 16
+"""Weight of the newest round trip in the average."""
+
+WAIT_SECONDS_MAX = 60.0
+"""Longest wait for one reply."""
+
 BEGIN_PART, END_PART = 0.4, 0.9
 """Parts of a lease within which a conversation must begin, and end: the rest is for recording it."""
 
@@ -106,6 +115,7 @@ class Poller:
         self._queue = RouterQueue(parts.policy.conversations_per_router_max)
         self._deadlines: Deadlines[Conversation] = Deadlines(parts.reactor, self._deadline_passed)
         self._failures = MacFailures()
+        self._round_trip_seconds = 0.0
         self._leasing: Deferred[None] | None = None
         self._idle: IDelayedCall | None = None
         self._running = False
@@ -271,7 +281,8 @@ class Poller:
         address = conversation.assignment.address
         conversation.octets_sent += len(conversation.octets)
         self._counters.sent += 1
-        self._wait(conversation, self._policy.reply_seconds * 2**conversation.transmissions)
+        first_wait = max(self._policy.reply_seconds, ROUND_TRIPS_WAITED * self._round_trip_seconds)
+        self._wait(conversation, min(first_wait * 2**conversation.transmissions, WAIT_SECONDS_MAX))
         conversation.transmissions += 1
         link = self._links.get(address.transport)
         if link is not None:
@@ -302,6 +313,9 @@ class Poller:
         services = self._opened(conversation, apdu)
         if services is not None:
             self._counters.replies += 1
+            if conversation.transmissions == 1:
+                taken = self._reactor.seconds() - conversation.asked_at
+                self._round_trip_seconds += ROUND_TRIP_WEIGHT * (taken - self._round_trip_seconds)
             self._deadlines.clear(conversation)
             conversation.octets = b""
             self._step(conversation, Answered(services))

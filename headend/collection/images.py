@@ -44,10 +44,9 @@ class TableImages:
         return TableImages(merged)
 
     def without(self, span: Span) -> "TableImages":
-        """Without all pieces that touch `span`."""
-        end = span.offset + span.length
+        """Without the octets of `span`."""
         merged = dict(self._pieces)
-        merged[span.table] = tuple(p for p in merged.get(span.table, ()) if p.offset >= end or p.offset + len(p.octets) <= span.offset)
+        merged[span.table] = tuple(rest for piece in merged.get(span.table, ()) for rest in _outside(piece, span))
         return TableImages(merged)
 
     def pieces(self, table: int) -> tuple[Piece, ...]:
@@ -78,6 +77,16 @@ class TableImages:
     def has(self, span: Span) -> bool:
         """Whether all octets of `span` are known."""
         return self.get(span) is not None
+
+
+def _outside(piece: Piece, span: Span) -> list[Piece]:
+    """What of a piece is not in a span."""
+    table, begins, octets, _ = piece
+    start, end = span.offset - begins, span.offset + span.length - begins
+    if start >= len(octets) or end <= 0:
+        return [piece]
+    rests = (Piece(table, begins, octets[: max(start, 0)]), Piece(table, begins + end, octets[end:]))
+    return [rest for rest in rests if rest.octets]
 
 
 def _joined(pieces: tuple[Piece, ...], offset: int, end: int) -> bytes | None:

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from headend.c1219.clock import ClockKind, TimeBase
 from headend.c1219.clock_tables import MeterClock
+from headend.c1219.load_profile_tables import SetStatus
+from headend.c1219.profile_sets import ProfileSet
 from headend.c1219.program import MeterProgram
 from headend.c1219.tables import ST_CLOCK, ST_PROFILE_STATUS
 from headend.collection.due import Due, Evidence, Since, due_of
@@ -65,14 +67,14 @@ class Reading:
         return Reading(self.program, images, self.aim, self.policy, self.known_program, told, due, clock, clock_read)
 
     def _without_grown(self, images: TableImages, pieces: Sequence[Piece]) -> TableImages:
-        """Without the newest blocks that have grown since they were read: their end is another now."""
+        """Without what growing since it was read has made untrue."""
         newer = told_states(self.program, TableImages().with_pieces(p for p in pieces if p.table == ST_PROFILE_STATUS)).sets
         for profile_set, before, after in zip(self.program.sets, self.told.sets, newer, strict=True):
             if before is None or after is None:
                 continue
             if (before.last_seq, before.valid_intervals) != (after.last_seq, after.valid_intervals):
-                grown = profile_set.block_range(before.last_element)
-                images = images.without(Span(profile_set.table_id, grown.start, len(grown)))
+                for span in outgrown(profile_set, before, after):
+                    images = images.without(span)
         return images
 
     def wanted(self, now: datetime) -> list[Span]:
@@ -118,3 +120,22 @@ class Reading:
         if self.program.fingerprint == self.known_program:
             return None
         return MeterProgramRecord(self.program.fingerprint, tuple(self.program.tables.items()))
+
+
+def outgrown(profile_set: ProfileSet, before: SetStatus, after: SetStatus) -> list[Span]:
+    """What was read of a set when it stood at `before` and is not so at `after`.
+
+    Of the block then newest, the head (its end is another now) and the rows not filled then; all of it, where the rows move or have
+    their status in the head. Of the blocks after it, whatever was read there before they began.
+    """
+    layout, table = profile_set.layout, profile_set.table_id
+    start = before.last_element * layout.size
+    filled = layout.header_size + before.valid_intervals * layout.row_size
+    if layout.simple or before.intervals_descending:
+        spans = [Span(table, start, layout.size)]
+    else:
+        spans = [Span(table, start, layout.header_size)]
+        if filled < layout.size:
+            spans.append(Span(table, start + filled, layout.size - filled))
+    newer = range(before.last_seq + 1, min(after.last_seq, before.last_seq + profile_set.blocks) + 1)
+    return spans + [Span(table, after.element_of(seq, profile_set.blocks) * layout.size, layout.size) for seq in newer]
