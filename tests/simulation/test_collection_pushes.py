@@ -74,7 +74,8 @@ def test_a_restarted_head_end_goes_on_and_refuses_what_it_has_seen():
     field.wake_all()
     field.collector = field.new_collector()
     recorded = len(field.store.recorded)
-    for octets, address in heard:
+    once = heard[:]
+    for octets, address in once:
         field.wires.deliver(octets, address)
     field.pass_time(5)
     assert len(field.store.recorded) == recorded
