@@ -164,7 +164,7 @@ class Field:
         now = self.world_clock.now()
         meter = self.world.meter(endpoint.endpoint_id - 1)
         truth = endpoint_truth(meter, int(start.timestamp()), int((end or now).timestamp()))
-        return [*_register_differences(endpoint, truth), *_interval_differences(endpoint, truth, ~ignored_flags)]
+        return [*register_differences(endpoint, truth), *interval_differences(endpoint, truth, ~ignored_flags)]
 
     def endings(self) -> Tally:
         """How often each polled endpoint's interrogation ended."""
@@ -175,13 +175,13 @@ class Field:
         self.world_clock.advance(3600 * hours)
 
 
-def _register_differences(endpoint: MemoryEndpoint, truth: dict) -> list[str]:
+def register_differences(endpoint: MemoryEndpoint, truth: dict) -> list[str]:
     held = {(CHANNELS[c].name, instant): r.quantity for (c, instant, _), r in endpoint.registers.items()}
     wanted = {(r["channel"], datetime.fromisoformat(r["instant"])): Decimal(r["quantity"]) for r in truth["registers"]}
     return [f"register {key}: {held.get(key)} for {value}" for key, value in wanted.items() if held.get(key) != value]
 
 
-def _interval_differences(endpoint: MemoryEndpoint, truth: dict, mask: int) -> list[str]:
+def interval_differences(endpoint: MemoryEndpoint, truth: dict, mask: int) -> list[str]:
     held = {
         (CHANNELS[block.channel_id].name, block.end_of(i), block.interval_seconds): (value, block.exponent, block.flags[i])
         for block in endpoint.blocks.values()
