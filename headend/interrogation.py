@@ -6,8 +6,10 @@ events) and a further one only for what that missed. What the meter then says of
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from headend.c1219.general_tables import GeneralConfiguration
@@ -78,6 +80,8 @@ class Finish:
     collected: Collected
 
 
+_NOTHING: Mapping[int, Any] = MappingProxyType({})
+
 Event = Answered | Silent | Resumed
 Action = Ask | Pause | Finish
 Decode = Callable[[Mapping[int, bytes]], MeterProgram]
@@ -93,8 +97,7 @@ class Task:
     policy: CollectionPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class Interrogation:
+class Interrogation(NamedTuple):
     """Where a conversation stands.
 
     `reading` is what the program's tables brought, None while there is no program, whose tables gather in `tables` meanwhile.
@@ -105,8 +108,8 @@ class Interrogation:
     reading: Reading | None
     reply_octets_max: int
     asked: tuple[Asked, ...] = ()
-    tables: Mapping[int, bytes] = field(default_factory=dict)
-    refused: Mapping[int, int] = field(default_factory=dict)
+    tables: Mapping[int, bytes] = _NOTHING
+    refused: Mapping[int, int] = _NOTHING
     problems: tuple[str, ...] = ()
     heard: datetime | None = None
     busy_replies: int = 0
@@ -144,7 +147,7 @@ class Interrogation:
             return self._finish(now, ExceptionKind.MALFORMED, str(error))
         if not asked:
             return self._finish(now)
-        following = replace(self, asked=asked, exchanges=self.exchanges + 1)
+        following = self._replace(asked=asked, exchanges=self.exchanges + 1)
         return following, Ask(tuple([one.body for one in asked]))
 
     def _program_reads(self) -> tuple[Asked, ...]:
@@ -191,8 +194,8 @@ class Interrogation:
             try:
                 reading = reading.with_pieces(pieces, now)
             except WireError as error:
-                return replace(self, heard=now)._finish(now, ExceptionKind.MALFORMED, str(error))
-        heard = replace(self, heard=now, asked=(), tables=tables, reading=reading, problems=self.problems + tuple(problems))
+                return self._replace(heard=now)._finish(now, ExceptionKind.MALFORMED, str(error))
+        heard = self._replace(heard=now, asked=(), tables=tables, reading=reading, problems=self.problems + tuple(problems))
         return heard._with_refusals(refusals, bool(pieces), now) if refusals else heard._onward(now)
 
     def _with_refusals(self, refusals: Mapping[int, bytes], any_good: bool, now: datetime) -> tuple["Interrogation", Action]:
@@ -206,12 +209,12 @@ class Interrogation:
                 limits.append(int.from_bytes(response[1:5]) if len(response) == 5 else self.reply_octets_max // 2)
             else:
                 refused[table] = code
-        following = replace(self, refused=refused)
+        following = self._replace(refused=refused)
         if limits and not any_good:
             smaller = min(*limits, self.reply_octets_max * 3 // 4)
-            following = replace(following, reply_octets_max=max(smaller, REPLY_OCTETS_MIN))
+            following = following._replace(reply_octets_max=max(smaller, REPLY_OCTETS_MIN))
         elif limits:
-            following = replace(following, reply_octets_max=max(min(*limits, self.reply_octets_max), REPLY_OCTETS_MIN))
+            following = following._replace(reply_octets_max=max(min(*limits, self.reply_octets_max), REPLY_OCTETS_MIN))
         return following._busy(now) if later else following._onward(now)
 
     def _onward(self, now: datetime) -> tuple["Interrogation", Action]:
@@ -221,7 +224,7 @@ class Interrogation:
         if self.busy_replies >= self.task.policy.busy_replies_max:
             return self._finish(now, ExceptionKind.REFUSED, f"busy or not ready {self.busy_replies + 1} times")
         seconds = self.task.policy.busy_seconds * 2**self.busy_replies
-        return replace(self, busy_replies=self.busy_replies + 1), Pause(seconds)
+        return self._replace(busy_replies=self.busy_replies + 1), Pause(seconds)
 
     def _program_read(self, now: datetime) -> tuple["Interrogation", Action]:
         """The program, once all its tables are there."""
@@ -237,7 +240,7 @@ class Interrogation:
             return self._finish(now, ExceptionKind.MALFORMED, str(error))
         along = [Piece(t, 0, self.tables[t], True) for t in (ST_CLOCK, ST_PROFILE_STATUS) if t in self.tables]
         reading = Reading.of(program, self.task.assignment, self.task.zone, self.task.policy).with_pieces(along, now)
-        return replace(self, reading=reading, tables={}, program_reads=self.program_reads + 1)._next(now)
+        return self._replace(reading=reading, tables={}, program_reads=self.program_reads + 1)._next(now)
 
     def _counter_checked(self, reading: Reading, now: datetime) -> tuple["Interrogation", Action]:
         """Go on, unless the configuration counter says that the meter has been reprogrammed: then its program is read anew."""
@@ -246,7 +249,7 @@ class Interrogation:
             return self._next(now)
         if self.program_reads >= PROGRAM_READS_MAX:
             return self._finish(now, ExceptionKind.MALFORMED, "reprogrammed again while its program was read")
-        return replace(self, reading=None, tables={}, refused={})._next(now)
+        return self._replace(reading=None, tables={}, refused={})._next(now)
 
     # How it ends
 

@@ -1,6 +1,5 @@
 """What is due of each list: the blocks, self-reads and events that came since the last time, or since `collect_from`."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -20,8 +19,7 @@ FIRST_EVENTS_MAX = 48
 """Events of a first contact: what fits in one reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(NamedTuple):
     """From where on: what was collected before, and how far back to go where nothing was."""
 
     progress: Progress
@@ -50,8 +48,7 @@ class Due(NamedTuple):
     events: list[Entry] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What helps a first contact to tell whether a block reaches far enough back: those that have been read, and their clock."""
 
     images: TableImages

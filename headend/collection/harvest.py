@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from headend.c1219.clock import TimeBase
 from headend.c1219.clock_tables import MeterClock
@@ -37,8 +38,7 @@ class Harvest:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Whose tables they are and how to read them. `drift_seconds` is how far the device's clock is ahead, where that is doubtful."""
 
     endpoint_id: EndpointId

@@ -3,8 +3,8 @@
 What is expected is only ever used to choose what to ask for; what is stored follows what the meter says.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from headend.c1219.event_log_tables import LOG_HEADER_OCTETS, LogStatus
@@ -29,8 +29,7 @@ EVENTS_AHEAD = 2
 """Events asked for before it is known that there are any: a quiet day brings none, most others one or two."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListStates:
+class ListStates(NamedTuple):
     """States of the lists of one meter; None where it has no such list, or where nothing is known yet."""
 
     sets: tuple[SetStatus | None, ...] = ()

@@ -1,8 +1,9 @@
 """What a meter with a known program has given so far in one conversation, what is still wanted, and what it comes to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from headend.c1219.clock import ClockKind, TimeBase
@@ -21,8 +22,7 @@ from headend.model.collection import Assignment, MeterProgramRecord
 from headend.model.endpoint import EndpointId
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Tables of one meter as read so far. `clock_read` is when ST52 came."""
 
     program: MeterProgram
@@ -55,11 +55,12 @@ class Reading:
     def with_pieces(self, pieces: Sequence[Piece], now: datetime) -> "Reading":
         """What came in one message added. Raises WireError for a clock or list states that contradict themselves."""
         images = self.images
-        if any(piece.table == ST_PROFILE_STATUS for piece in pieces):
+        tables = {piece[0] for piece in pieces}
+        if ST_PROFILE_STATUS in tables and any(self.told.sets):
             images = self._without_grown(images, pieces)
         images = images.with_pieces(pieces)
         clock, clock_read = self.clock, self.clock_read
-        if any(piece.table == ST_CLOCK for piece in pieces):
+        if ST_CLOCK in tables:
             clock, clock_read = device_clock(self.program, images), now
         told = told_states(self.program, images)
         base = None if clock is None else TimeBase.of(clock.qualifier, self.aim.zone)

@@ -1,6 +1,6 @@
 """What is still to be read of a meter whose program is known, in the order it is to be asked for."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from headend.c1219.program import MeterProgram
@@ -19,8 +19,7 @@ from headend.collection.list_state import CLOCK_SPAN, COUNTER_SPAN, EVENT_HEAD, 
 CURRENT_REGISTERS = Span(ST_CURRENT_REGISTERS, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
+class Aim(NamedTuple):
     """What one conversation is after: news since last time, and the present registers where `registers_too` or nothing else dates them."""
 
     since: Since

@@ -223,7 +223,7 @@ def advance(control: str, seconds: float) -> None:
     urllib.request.urlopen(request, timeout=30).read()
 
 
-def run(databases: tuple[str, ...] = DATABASES, endpoints: int = ENDPOINTS, model: str = "HE-R1") -> list[Row]:
+def run(databases: tuple[str, ...] = DATABASES, endpoints: int = ENDPOINTS, model: str = "HE-R100") -> list[Row]:
     """Rows (what, value, unit)."""
     rows: list[Row] = []
     for database in databases:
