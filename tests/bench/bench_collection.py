@@ -106,7 +106,7 @@ def head_end(database: str, field: dict[str, Any], field_pid: int, model: str) -
         nonlocal turned
         base_kib = resident_kib(os.getpid())
         with tempfile.TemporaryDirectory() as keys:
-            items = read_shipment(Path(field["shipment"]).read_bytes(), FileFormat.CSV).items
+            items = shipment(field["shipment"])
             wanted = [i.meter_no for i in items if i.configuration == "residential" and i.model.startswith(model)]
             store: Any = ForgetfulStore(items if database.startswith("none") else ())
             if not database.startswith("none"):
@@ -204,6 +204,11 @@ class ForgetfulStore(MemoryStore):
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def shipment(file: str) -> tuple[ShipmentItem, ...]:
+    """The endpoints of a shipment file."""
+    return read_shipment(Path(file).read_bytes(), FileFormat.CSV).items
 
 
 def both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:

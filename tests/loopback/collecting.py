@@ -26,6 +26,7 @@ from headend.collection.policy import CollectionPolicy  # noqa: E402
 from headend.collector import Collector  # noqa: E402
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, Transport  # noqa: E402
 from headend.model.utility import Utility, UtilityId  # noqa: E402
+from headend.ports import ShipmentItem  # noqa: E402
 from headend.provisioning import read_shipment  # noqa: E402
 from headend.provisioning_rows import FileFormat  # noqa: E402
 from tests.memory_store import MemoryEndpoint, MemoryStore  # noqa: E402
@@ -98,8 +99,7 @@ async def collect(directory: Path) -> dict[str, Any]:
         endpoints=240, routers=2, seed=4, directory=directory, head_end=("127.0.0.1", address.port), wake_within=3.0
     )
     service = await start(reactor, options)
-    items = read_shipment(Path(service.shipment).read_bytes(), FileFormat.CSV).items
-    for n, i in enumerate(items, 1):
+    for n, i in enumerate(shipment(service.shipment), 1):
         endpoint = MemoryEndpoint(
             EndpointId(n), i.meter_no, ApTitle.parse(i.ap_title).absolute, i.address, i.router, i.configuration, i.key_id, i.key
         )
@@ -133,6 +133,11 @@ async def collect(directory: Path) -> dict[str, Any]:
     await tcp.close()
     await service.stop()
     return result
+
+
+def shipment(file: Path) -> tuple[ShipmentItem, ...]:
+    """The endpoints of a shipment file."""
+    return read_shipment(file.read_bytes(), FileFormat.CSV).items
 
 
 def differences(world: Any, store: MemoryStore, endpoint: MemoryEndpoint) -> list[str]:
