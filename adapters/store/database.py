@@ -56,6 +56,8 @@ class Database:
 
     async def close(self) -> None:
         """Let what was begun end, then give back threads and connections."""
+        if self._closed:
+            return
         self._closed = True
         while self._waiting:
             await next(iter(self._waiting))

@@ -99,7 +99,7 @@ def judge(error: Exception, url: URL) -> Verdict:
         kind, what = _sqlite_kind(driver_error, what)
     elif isinstance(driver_error, psycopg.Error):
         kind, what = _postgresql_kind(driver_error, what)
-    retry = issubclass(kind, StoreBusyError | PartitionMissingError)
+    retry = issubclass(kind, StoreBusyError)
     return Verdict(kind(f"{name} {what}"), Remedy.RETRY if retry else Remedy.REPORT)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Connection
+
 from adapters.store import Store, open_store
 from headend.model.channels import ChannelId
 from headend.model.collection import Collected, Progress, SetProgress
@@ -84,10 +86,13 @@ class OpenStore:
         return self.running.wait(getattr(self.store, name), *arguments, **named)
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows of a query of the test's own."""
-        rows: list[tuple[Any, ...]] = self.running.wait(
-            self.store._database.run, lambda c: [tuple(row) for row in c.exec_driver_sql(statement)]
-        )
+        """Rows of a statement of the test's own, where it has any."""
+
+        def work(connection: Connection) -> list[tuple[Any, ...]]:
+            result = connection.exec_driver_sql(statement)
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+        rows: list[tuple[Any, ...]] = self.running.wait(self.store._database.run, work)
         return rows
 
 
