@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
 from tests import postgresql
+
+# Shared machines stall for longer than hypothesis grants one example.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class RunningReactor:

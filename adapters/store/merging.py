@@ -23,6 +23,8 @@ def merge(stored: Unpacked, arrived: Unpacked) -> Merged | None:
         stored, arrived = _same_scale(stored, arrived)
     values, flags, exponent = stored
     new_values, new_flags, _ = arrived
+    if not (any(flags) or any(new_flags)) and (joined := _joined(values, new_values)):
+        return Merged((joined, flags, exponent), supersedes=False)
     merged_values = [old if new is None else new for old, new in zip(values, new_values, strict=True)]
     merged_flags = flags
     if any(flags) or any(new_flags):
@@ -34,6 +36,21 @@ def merge(stored: Unpacked, arrived: Unpacked) -> Merged | None:
         return None
     supersedes = not _adds_only(values, new_values, merged_values) and _differs(stored, merged_values, merged_flags)
     return Merged((merged_values, merged_flags, exponent), supersedes)
+
+
+def _joined(values: Values, new_values: Values) -> list[int | None] | None:
+    """Both together where one is the day's beginning and the other its end, as they nearly always are; None where not."""
+    count = len(values)
+    if len(new_values) != count:
+        return None
+    split = new_values.count(None)
+    if 0 < split < count:
+        if new_values[:split].count(None) == split and values[split:].count(None) == count - split:
+            return [*values[:split], *new_values[split:]]
+        split = count - split
+        if new_values[split:].count(None) == count - split and values[:split].count(None) == split:
+            return [*new_values[:split], *values[split:]]
+    return None
 
 
 def _adds_only(values: Values, new_values: Values, merged_values: Values) -> bool:

@@ -43,13 +43,9 @@ def pack(values: Values, flags: Sequence[int], exponent: int) -> bytes:
     count = len(values)
     if count != len(flags) or not 0 < count <= INTERVALS_PER_DAY_MAX:
         raise PackingError(f"{count} values with {len(flags)} flags; 1 to {INTERVALS_PER_DAY_MAX} of each are wanted")
-    present = values
-    presence, presence_octets = _ALL, b""
-    if None in values:
-        present = [value for value in values if value is not None]
-        presence, presence_octets = _presence(values, len(present))
+    present, presence, presence_octets = _presence(values)
     try:
-        width, body = _offsets(present) if present else (0, b"")  # type: ignore[arg-type]
+        width, body = _offsets(present) if present else (0, b"")
         flag_octets = b"".join([_RUN.pack(sum(1 for _ in run), flag) for flag, run in groupby(flags)]) if any(flags) else b""
         head = _HEAD.pack(_VERSION, width | presence << 4 | (_FLAGS_FOLLOW if flag_octets else 0), exponent, count)
     except (struct.error, OverflowError):
@@ -91,25 +87,30 @@ def intervals_known(octets: bytes) -> int:
 _NIBBLE_BITS = {ord(f"{nibble:x}"): "1" * nibble.bit_count() for nibble in range(16)}
 
 
-def _presence(values: Values, present: int) -> tuple[int, bytes]:
-    first = next((i for i, value in enumerate(values) if value is not None), 0)
-    if None not in values[first : first + present]:
-        return _ONE_RUN, _RUN.pack(first, present)
+def _presence(values: Values) -> tuple[Sequence[int], int, bytes]:
+    """The values there are, and which they are. Most days with gaps lack their beginning or their end only."""
+    missing, count = values.count(None), len(values)
+    if not missing:
+        return values, _ALL, b""  # type: ignore[return-value]
+    first = missing if values[:missing].count(None) == missing else 0
+    if values[first : first + count - missing].count(None) == 0:
+        return values[first : first + count - missing], _ONE_RUN, _RUN.pack(first, count - missing)  # type: ignore[return-value]
     bits = sum([1 << i for i, value in enumerate(values) if value is not None])
-    return _BITMAP, bits.to_bytes((len(values) + 7) // 8, "little")
+    return [value for value in values if value is not None], _BITMAP, bits.to_bytes((count + 7) // 8, "little")
 
 
 def _offsets(values: Sequence[int]) -> tuple[int, bytes]:
     smallest = min(values)
-    largest_offset = max(values) - smallest
     smallest_octets = _SMALLEST.pack(smallest)
-    code = (largest_offset.bit_length() + 7) // 8
-    if code == 0:
+    if values.count(smallest) == len(values):
         return 0, smallest_octets
-    if code == 1:
-        return 1, smallest_octets + bytes([value - smallest for value in values])
-    code = 2 if code == 2 else 3 if code <= 4 else 4
-    return code, smallest_octets + _array(code, len(values)).pack(*[value - smallest for value in values])
+    offsets = [value - smallest for value in values]
+    try:
+        return 1, smallest_octets + bytes(offsets)
+    except ValueError:
+        largest_octets = (max(offsets).bit_length() + 7) // 8
+    code = 2 if largest_octets == 2 else 3 if largest_octets <= 4 else 4
+    return code, smallest_octets + _array(code, len(values)).pack(*offsets)
 
 
 @lru_cache(maxsize=256)
@@ -127,8 +128,11 @@ def _unpack(octets: bytes) -> Unpacked:
     values: list[int | None] = present  # type: ignore[assignment]
     if places is not None:
         values = [None] * count
-        for place, value in zip(places, present, strict=True):
-            values[place] = value
+        if isinstance(places, range):
+            values[places.start : places.stop] = present
+        else:
+            for place, value in zip(places, present, strict=True):
+                values[place] = value
     return values, _flags(octets, offset, count, follow=bool(form & _FLAGS_FOLLOW)), exponent
 
 

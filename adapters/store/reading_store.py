@@ -16,7 +16,7 @@ from adapters.store.packing import unpack
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId, MeterEntry
 from headend.model.readings import IntervalBlock, IntervalValue, ReadSource, RegisterRead, day_start
-from headend.ports import MeterReadings, Page, ReadingKey
+from headend.ports import MeterReadings, Page, PageEnd, ReadingKey
 
 _E, _S = schema.endpoint.c, schema.endpoint_state.c
 _R = schema.register_read.c
@@ -69,14 +69,25 @@ def latest_page(connection: Connection, after: str | None, limit: int) -> Page[M
     return Page(_readings_of(connection, [(row[0], row[1]) for row in rows]), remaining)
 
 
-def readings_page(connection: Connection, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Page[MeterReadings]:
-    """Register reads in [start, end] by meter number and instant."""
-    keys = connection.execute(_instants(start, end, after).order_by(_E.meter_no, _R.instant_us).limit(limit)).all()
-    remaining = 0
-    if keys and len(keys) == limit:
-        last = ReadingKey(keys[-1].meter_no, from_us(keys[-1].instant_us))
-        remaining = connection.execute(select(func.count()).select_from(_instants(start, end, last).subquery())).scalar_one()
-    return Page(_readings_of(connection, [(row.endpoint_id, row.instant_us) for row in keys]), remaining)
+def readings_page(
+    connection: Connection, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
+) -> Page[MeterReadings]:
+    """Register reads in [start, end] by meter number and instant; not `counted`, `remaining` is 1 where more follow."""
+    keys = connection.execute(_ordered_instants(start, end, after).limit(limit + 1)).all()
+    remaining = len(keys) - limit
+    if counted and remaining > 0:
+        remaining = _count_after(connection, start, end, keys[limit - 1])
+    return Page(_readings_of(connection, [(row.endpoint_id, row.instant_us) for row in keys[:limit]]), max(0, remaining))
+
+
+def readings_page_end(connection: Connection, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> PageEnd:
+    """Where the page that `readings_page` would answer ends."""
+    keys = connection.execute(_ordered_instants(start, end, after).limit(limit + 1)).all()
+    if not keys[:limit]:
+        return PageEnd(None, 0, _count_after(connection, start, end, None) if keys else 0)
+    last = keys[:limit][-1]
+    remaining = _count_after(connection, start, end, last) if len(keys) > limit else 0
+    return PageEnd(ReadingKey(last.meter_no, from_us(last.instant_us)), len(keys[:limit]), remaining)
 
 
 def interval_blocks(
@@ -164,6 +175,15 @@ def _instants(start: datetime, end: datetime, after: ReadingKey | None) -> Selec
         return statement
     later = or_(_E.meter_no > after.meter_no, _R.instant_us > to_us(after.instant))
     return statement.where(_E.meter_no >= after.meter_no, later)
+
+
+def _ordered_instants(start: datetime, end: datetime, after: ReadingKey | None) -> Select[Any]:
+    return _instants(start, end, after).order_by(_E.meter_no, _R.instant_us)
+
+
+def _count_after(connection: Connection, start: datetime, end: datetime, last: Any) -> int:
+    after = None if last is None else ReadingKey(last.meter_no, from_us(last.instant_us))
+    return connection.execute(select(func.count()).select_from(_instants(start, end, after).subquery())).scalar_one()
 
 
 def _readings_of(connection: Connection, keys: list[tuple[int, int]]) -> list[MeterReadings]:

@@ -22,7 +22,7 @@ from headend.model.endpoint import Endpoint, EndpointId, MeterEntry
 from headend.model.events import ExceptionRecord
 from headend.model.readings import IntervalBlock
 from headend.model.utility import Utility
-from headend.ports import CustomerItem, MeterReadings, Page, ReadingKey, ShipmentItem
+from headend.ports import CustomerItem, MeterReadings, Page, PageEnd, ReadingKey, ShipmentItem
 
 _CHECK = b"headend store"
 """What a database keeps sealed, so that a wrong key file is noticed when it is opened."""
@@ -85,8 +85,14 @@ class Store:
     def latest_page(self, after: str | None, limit: int) -> Deferred[Page[MeterReadings]]:
         return self._database.read(lambda c: reading_store.latest_page(c, after, limit))
 
-    def readings_page(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Deferred[Page[MeterReadings]]:
-        return self._database.read(lambda c: reading_store.readings_page(c, start, end, after, limit))
+    def readings_page(
+        self, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
+    ) -> Deferred[Page[MeterReadings]]:
+        """As the port has it; not `counted`, `remaining` only says by 0 or 1 whether more follow."""
+        return self._database.read(lambda c: reading_store.readings_page(c, start, end, after, limit, counted=counted))
+
+    def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Deferred[PageEnd]:
+        return self._database.read(lambda c: reading_store.readings_page_end(c, start, end, after, limit))
 
     def interval_blocks(
         self, meter_no: str, start: datetime, end: datetime, channels: Collection[ChannelId] | None = None

@@ -12,7 +12,7 @@ from typing import Any
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
 from headend.model.readings import IntervalBlock, IntervalFlag, ReadSource, RegisterRead
-from headend.ports import ReadingKey
+from headend.ports import PageEnd, ReadingKey
 
 DAY = date(2026, 7, 1)
 MIDNIGHT = datetime(2026, 7, 1, 5, tzinfo=UTC)
@@ -98,6 +98,7 @@ def pages_reads_by_date_without_losing_or_repeating_any(wait: Wait) -> None:
     seen: list[tuple[str, datetime]] = []
     after, remaining = None, 13
     while remaining:
+        end = wait("readings_page_end", MIDNIGHT, NEXT + 9 * HOUR, after, 4)
         page = wait("readings_page", MIDNIGHT, NEXT + 9 * HOUR, after, 4)
         assert len(page.items) == min(4, remaining)
         remaining -= len(page.items)
@@ -105,8 +106,10 @@ def pages_reads_by_date_without_losing_or_repeating_any(wait: Wait) -> None:
         seen += [(item.entry.endpoint.meter_no, item.registers[0].instant) for item in page.items]
         assert all(len({read.instant for read in item.registers}) == 1 for item in page.items)
         after = ReadingKey(*seen[-1])
+        assert end == PageEnd(after, len(page.items), remaining)
     expected = [("M01", MIDNIGHT), ("M01", NEXT), ("M02", MIDNIGHT), *((f"X{n:02}", NEXT + n * HOUR) for n in range(10))]
     assert seen == expected
+    assert wait("readings_page_end", MIDNIGHT - HOUR, MIDNIGHT - HOUR, None, 4) == PageEnd(None, 0, 0)
     assert wait("readings_page", MIDNIGHT, MIDNIGHT, None, 9).remaining == 0
     assert [len(item.registers) for item in wait("readings_page", MIDNIGHT, MIDNIGHT, None, 9).items] == [2, 1]
 
