@@ -51,8 +51,8 @@ class EmulatorOptions:
 
     `directory` receives the shipment and customers files (None: a new temporary one). `head_end` is (host, UDP port) for what
     endpoints send on their own; None: they stay quiet until the control port names one. `start` is the world's first moment (None:
-    now). `wake_within`: seconds within which every battery endpoint wakes first. `reply_seconds`: how long an endpoint waits for the reply to what it sent (None:
-    10, or 3 where it is to wake soon). Port 0 picks one.
+    now). `wake_within`: seconds within which every battery endpoint wakes first. `reply_seconds`: how long an endpoint waits for the
+    reply to what it sent (None: 10, or 3 where it is to wake soon). Port 0 picks one.
     """
 
     endpoints: int = 200

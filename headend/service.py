@@ -78,8 +78,10 @@ class UtilityService:
         store = await open_store(settings.database, settings.utility, settings.key_file, around.reactor, create_keys=True)
         service = cls(settings, store, around)
         try:
+            # What this collector held when it was last killed is its own again, not only when the leases expire.
+            await store.release(settings.collection.collector)
             service._listen(settings.field.host, settings.field.port)
-        except LinkError:
+        except (LinkError, StoreError):
             await store.close()
             raise
         service.collector.start()
