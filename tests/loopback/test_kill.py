@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -94,6 +95,7 @@ def check_endpoint(store: Any, truth: dict[str, Any], start: datetime, end: date
     """Hold one endpoint's stored values against what its meter holds; how many there are."""
     readings = store.call("readings", truth["meter_no"], start + timedelta(seconds=1), end, 1_000_000)
     stored = {(CHANNELS[v.channel_id].name, v.end.isoformat()): v.quantity for v in readings.intervals}
-    held = {(c["channel"], at): q for c in truth["intervals"] for at, _, q, _ in c["values"]}
-    assert {key: None if q is None else float(q) for key, q in stored.items()} == {k: None if q is None else float(q) for k, q in held.items()}
+    values = [(c["channel"], *value) for c in truth["intervals"] for value in c["values"]]
+    held = {(channel, at): None if quantity is None else Decimal(quantity) for channel, at, _, quantity, _ in values}
+    assert stored == held
     return len(held)
