@@ -118,8 +118,13 @@ class ReadingQueries(Protocol):
     def latest_page(self, after: str | None, limit: int) -> Awaitable[Page[MeterReadings]]:
         """Latest register reads of up to `limit` meters that have any, in order of meter number."""
 
-    def readings_page(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Awaitable[Page[MeterReadings]]:
-        """Register reads in [start, end] by (meter number, instant), `limit` instants at most; `remaining` counts instants."""
+    def readings_page(
+        self, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
+    ) -> Awaitable[Page[MeterReadings]]:
+        """Register reads in [start, end] by (meter number, instant), `limit` instants at most.
+
+        `remaining` counts instants; not `counted`, which is cheaper, it is 1 where more follow.
+        """
 
     def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Awaitable[PageEnd]:
         """Where the page that `readings_page` would answer ends, without its content: for answers streamed in smaller pieces."""

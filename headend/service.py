@@ -100,6 +100,7 @@ class UtilityService:
         """Make every polled endpoint due now; how many became due. A first contact reads back to `collect_from`."""
         due = await self.store.schedule(self._now(), collect_from)
         self.collector.wake()
+        self.log.info("collection of {utility} begun, {due} endpoints due", utility=self.utility.utility_id, due=due)
         return due
 
     def collect_regularly(self) -> None:

@@ -112,7 +112,7 @@ class MeterReading:
             return
         done = False
         while not done:
-            page = await queries.readings_page(*period, after, FETCH_OBJECTS)
+            page = await queries.readings_page(*period, after, FETCH_OBJECTS, counted=False)
             objects = []
             for readings in page.items:
                 is_last_meter = readings.entry.endpoint.meter_no == last.meter_no

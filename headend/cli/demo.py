@@ -16,7 +16,7 @@ from headend.cli.demo_report import next_steps, summary_table
 from headend.cli.field_process import FieldProcess
 from headend.cli.imports import octets_of
 from headend.cli.progress import show_collection
-from headend.cli.running import run_on_reactor, until_cancelled
+from headend.cli.running import keep_what_is_built, run_on_reactor, until_cancelled
 from headend.cli.self_check import Question, check_in_own_process
 from headend.ports import CustomerItem, ShipmentItem
 from headend.provisioning import ImportFile, read_customers, read_shipment
@@ -61,6 +61,7 @@ async def run_demo(reactor: Any, options: DemoOptions, console: Console) -> int:
     """Start field and head-end, collect, report; then check and end, or serve until stopped."""
     with tempfile.TemporaryDirectory(prefix="headend-demo-") as place:
         service = await HeadEndService.start(demo_settings(options, Path(place)), Surrounding(reactor))
+        keep_what_is_built()
         field_process = FieldProcess.spawn(reactor, _emulator_arguments(options, Path(place)))
         try:
             ready = await field_process.ready

@@ -11,7 +11,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
 from emulators.service import EmulatorOptions, start
-from headend.cli.running import run_on_reactor
+from headend.cli.running import keep_what_is_built, run_on_reactor
 
 
 class AddressType(click.ParamType[tuple[str, int]]):
@@ -69,6 +69,7 @@ def emulate(until_stdin_closes: bool, **options: Any) -> None:
 async def emulate_until_stopped(reactor: Any, options: EmulatorOptions, until_stdin_closes: bool) -> int:
     """Start, announce, and stay until told to stop: by the control port, a signal, or the end of standard input."""
     service = await start(reactor, options)
+    keep_what_is_built()
     try:
         click.echo(service.announcement)
         if until_stdin_closes:

@@ -7,14 +7,14 @@ import click
 from twisted.logger import LogLevel
 
 from headend.cli.failing import settings_or_exit
-from headend.cli.running import run_on_reactor, until_cancelled
+from headend.cli.running import keep_what_is_built, run_on_reactor, until_cancelled
 from headend.service import HeadEndService, Surrounding
 from headend.settings import Settings
 
 
 @click.command()
 @click.option("--config", "file", required=True, type=click.Path(path_type=Path), help="Settings in TOML.")
-@click.option("--verbose", is_flag=True, help="Log every finished job.")
+@click.option("--verbose", is_flag=True, help="Log more than what someone should look at.")
 def serve(file: Path, verbose: bool) -> None:
     """Collect from the field and serve MultiSpeak, until Ctrl-C."""
     settings = settings_or_exit(file)
@@ -24,6 +24,7 @@ def serve(file: Path, verbose: bool) -> None:
 async def serve_until_stopped(reactor: Any, settings: Settings) -> int:
     """Start, say where, and stay; a cancellation stops everything in good order."""
     service = await HeadEndService.start(settings, Surrounding(reactor))
+    keep_what_is_built()
     try:
         for utility in service.utilities.values():
             utility.collect_regularly()

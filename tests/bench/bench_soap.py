@@ -56,10 +56,13 @@ class Many(MemoryQueries):
     async def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> PageEnd:
         return PageEnd(ReadingKey(f"E{self.count - 1:08}", MIDNIGHT), self.count, 0)
 
-    async def readings_page(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Page[MeterReadings]:
+    async def readings_page(
+        self, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
+    ) -> Page[MeterReadings]:
         first = int(after.meter_no[1:]) + 1 if after else 0
         last = min(first + limit, self.count)
-        return Page([self._one(number) for number in range(first, last)], self.count - last)
+        remaining = self.count - last
+        return Page([self._one(number) for number in range(first, last)], remaining if counted else min(1, remaining))
 
     def _one(self, number: int) -> MeterReadings:
         endpoint = type(self.entry.endpoint)(*_changed(self.entry.endpoint, meter_no=f"E{number:08}"))

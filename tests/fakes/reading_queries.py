@@ -44,12 +44,15 @@ class MemoryQueries:
         found = [self._latest(n) for n in sorted(self.entries) if self.registers[n] and (after is None or n > after)]
         return Page(found[:limit], max(0, len(found) - limit))
 
-    async def readings_page(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Page[MeterReadings]:
+    async def readings_page(
+        self, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
+    ) -> Page[MeterReadings]:
         keys = sorted({(n, r.instant) for n in self.entries for r in self.registers[n] if start <= r.instant <= end})
         if after is not None:
             keys = [key for key in keys if key > (after.meter_no, after.instant)]
         items = [MeterReadings(self.entries[n], self._registers(n, instant, instant)) for n, instant in keys[:limit]]
-        return Page(items, max(0, len(keys) - limit))
+        remaining = max(0, len(keys) - limit)
+        return Page(items, remaining if counted else min(1, remaining))
 
     async def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> PageEnd:
         page = await self.readings_page(start, end, after, limit)
