@@ -18,6 +18,7 @@ from headend.cli.imports import octets_of
 from headend.cli.progress import show_collection
 from headend.cli.running import keep_what_is_built, run_on_reactor, until_cancelled
 from headend.cli.self_check import Question, check_in_own_process
+from headend.model.endpoint import Commodity
 from headend.ports import CustomerItem, ShipmentItem
 from headend.provisioning import ImportFile, read_customers, read_shipment
 from headend.provisioning_rows import FileFormat
@@ -124,5 +125,6 @@ def _items(file: Path, read: Callable[[bytes, FileFormat], ImportFile[T]]) -> tu
 
 
 async def _some_meter(utility: UtilityService) -> str:
-    page = await utility.store.meters(None, 1)
-    return page.items[0].endpoint.meter_no
+    """A meter to try things with: an electric one, where there is one."""
+    meters = [entry.endpoint for entry in (await utility.store.meters(None, 100)).items]
+    return next((m.meter_no for m in meters if m.commodity is Commodity.ELECTRIC), meters[0].meter_no)
