@@ -11,7 +11,7 @@ from headend.model.collection import Collected, MeterProgramRecord, OutgoingMess
 from headend.model.endpoint import EndpointId, NativeAddress, Transport
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
 from headend.model.readings import IntervalFlag
-from tests.store.world import DAY, FROM, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
+from tests.store.world import DAY, FROM, MIDNIGHT, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
 
 HISTORY = "SELECT endpoint_id, change_seq, superseded_seq FROM interval_day_history"
 
@@ -198,3 +198,11 @@ def test_exceptions_keep_text_that_a_database_would_refuse(store: OpenStore) -> 
     store.call("record", [Collected(EndpointId(1), None, exception=failure)], NOW)
     ((_, kept),) = store.call("exceptions", 1)
     assert kept.reason.startswith("model 'a\ufffdb")
+
+
+def test_endpoints_that_push_are_counted_by_how_far_they_have_told(store: OpenStore) -> None:
+    store.call("import_shipment", shipment(1) + shipment(3, configuration="gas", first=10), NOW)
+    read = register(2, 5_000, channel=31)
+    store.call("record", [Collected(EndpointId(2), NOW, register_reads=(read,))], NOW)
+    assert store.call("pushed", MIDNIGHT) == (1, 3)
+    assert store.call("pushed", MIDNIGHT + timedelta(days=1)) == (0, 3)
