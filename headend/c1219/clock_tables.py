@@ -1,6 +1,7 @@
 """Decade 5: the meter's clock and what it says of its own zone."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headend.c1219.fields import Formats, TableReader
 from headend.c1219.tables import ST_CLOCK, ST_CLOCK_STATE
@@ -22,7 +23,9 @@ class ClockQualifier:
     dst_supported: bool = False
 
     @classmethod
+    @lru_cache(maxsize=256)
     def from_bits(cls, bits: int) -> "ClockQualifier":
+        """The qualifier an octet stands for."""
         return cls(bits & 7, bool(bits & 8), bool(bits & 16), bool(bits & 32), bool(bits & 64), bool(bits & 128))
 
     def to_bits(self) -> int:

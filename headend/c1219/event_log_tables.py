@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from headend.c1219.fields import Formats, TableReader, bit_octets
 from headend.c1219.general_tables import GeneralConfiguration
@@ -96,8 +97,7 @@ class LogDimensions:
         return octets + general.formats.pack(ST_LOG_DIMENSIONS, "BH", self.extended_flags, self.program_tables)
 
 
-@dataclass(frozen=True, slots=True)
-class LogStatus:
+class LogStatus(NamedTuple):
     """Head of ST74 and ST76.
 
     Layout  flags: uint8 | valid entries, last element: uint16 | last sequence: uint32 | unread: uint16

@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from headend.c1219.fields import Formats, TableReader
 from headend.c1219.profile_blocks import EXTENDED_STATUS
-from headend.c1219.tables import ST_PROFILE_CONTROL, ST_PROFILE_DIMENSIONS, ST_PROFILE_SET_1, ST_PROFILE_STATUS, TableError
+from headend.c1219.tables import (
+    ST_PROFILE_CONTROL,
+    ST_PROFILE_DIMENSIONS,
+    ST_PROFILE_SET_1,
+    ST_PROFILE_STATUS,
+    TableError,
+    TruncatedTableError,
+)
 
 SETS_MAX = 4
 SCALAR_DIVISOR_SHIFT = 6
@@ -122,8 +130,7 @@ def _read_control(reader: TableReader, channels: int, scaled: bool) -> SetContro
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SetStatus:
+class SetStatus(NamedTuple):
     """One set of ST63.
 
     `last_element` is the newest block's place in the table and `last_seq` its sequence number; `valid_intervals` are those of the newest
@@ -140,8 +147,8 @@ class SetStatus:
     extra_flags: int = 0b100100
 
     @classmethod
-    def read(cls, reader: TableReader) -> "SetStatus":
-        flags, valid, element, seq, unread, intervals = reader.fields("BHHIHH")
+    def of(cls, flags: int, valid: int, element: int, seq: int, unread: int, intervals: int) -> "SetStatus":
+        """From the fields as they stand in the table."""
         return cls(valid, element, seq, unread, intervals, bool(flags & 1), bool(flags & 16), flags & ~17)
 
     @property
@@ -185,8 +192,12 @@ class ProfileStatus:
     @classmethod
     def decode(cls, octets: bytes, formats: Formats, sets: int) -> "ProfileStatus":
         """`sets` is how many are in use."""
-        reader = TableReader(ST_PROFILE_STATUS, octets, formats)
-        return cls(tuple(SetStatus.read(reader) for _ in range(sets)))
+        layout = formats.struct("BHHIHH")
+        size = layout.size * sets
+        if len(octets) < size:
+            start = len(octets) // layout.size * layout.size
+            raise TruncatedTableError(ST_PROFILE_STATUS, start, layout.size, len(octets) - start)
+        return cls(tuple([SetStatus.of(*fields) for fields in layout.iter_unpack(octets[:size])]))
 
     def encode(self, formats: Formats) -> bytes:
         return b"".join(

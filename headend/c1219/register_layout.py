@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 from struct import Struct, error
 from typing import Any
 
@@ -52,10 +52,14 @@ class RegisterLayout:
     """
 
     __slots__ = (
+        "_counted",
         "_current",
+        "_dated_entries",
         "_entry",
         "_formats",
         "_prefix",
+        "_seasoned",
+        "_sequenced",
         "coincidents",
         "current_size",
         "demands",
@@ -80,6 +84,10 @@ class RegisterLayout:
         self.demands = tuple(demands)
         self.coincidents = tuple(coincidents)
         self.self_reads = dimensions.self_reads
+        self._counted = self._flag(RegisterFlag.RESET_COUNTER)
+        self._dated_entries = self._flag(RegisterFlag.DATE_TIME)
+        self._seasoned = self._flag(RegisterFlag.SEASON)
+        self._sequenced = self._flag(RegisterFlag.SEQUENCE)
         current = self._current_codes()
         prefix = ([f"{formats.time.stime_size}s"] if self._flag(RegisterFlag.DATE_TIME) else []) + (
             ["B"] if self._flag(RegisterFlag.SEASON) else []
@@ -130,8 +138,7 @@ class RegisterLayout:
 
     def decode_self_read(self, octets: bytes, offset: int = 0) -> DatedRegisters:
         """One entry of ST26."""
-        sequenced = self._flag(RegisterFlag.SEQUENCE)
-        return self._dated(iter(self._unpack(ST_SELF_READS, self._entry, octets, offset)), ST_SELF_READS, sequenced)
+        return self._dated(iter(self._unpack(ST_SELF_READS, self._entry, octets, offset)), ST_SELF_READS, self._sequenced)
 
     def decode_self_reads(self, octets: bytes) -> SelfReads:
         """ST26 whole; an entry beyond the valid ones may hold anything, so its time is not judged."""
@@ -154,8 +161,8 @@ class RegisterLayout:
 
     def _dated(self, items: Iterator[Any], table: int, sequenced: bool) -> DatedRegisters:
         sequence = next(items) if sequenced else None
-        end = self._time(next(items), table) if self._flag(RegisterFlag.DATE_TIME) else None
-        season = next(items) if self._flag(RegisterFlag.SEASON) else 0
+        end = self._time(next(items), table) if self._dated_entries else None
+        season = next(items) if self._seasoned else 0
         return DatedRegisters(self._values(items, table), end, season, sequence)
 
     def _time(self, octets: bytes, table: int) -> int | None:
@@ -165,20 +172,23 @@ class RegisterLayout:
             raise TableError(table, str(problem)) from None
 
     def _values(self, items: Iterator[Any], table: int) -> RegisterValues:
-        resets = next(items) if self._flag(RegisterFlag.RESET_COUNTER) else 0
+        resets = next(items) if self._counted else 0
         total = self._block(items, table)
-        return RegisterValues(total, tuple(self._block(items, table) for _ in range(self.dimensions.tiers)), resets)
+        return RegisterValues(total, tuple([self._block(items, table) for _ in range(self.dimensions.tiers)]), resets)
 
     def _block(self, items: Iterator[Any], table: int) -> RegisterBlock:
-        d, ni1, ni2 = self.dimensions, self._formats.ni1, self._formats.ni2
-        summations = tuple([ni1.to_number(next(items)) for _ in range(d.summations)])
+        d, ni1 = self.dimensions, self._formats.ni1
+        summations = tuple([ni1.to_number(item) for item in islice(items, d.summations)])
+        if not (d.demands or d.coincidents):
+            return RegisterBlock(summations)
+        ni2 = self._formats.ni2
         demands = tuple([self._demand(items, table) for _ in range(d.demands)])
         coincidents = tuple([tuple([ni2.to_number(next(items)) for _ in range(d.occurrences)]) for _ in range(d.coincidents)])
         return RegisterBlock(summations, demands, coincidents)
 
     def _demand(self, items: Iterator[Any], table: int) -> DemandValue:
         ni1, ni2, occurrences = self._formats.ni1, self._formats.ni2, range(self.dimensions.occurrences)
-        times = tuple([self._time(next(items), table) for _ in occurrences]) if self._flag(RegisterFlag.DATE_TIME) else ()
+        times = tuple([self._time(next(items), table) for _ in occurrences]) if self._dated_entries else ()
         cumulative = ni1.to_number(next(items)) if self._flag(RegisterFlag.CUMULATIVE_DEMAND) else None
         continuous = ni1.to_number(next(items)) if self._flag(RegisterFlag.CONTINUOUS_CUMULATIVE) else None
         return DemandValue(tuple([ni2.to_number(next(items)) for _ in occurrences]), times, cumulative, continuous)
