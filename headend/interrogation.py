@@ -18,6 +18,7 @@ from headend.c1219.program import MeterProgram, program_tables
 from headend.c1219.tables import ST_CLOCK, ST_GENERAL_CONFIGURATION, ST_PROFILE_STATUS, table_name
 from headend.c1222.responses import ResponseCode
 from headend.c1222.table_data import decode_table_data
+from headend.collection.harvest import Harvest
 from headend.collection.images import Piece
 from headend.collection.list_state import COUNTER_SPAN, STATUS_SPAN
 from headend.collection.policy import CollectionPolicy
@@ -101,7 +102,8 @@ class Interrogation(NamedTuple):
     """Where a conversation stands.
 
     `reading` is what the program's tables brought, None while there is no program, whose tables gather in `tables` meanwhile.
-    `refused` are tables the meter would not give, with the response code.
+    `refused` are tables the meter would not give, with the response code. `all_asked` says that the message under way asks for all that
+    seems to be due.
     """
 
     task: Task
@@ -115,6 +117,7 @@ class Interrogation(NamedTuple):
     busy_replies: int = 0
     exchanges: int = 0
     program_reads: int = 0
+    all_asked: bool = False
 
     @classmethod
     def begin(
@@ -141,13 +144,17 @@ class Interrogation(NamedTuple):
     def _next(self, now: datetime) -> tuple["Interrogation", Action]:
         if self.exchanges >= self.task.policy.exchanges_max:
             return self._finish(now, ExceptionKind.MALFORMED, f"not all read after {self.exchanges} exchanges")
+        all_asked = False
         try:
-            asked = self._program_reads() if self.reading is None else self._data_reads(self.reading, now)
+            if self.reading is None:
+                asked = self._program_reads()
+            else:
+                asked, all_asked = self._data_reads(self.reading, now)
         except WireError as error:
             return self._finish(now, ExceptionKind.MALFORMED, str(error))
         if not asked:
             return self._finish(now)
-        following = self._replace(asked=asked, exchanges=self.exchanges + 1)
+        following = self._replace(asked=asked, exchanges=self.exchanges + 1, all_asked=all_asked)
         return following, Ask(tuple([one.body for one in asked]))
 
     def _program_reads(self) -> tuple[Asked, ...]:
@@ -159,13 +166,15 @@ class Interrogation(NamedTuple):
         missing = [t for t in program_tables(general) if t not in self.tables]
         return full_reads([*missing, *(t for t in (ST_CLOCK, ST_PROFILE_STATUS) if t in general.tables and t not in self.refused)])
 
-    def _data_reads(self, reading: Reading, now: datetime) -> tuple[Asked, ...]:
+    def _data_reads(self, reading: Reading, now: datetime) -> tuple[tuple[Asked, ...], bool]:
+        """What to ask for now, and whether that is all."""
         spans = reading.wanted(now)
         if self.refused:
             spans = [span for span in spans if span.table not in self.refused]
         if not spans or (len(spans) == 1 and spans[0] is STATUS_SPAN and reading.images.has(STATUS_SPAN)):
-            return ()
-        return one_message(reading.program, spans, self.reply_octets_max)
+            return (), True
+        asked = one_message(reading.program, spans, self.reply_octets_max)
+        return asked, len(asked) == len(spans) and asked[-1].length in {spans[-1].length, None}
 
     # What comes back
 
@@ -209,7 +218,7 @@ class Interrogation(NamedTuple):
                 limits.append(int.from_bytes(response[1:5]) if len(response) == 5 else self.reply_octets_max // 2)
             else:
                 refused[table] = code
-        following = self._replace(refused=refused)
+        following = self._replace(refused=refused, all_asked=False)
         if limits and not any_good:
             smaller = min(*limits, self.reply_octets_max * 3 // 4)
             following = following._replace(reply_octets_max=max(smaller, REPLY_OCTETS_MIN))
@@ -246,10 +255,17 @@ class Interrogation(NamedTuple):
         """Go on, unless the configuration counter says that the meter has been reprogrammed: then its program is read anew."""
         octets = reading.images.get(COUNTER_SPAN)
         if octets is None or decode_counter(octets, reading.program.general.formats) == reading.program.configuration_counter:
-            return self._next(now)
+            return self._harvested(reading, now) or self._next(now)
         if self.program_reads >= PROGRAM_READS_MAX:
             return self._finish(now, ExceptionKind.MALFORMED, "reprogrammed again while its program was read")
         return self._replace(reading=None, tables={}, refused={})._next(now)
+
+    def _harvested(self, reading: Reading, now: datetime) -> tuple["Interrogation", Action] | None:
+        """The end, where the message just answered brought all there is: the usual case, which needs no look for what is wanted."""
+        if not self.all_asked:
+            return None
+        found = reading.harvest(self.task.assignment.endpoint_id, now)
+        return self._finish(now, found=found) if found.complete else None
 
     # How it ends
 
@@ -262,13 +278,16 @@ class Interrogation(NamedTuple):
             reason += f"; {event.hint}"
         return self._finish(now, ExceptionKind.SECURITY if event.forged else ExceptionKind.NO_ANSWER, reason)
 
-    def _finish(self, now: datetime, kind: ExceptionKind | None = None, reason: str = "") -> tuple["Interrogation", Action]:
+    def _finish(
+        self, now: datetime, kind: ExceptionKind | None = None, reason: str = "", found: Harvest | None = None
+    ) -> tuple["Interrogation", Action]:
         """Whatever was good is kept; what was not is one exception."""
         assignment, reading = self.task.assignment, self.reading
         if reading is None or self.heard is None:
             exception = self._exception(kind, reason, self.problems, now)
             return self, Finish(Collected(assignment.endpoint_id, self.heard, assignment.lease_id, exception=exception))
-        found = reading.harvest(assignment.endpoint_id, now)
+        if found is None:
+            found = reading.harvest(assignment.endpoint_id, now)
         if self.reply_octets_max < self.task.policy.reply_octets_max:
             found.progress = replace(found.progress, reply_octets_max=self.reply_octets_max)
         collected = Collected(

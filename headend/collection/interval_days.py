@@ -42,7 +42,7 @@ def interval_blocks(
     """Blocks of all channels that have a column; `doubt` is flagged on every interval."""
     days: _Days = {}
     exponents = [0 if column is None else column[1].value_exponent for column in columns]
-    for run in runs:
+    for run in _merged(runs):
         for index, column in enumerate(columns):
             if column is not None:
                 values, _ = column[1].apply(run.values[index])
@@ -54,6 +54,23 @@ def interval_blocks(
         for index, column in enumerate(columns)
         if column is not None
     ]
+
+
+def _merged(runs: Iterable[Run]) -> list[Run]:
+    """Runs that continue one another as one."""
+    merged: list[Run] = []
+    for run in runs:
+        if merged:
+            last = merged[-1]
+            if last[1] == run[1] and last[0] + len(last[2][0]) * last[1] == run[0]:
+                merged[-1] = Run(last[0], last[1], _appended(last[2], run[2]), _appended(last[3], run[3]))
+                continue
+        merged.append(run)
+    return merged
+
+
+def _appended(columns: Sequence[Sequence[int]], more: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+    return [(*column, *rest) for column, rest in zip(columns, more, strict=True)]
 
 
 def _place(days: _Days, at: int, channels: int, run: Run, values: Sequence[int], flags: Sequence[int]) -> None:

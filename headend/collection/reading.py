@@ -23,7 +23,11 @@ from headend.model.endpoint import EndpointId
 
 
 class Reading(NamedTuple):
-    """Tables of one meter as read so far. `clock_read` is when ST52 came."""
+    """Tables of one meter as read so far.
+
+    `clock_base` is how the device's stamps relate to UTC, by its clock; `drift_seconds` how far that clock was ahead of ours when it was
+    read; None where it does not say.
+    """
 
     program: MeterProgram
     images: TableImages
@@ -33,7 +37,8 @@ class Reading(NamedTuple):
     told: ListStates
     due: Due
     clock: MeterClock | None = None
-    clock_read: datetime | None = None
+    clock_base: TimeBase | None = None
+    drift_seconds: float | None = None
 
     @classmethod
     def of(cls, program: MeterProgram, assignment: Assignment, zone: ZoneInfo, policy: CollectionPolicy) -> "Reading":
@@ -48,9 +53,7 @@ class Reading(NamedTuple):
     @property
     def base(self) -> TimeBase:
         """How the device's stamps relate to UTC; a meter without a readable clock is taken to keep UTC."""
-        if self.clock is None:
-            return TimeBase(ClockKind.UTC, self.aim.zone)
-        return TimeBase.of(self.clock.qualifier, self.aim.zone)
+        return self.clock_base or TimeBase(ClockKind.UTC, self.aim.zone)
 
     def with_pieces(self, pieces: Sequence[Piece], now: datetime) -> "Reading":
         """What came in one message added. Raises WireError for a clock or list states that contradict themselves."""
@@ -59,13 +62,14 @@ class Reading(NamedTuple):
         if ST_PROFILE_STATUS in tables and any(self.told.sets):
             images = self._without_grown(images, pieces)
         images = images.with_pieces(pieces)
-        clock, clock_read = self.clock, self.clock_read
+        clock, base, drift = self.clock, self.clock_base, self.drift_seconds
         if ST_CLOCK in tables:
-            clock, clock_read = device_clock(self.program, images), now
+            clock = device_clock(self.program, images)
+            base = None if clock is None else TimeBase.of(clock.qualifier, self.aim.zone)
+            drift = None if clock is None or base is None else _drift_seconds(clock, base, now)
         told = told_states(self.program, images)
-        base = None if clock is None else TimeBase.of(clock.qualifier, self.aim.zone)
         due = due_of(self.program, told, self.aim.since, now, Evidence(images, base))
-        return Reading(self.program, images, self.aim, self.policy, self.known_program, told, due, clock, clock_read)
+        return Reading(self.program, images, self.aim, self.policy, self.known_program, told, due, clock, base, drift)
 
     def _without_grown(self, images: TableImages, pieces: Sequence[Piece]) -> TableImages:
         """Without what growing since it was read has made untrue."""
@@ -92,14 +96,6 @@ class Reading(NamedTuple):
         return wanted_spans(self.program, self.images, due, self.aim)
 
     @property
-    def drift_seconds(self) -> float | None:
-        """How far the device's clock is ahead of ours; None where it does not say."""
-        if self.clock is None or self.clock.device_seconds is None or self.clock_read is None:
-            return None
-        device, _ = self.base.resolve(self.clock.device_seconds, self.clock.qualifier.dst if self.clock.qualifier.dst_applied else None)
-        return (device - self.clock_read).total_seconds()
-
-    @property
     def clock_problem(self) -> str | None:
         """What is wrong with the device's clock, in words."""
         drift = self.drift_seconds
@@ -113,7 +109,7 @@ class Reading(NamedTuple):
         """What it comes to."""
         doubt = self.drift_seconds if self.clock_problem else None
         source = Source(endpoint_id, self.program, self.images, self.base, self.aim.since, doubt or 0.0)
-        return harvest(source, self.told, self.due, now, reads_current_registers(self.program, self.aim))
+        return harvest(source, self.told, self.due, now, reads_current_registers(self.program, self.aim.registers_too))
 
     @property
     def record(self) -> MeterProgramRecord | None:
@@ -121,6 +117,14 @@ class Reading(NamedTuple):
         if self.program.fingerprint == self.known_program:
             return None
         return MeterProgramRecord(self.program.fingerprint, tuple(self.program.tables.items()))
+
+
+def _drift_seconds(clock: MeterClock, base: TimeBase, now: datetime) -> float | None:
+    """How far a clock is ahead of ours; None while it is not set."""
+    if clock.device_seconds is None:
+        return None
+    device, _ = base.resolve(clock.device_seconds, clock.qualifier.dst if clock.qualifier.dst_applied else None)
+    return (device - now).total_seconds()
 
 
 def outgrown(profile_set: ProfileSet, before: SetStatus, after: SetStatus) -> list[Span]:

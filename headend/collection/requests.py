@@ -1,6 +1,7 @@
 """Spans to read → the services of one message, within what the meter can answer at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from headend.c1219.access import TABLE_DATA_OVERHEAD, ReadPiece, read_plan
@@ -39,6 +40,12 @@ class Asked(NamedTuple):
     length: int | None
 
 
+REQUESTS_MAX = 8_192
+"""Requests kept encoded: endpoints with the same program ask for the same places, each at its own time."""
+
+_BY_OFFSET = frozenset({Access.OFFSET, Access.BOTH})
+
+
 def full_reads(tables: Iterable[int]) -> tuple[Asked, ...]:
     """Whole tables, whatever their length."""
     return tuple(Asked(FullRead(table).encode(), table, 0, None) for table in tables)
@@ -48,21 +55,29 @@ def one_message(program: MeterProgram, spans: Sequence[Span], reply_octets_max: 
     """As many of the spans, in order, as one reply holds; always at least one request."""
     left = reply_octets_max - APDU_OVERHEAD
     chosen: list[Asked] = []
-    by_offset = program.general.access in {Access.OFFSET, Access.BOTH}
+    by_offset = program.general.access in _BY_OFFSET
     seen: set[int] = set()
     for span in spans:
         if len(chosen) >= SERVICES_PER_MESSAGE_MAX or (chosen and left < RESPONSE_OVERHEAD + min(span.length or 1, PART_OCTETS_MIN)):
             break
         if by_offset and span.length:
             count = min(span.length, max(left - RESPONSE_OVERHEAD, 1))
-            chosen.append(Asked(PartialReadOffset(span.table, span.offset, count).encode(), span.table, span.offset, count))
+            chosen.append(_partial_read(span.table, span.offset, count))
             left -= count + RESPONSE_OVERHEAD
         elif span.table in _SMALL_TABLES and not span.length:
-            chosen.append(Asked(_SMALL_TABLES[span.table], span.table, 0, None))
+            chosen.append(_SMALL_READS[span.table])
             left -= SMALL_TABLE_OCTETS
         else:
             left = _add_planned(program, span, left, chosen, seen)
     return tuple(chosen)
+
+
+@lru_cache(maxsize=REQUESTS_MAX)
+def _partial_read(table: int, offset: int, count: int) -> Asked:
+    return Asked(PartialReadOffset(table, offset, count).encode(), table, offset, count)
+
+
+_SMALL_READS = {table: Asked(body, table, 0, None) for table, body in _SMALL_TABLES.items()}
 
 
 def _add_planned(program: MeterProgram, span: Span, left: int, chosen: list[Asked], seen: set[int]) -> int:

@@ -1,5 +1,6 @@
 """What is still to be read of a meter whose program is known, in the order it is to be asked for."""
 
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from headend.c1219.tables import (
 from headend.collection.due import Due, Since
 from headend.collection.images import Span, TableImages
 from headend.collection.list_state import CLOCK_SPAN, COUNTER_SPAN, EVENT_HEAD, SELF_READ_HEAD, STATUS_SPAN
+from headend.collection.programs import PROGRAMS_MAX
 
 CURRENT_REGISTERS = Span(ST_CURRENT_REGISTERS, 0, 0)
 
@@ -34,7 +36,7 @@ def wanted_spans(program: MeterProgram, images: TableImages, due: Due, aim: Aim)
     """
     blocks = [span for blocks in due.sets if blocks for block in blocks for span in block.spans]
     entries = [span for entries in (due.self_reads, due.events) if entries for _, span in entries]
-    heads = head_spans(program, aim)
+    heads = list(head_spans(program, aim.registers_too))
     if images:
         has = images.has
         blocks = [span for span in blocks if not has(span)]
@@ -43,9 +45,11 @@ def wanted_spans(program: MeterProgram, images: TableImages, due: Due, aim: Aim)
     return _joined(heads + blocks + entries)
 
 
-def head_spans(program: MeterProgram, aim: Aim) -> list[Span]:
+@lru_cache(maxsize=2 * PROGRAMS_MAX)
+def head_spans(program: MeterProgram, registers_too: bool) -> tuple[Span, ...]:
     """Small tables, and heads of lists, that say how things stand."""
-    tables, spans = program.general.tables, []
+    tables = program.general.tables
+    spans: list[Span] = []
     if MT_PROFILE_MEANING in program.tables:
         spans.append(COUNTER_SPAN)
     if ST_CLOCK in tables:
@@ -56,16 +60,16 @@ def head_spans(program: MeterProgram, aim: Aim) -> list[Span]:
         spans.append(SELF_READ_HEAD)
     if ST_EVENT_LOG in tables and program.event_log.entries():
         spans.append(EVENT_HEAD)
-    if reads_current_registers(program, aim):
+    if reads_current_registers(program, registers_too):
         spans.append(CURRENT_REGISTERS)
-    return spans
+    return tuple(spans)
 
 
-def reads_current_registers(program: MeterProgram, aim: Aim) -> bool:
+def reads_current_registers(program: MeterProgram, registers_too: bool) -> bool:
     """Whether ST23 is read: always as asked, else only where the meter keeps no self-reads."""
     tables = program.general.tables
     keeps_self_reads = ST_SELF_READS in tables and program.registers.self_reads > 0
-    return (aim.registers_too or not keeps_self_reads) and ST_CURRENT_REGISTERS in tables and bool(program.registers.summations)
+    return (registers_too or not keeps_self_reads) and ST_CURRENT_REGISTERS in tables and bool(program.registers.summations)
 
 
 def _joined(spans: list[Span]) -> list[Span]:
