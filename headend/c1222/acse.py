@@ -9,16 +9,13 @@ Source  reference/field-protocol-c1222.md 1.1, 1.3, 2
 
 from headend.c1222 import ordinary_apdu
 from headend.c1222.apdu import Apdu, Form, SegmentPlace
-from headend.c1222.ber import content_bounds, element, length_octets, read_unsigned
+from headend.c1222.ber import content_bounds, read_unsigned
+from headend.c1222.elements import APDU_TAG, CONTEXT, MECHANISM, authentication_element, title_element
 from headend.c1222.epsem import SECURITY_MODE_MASK, check_control
 from headend.c1222.errors import BoundError, ElementError, LengthError, MissingElementError, SegmentError, TrailingOctetsError
-from headend.c1222.identifiers import ABSOLUTE_TAG, C1222_CONTEXT, C1222_MECHANISM, RELATIVE_TAG, ApTitle
+from headend.c1222.identifiers import ABSOLUTE_TAG, RELATIVE_TAG, ApTitle
 from headend.c1222.limits import APDU_OCTETS_MAX, INVOCATION_ID_RECEIVED_MAX
 from headend.errors import TruncatedError, WireError
-
-APDU_TAG = 0x60
-CONTEXT = element(0xA1, element(0x06, C1222_CONTEXT))
-MECHANISM = element(0x8B, C1222_MECHANISM)
 
 _ORDER = {tag: rank for rank, tag in enumerate((0xA1, 0xA2, 0xA3, 0xA4, 0xA6, 0xA7, 0xA8, 0x8B, 0xAC, 0xBE), 1)}
 
@@ -26,35 +23,6 @@ _ORDER = {tag: rank for rank, tag in enumerate((0xA1, 0xA2, 0xA3, 0xA4, 0xA6, 0x
 def parse_apdu(octets: bytes) -> Apdu:
     """Take apart one whole APDU. Raises WireError, naming what and where."""
     return ordinary_apdu.parse(octets) or parse_any_apdu(octets)
-
-
-def title_element(tag: int, title: ApTitle, absolute: bool = False) -> bytes:
-    """A2 or A6 around a title: relative where it can be, unless `absolute`."""
-    relative = None if absolute else title.relative
-    if relative is None:
-        return element(tag, element(ABSOLUTE_TAG, title.absolute))
-    return element(tag, element(RELATIVE_TAG, relative))
-
-
-def authentication_element(key_id: int | None, iv: int, reference: bool = False) -> bytes:
-    """AC: key id (0…255) and initialization vector (UNIX seconds)."""
-    value = (b"" if key_id is None else bytes((0x80, 1, key_id))) + b"\x81\x04" + iv.to_bytes(4)
-    return element(0xAC, element(0xA2, (b"\x02\x01\x00" if reference else b"") + element(0xA0, element(0xA1, value))))
-
-
-def information_head(epsem_octets: int, segment_offset: bytes = b"") -> bytes:
-    """BE down to the length of the octets it ends in; `segment_offset` is an INTEGER element in segments."""
-    inner = segment_offset + b"\x81" + length_octets(epsem_octets)
-    outer = b"\x28" + length_octets(len(inner) + epsem_octets) + inner
-    return b"\xbe" + length_octets(len(outer) + epsem_octets) + outer
-
-
-def apdu_octets(content: bytes) -> bytes:
-    """60 around all elements. Raises BoundError."""
-    octets = b"\x60" + length_octets(len(content)) + content
-    if len(octets) > APDU_OCTETS_MAX:
-        raise BoundError("octets of APDU", len(octets), APDU_OCTETS_MAX)
-    return octets
 
 
 def parse_any_apdu(octets: bytes) -> Apdu:

@@ -4,10 +4,11 @@ Means the same as `message.encode_message` and `message.open_services`, in half 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from headend.c1222.acse import apdu_octets, authentication_element, information_head, title_element
 from headend.c1222.apdu import Apdu
 from headend.c1222.ber import unsigned_element
+from headend.c1222.elements import apdu_octets, authentication_element, information_head, title_element
 from headend.c1222.epsem import CONTROL, SECURITY_MODE_MASK, ResponseControl, join_services
 from headend.c1222.errors import KeyMissingError, WeakerModeError
 from headend.c1222.identifiers import ApTitle
@@ -23,8 +24,8 @@ class Association:
     """
 
     __slots__ = (
-        "_authentication", "_called", "_calling", "_canonical_called", "_canonical_end", "_cipher", "_control", "_key_id", "_mac_octets",
-        "far", "mode", "near",
+        "_authentication", "_called", "_calling", "_canonical_called", "_canonical_end", "_cipher", "_controls", "_epsem_octets", "_key_id",
+        "_sealer", "far", "mode", "near",
     )  # fmt: skip
 
     def __init__(self, near: ApTitle, far: ApTitle, mode: SecurityMode, key_id: int = 0, cipher: Cipher | None = None) -> None:
@@ -35,13 +36,12 @@ class Association:
         self.mode = mode
         self._key_id = key_id
         self._cipher = cipher
-        self._control = CONTROL | mode << 2
-        self._mac_octets = MAC_OCTETS if mode else 0
+        self._sealer = cipher if mode else None
+        self._controls = tuple(bytes((CONTROL | mode << 2 | response_control,)) for response_control in ResponseControl)
+        self._epsem_octets = 1 + MAC_OCTETS if mode else 1
         self._called = title_element(0xA2, far)
-        self._calling = title_element(0xA6, near)
         self._canonical_called = title_element(0xA2, far, absolute=True)
-        self._canonical_end = title_element(0xA6, near, absolute=True) + bytes((key_id,))
-        self._authentication = authentication_element(key_id, 0)[:-4]
+        self._calling, self._canonical_end, self._authentication = _of_near(near, key_id)
 
     def encode(
         self,
@@ -59,15 +59,15 @@ class Association:
         if qualifier is not None:
             after = unsigned_element(0xA7, qualifier) + after
         payload = join_services(services)
-        head = information_head(1 + len(payload) + self._mac_octets) + bytes((self._control | response_control,))
-        cipher = self._cipher
-        if self.mode and cipher is not None:
+        head = information_head(self._epsem_octets + len(payload)) + self._controls[response_control]
+        sealer = self._sealer
+        if sealer is not None:
             vector = iv.to_bytes(4)
             after += self._authentication + vector
-            cleartext_n = self._canonical_called + reply_element + after + head + self._canonical_end + vector
-            ciphertext, mac = cipher.seal(self.mode, cleartext_n, payload)
-            payload = ciphertext + mac
-        return apdu_octets(self._called + reply_element + self._calling + after + head + payload)
+            cleartext_n = b"".join((self._canonical_called, reply_element, after, head, self._canonical_end, vector))
+            payload, mac = sealer.seal(self.mode, cleartext_n, payload)
+            payload += mac
+        return apdu_octets(b"".join((self._called, reply_element, self._calling, after, head, payload)))
 
     def open(self, apdu: Apdu) -> tuple[bytes, ...]:
         """The services of a message from far to near, verified. Raises WeakerModeError, SecurityError, WireError."""
@@ -80,3 +80,10 @@ class Association:
         if mode and apdu.key_id != self._key_id:
             raise SecurityError(f"message under key id {apdu.key_id} where {self._key_id} is in use")
         return open_services(apdu, self._cipher)
+
+
+@lru_cache(maxsize=4_096)
+def _of_near(near: ApTitle, key_id: int) -> tuple[bytes, bytes, bytes]:
+    """What is the same whoever is far: the calling title, the end of the canonical cleartext, the authentication value, all but the iv."""
+    canonical_end = title_element(0xA6, near, absolute=True) + bytes((key_id,))
+    return title_element(0xA6, near), canonical_end, authentication_element(key_id, 0)[:-4]

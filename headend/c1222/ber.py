@@ -56,6 +56,8 @@ def element(tag: int, content: bytes) -> bytes:
 
 def unsigned_element(tag: int, value: int) -> bytes:
     """`tag` around an INTEGER, with a zero octet before a set sign bit as strict BER wants it."""
+    if value < 0x80:
+        return bytes((tag, 3, 2, 1, value))
     size = value.bit_length() // 8 + 1
     return bytes((tag, size + 2, 2, size)) + value.to_bytes(size)
 

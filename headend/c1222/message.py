@@ -5,17 +5,10 @@ Source  reference/field-protocol-c1222.md 1, 2
 
 from dataclasses import dataclass
 
-from headend.c1222.acse import (
-    CONTEXT,
-    MECHANISM,
-    apdu_octets,
-    authentication_element,
-    information_head,
-    parse_apdu,
-    title_element,
-)
+from headend.c1222.acse import parse_apdu
 from headend.c1222.apdu import ORDINARY_FORM, Apdu, Form
 from headend.c1222.ber import unsigned_element
+from headend.c1222.elements import CONTEXT, MECHANISM, apdu_octets, authentication_element, information_head, title_element
 from headend.c1222.epsem import (
     CONTROL,
     ED_CLASS_INCLUDED,

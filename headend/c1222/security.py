@@ -9,7 +9,6 @@ Source  reference/field-protocol-c1222.md 2
 """
 
 from enum import IntEnum
-from functools import lru_cache
 from hmac import compare_digest
 
 from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
@@ -17,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers import algorithms, modes
 
 from headend.c1222.errors import MacError
 from headend.errors import SecurityError
+
+_number = int.from_bytes  # binding it at every use would cost as much as the conversion
 
 KEY_OCTETS = 16
 MAC_OCTETS = 4
@@ -42,47 +43,52 @@ _CLEAR, _AUTHENTICATED, _ENCRYPTED = SecurityMode  # an enum's member costs more
 class Cipher:
     """EAX' contexts of one 16-octet key: about 2.6 KiB and 20 microseconds, so one lives for a conversation, not for an endpoint.
 
-    One CBC and one ECB context serve all messages: the value CBC still holds from the last one is cancelled by xor, since making
-    a context costs more than encrypting a message. Hence not for use from several threads.
+    One CBC and one CTR context serve all messages, since making a context costs more than encrypting a message: the value CBC still
+    holds from the last one is cancelled by xor. Hence not for use from several threads.
     """
 
-    __slots__ = ("_chain", "_chained", "_d", "_independent", "_q")
+    __slots__ = ("_chain", "_chained", "_d", "_q", "_reset_stream", "_streamed")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_OCTETS:
             raise SecurityError(f"a key has {KEY_OCTETS} octets, not {len(key)}")
         aes = algorithms.AES(key)
-        # EAX' itself is built of single blocks, and its MAC begins at a value of its own: hence ECB and a zero start.
-        self._independent = BlockCipher(aes, modes.ECB()).encryptor().update  # noqa: S305
+        stream = BlockCipher(aes, modes.CTR(bytes(_BLOCK))).encryptor()
+        self._streamed = stream.update
+        self._reset_stream = stream.reset_nonce
         self._chained = BlockCipher(aes, modes.CBC(bytes(_BLOCK))).encryptor().update
         self._chain = 0
-        once = _double(self._independent(bytes(_BLOCK)))
-        self._d = int.from_bytes(once)
-        self._q = int.from_bytes(_double(once))
+        once = _double(self._streamed(bytes(_BLOCK)))
+        self._d = _number(once)
+        self._q = _number(_double(once))
 
     def __repr__(self) -> str:
         return "Cipher()"
 
     def seal(self, mode: SecurityMode, cleartext_n: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
         """(what goes on the wire in place of `plaintext`, its MAC). Raises SecurityError."""
-        _check(mode, cleartext_n)
+        if mode == _CLEAR or len(cleartext_n) <= _BLOCK:
+            raise _unsafe(mode, cleartext_n)
         if mode == _AUTHENTICATED:
-            return plaintext, (self._mac(self._d, cleartext_n + plaintext) & _MAC_MASK).to_bytes(MAC_OCTETS)
-        n = self._mac(self._d, cleartext_n)
-        if not plaintext:
-            return plaintext, (n & _MAC_MASK).to_bytes(MAC_OCTETS)
-        ciphertext = self._crypt(n, plaintext)
-        return ciphertext, ((n ^ self._mac(self._q, ciphertext)) & _MAC_MASK).to_bytes(MAC_OCTETS)
+            code = self._mac(self._d, cleartext_n + plaintext)
+        else:
+            code = self._mac(self._d, cleartext_n)
+            if plaintext:
+                plaintext = self._crypt(code, plaintext)
+                code ^= self._mac(self._q, plaintext)
+        return plaintext, (code & _MAC_MASK).to_bytes(4)
 
     def open(self, mode: SecurityMode, cleartext_n: bytes, ciphertext: bytes, mac: bytes) -> bytes:
         """The plaintext, once `mac` (compared in constant time) has been found right. Raises MacError, SecurityError."""
-        _check(mode, cleartext_n)
+        if mode == _CLEAR or len(cleartext_n) <= _BLOCK:
+            raise _unsafe(mode, cleartext_n)
         if mode == _AUTHENTICATED:
             code = n = self._mac(self._d, cleartext_n + ciphertext)
         else:
-            n = self._mac(self._d, cleartext_n)
-            code = n ^ self._mac(self._q, ciphertext) if ciphertext else n
-        if not compare_digest((code & _MAC_MASK).to_bytes(MAC_OCTETS), mac):
+            code = n = self._mac(self._d, cleartext_n)
+            if ciphertext:
+                code ^= self._mac(self._q, ciphertext)
+        if not compare_digest((code & _MAC_MASK).to_bytes(4), mac):
             raise MacError
         return self._crypt(n, ciphertext) if mode == _ENCRYPTED and ciphertext else ciphertext
 
@@ -95,25 +101,20 @@ class Cipher:
             last = self._d
         size = len(octets)
         first = (start ^ self._chain) << 8 * size - 128
-        blocks = self._chained((int.from_bytes(octets) ^ first ^ last).to_bytes(size))
-        self._chain = chain = int.from_bytes(blocks) & _BLOCK_MASK
+        self._chain = chain = _number(self._chained((_number(octets) ^ first ^ last).to_bytes(size))) & _BLOCK_MASK
         return chain
 
     def _crypt(self, n: int, octets: bytes) -> bytes:
-        """`octets` (never empty) xored with the key stream of `n`: its own inverse."""
-        length = len(octets)
-        blocks = (length + _BLOCK - 1) // _BLOCK
-        ones, steps = _counters(blocks)
-        stream = self._independent(((n & _COUNTER_MASK) * ones + steps).to_bytes(blocks * _BLOCK))
-        return (int.from_bytes(octets) ^ int.from_bytes(stream[:length])).to_bytes(length)
+        """`octets` xored with the key stream of `n`: its own inverse."""
+        self._reset_stream((n & _COUNTER_MASK).to_bytes(_BLOCK))
+        return self._streamed(octets)
 
 
-def _check(mode: SecurityMode, cleartext_n: bytes) -> None:
-    # EAX' is broken for a cleartext of one block (eprint 2012/018); no legal message comes near it.
-    if len(cleartext_n) <= _BLOCK:
-        raise SecurityError(f"canonical cleartext of {len(cleartext_n)} octets: EAX' is unsafe up to {_BLOCK}")
+def _unsafe(mode: SecurityMode, cleartext_n: bytes) -> SecurityError:
     if mode == _CLEAR:
-        raise SecurityError("mode 0 has nothing to seal or open")
+        return SecurityError("mode 0 has nothing to seal or open")
+    # EAX' is broken for a cleartext of one block (eprint 2012/018); no legal message comes near it.
+    return SecurityError(f"canonical cleartext of {len(cleartext_n)} octets: EAX' is unsafe up to {_BLOCK}")
 
 
 def _double(octets: bytes) -> bytes:
@@ -121,16 +122,3 @@ def _double(octets: bytes) -> bytes:
     if value >> 128:
         value = (value & _BLOCK_MASK) ^ 0x87
     return value.to_bytes(_BLOCK, "little")
-
-
-@lru_cache(maxsize=128)
-def _counters(blocks: int) -> tuple[int, int]:
-    """(a one in each of so many 128-bit words, 0 1 2 … in them): c * ones + steps is c, c + 1, … side by side.
-
-    The cleared bits of the first counter leave room for 2^15 blocks, so no word carries into the next.
-    """
-    ones = steps = 0
-    for step in range(blocks):
-        ones = ones << 128 | 1
-        steps = steps << 128 | step
-    return ones, steps

@@ -9,9 +9,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from headend.c1222.acse import APDU_TAG, CONTEXT, apdu_octets, information_head, parse_apdu, title_element
+from headend.c1222.acse import parse_apdu
 from headend.c1222.apdu import Apdu
 from headend.c1222.ber import unsigned_element
+from headend.c1222.elements import APDU_TAG, CONTEXT, apdu_octets, information_element, title_element
 from headend.c1222.errors import SegmentError
 from headend.c1222.identifiers import ApTitle
 from headend.c1222.limits import APDU_OCTETS_MAX, REASSEMBLIES_MAX, REASSEMBLY_SECONDS
@@ -53,7 +54,7 @@ def _segments(apdu: bytes, segment_octets: int) -> Iterator[bytes]:
 
 
 def _segment(header: bytes, place: bytes, part: bytes) -> bytes:
-    return apdu_octets(header + information_head(len(part), place) + part)
+    return apdu_octets(header + information_element(len(part), place) + part)
 
 
 class Reassembler:

@@ -3,8 +3,8 @@
 Source  reference/field-protocol-c1222.md 1.5
 """
 
-from headend.c1222.acse import APDU_TAG
 from headend.c1222.ber import read_length
+from headend.c1222.elements import APDU_TAG
 from headend.c1222.errors import BoundError
 from headend.c1222.limits import APDU_OCTETS_MAX
 from headend.errors import TruncatedError, WireError

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headend.c1222.acse import apdu_octets, information_head, title_element
 from headend.c1222.apdu import Apdu, SegmentPlace
 from headend.c1222.association import Association
 from headend.c1222.ber import unsigned_element
+from headend.c1222.elements import apdu_octets, information_element, title_element
 from headend.c1222.errors import MacError, ReplayError, SegmentError
 from headend.c1222.exchange import Invoker, Responder, next_invocation_id
 from headend.c1222.limits import APDU_OCTETS_MAX, MAC_FAILURE_BURST, REPLAY_ENTRIES, REPLAY_SECONDS
@@ -27,7 +27,7 @@ HEAD_END, METER, OTHER = (ApTitle.parse(t) for t in (".1.4", ".100.1", ".100.2")
 
 def segment(size: int, offset: int, part: bytes, invocation_id: int = 1) -> Apdu:
     head = title_element(0xA2, HEAD_END) + unsigned_element(0xA3, size) + title_element(0xA6, METER) + unsigned_element(0xA8, invocation_id)
-    return parse_apdu(apdu_octets(head + information_head(len(part), unsigned_element(0, offset)[2:]) + part))
+    return parse_apdu(apdu_octets(head + information_element(len(part), unsigned_element(0, offset)[2:]) + part))
 
 
 def test_a_segment_is_read_as_it_was_made() -> None:

@@ -1,0 +1,239 @@
+"""What the C12.22 codec costs: a full read of an hourly day (124 octets), per security mode, beside a raw UDP echo in the same run.
+
+CPU microseconds are the measure: on a shared machine they vary less than rates. `per core` is what one core would do with them, for
+the busier of two processes where there are two.
+"""
+
+import multiprocessing
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from headend.c1222.association import Association
+from headend.c1222.exchange import Invoker, next_invocation_id
+from headend.c1222.message import ApTitle, Cipher, SecurityMode, encode_message, open_apdu, parse_apdu
+from headend.c1222.services import FullRead, ResponseCode, encode_request
+from headend.c1222.table_data import decode_table_data, encode_table_data
+
+HEAD_END = ApTitle.parse(".1.4")
+METERS = 256
+OUTSTANDING = 64
+ROUND_EXCHANGES = 2_000
+ROUNDS = 25
+IV = 1_753_056_000
+BLOCK = bytes(range(124))
+READ = (encode_request(FullRead(64)),)
+ANSWER = (bytes((ResponseCode.OK,)) + encode_table_data(BLOCK),)
+MARK, STOP = b"mark", b"stop"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement; `ratio` is to the echo of the same run, None where that means nothing."""
+
+    name: str
+    cpu_microseconds: float
+    ratio: float | None = None
+
+    @property
+    def per_core(self) -> float:
+        return 1e6 / self.cpu_microseconds
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Associations of both ends for every meter, by the meter's title."""
+
+    near: list[Association]
+    far: dict[bytes, Association]
+
+
+def fleet(mode: SecurityMode) -> Fleet:
+    titles = [ApTitle.parse(f".100.{8_000 + number}") for number in range(METERS)]
+    keys = [number.to_bytes(16) for number in range(METERS)]
+    near = [Association(HEAD_END, title, mode, 2, Cipher(key)) for title, key in zip(titles, keys, strict=True)]
+    far = {title.absolute: Association(title, HEAD_END, mode, 2, Cipher(key)) for title, key in zip(titles, keys, strict=True)}
+    return Fleet(near, far)
+
+
+def answer(far: dict[bytes, Association], octets: bytes) -> bytes:
+    """A meter's whole part: whom it is for, is it genuine, the reply."""
+    request = parse_apdu(octets)
+    association = far[request.called.absolute]
+    assert association.open(request) == READ
+    return association.encode(ANSWER, 7, IV, reply_to=request.invocation_id)
+
+
+def cpu_microseconds(work: Callable[[int], object], count: int) -> float:
+    """Of one call, in the best of some rounds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        for number in range(count):
+            work(number)
+        best = min(best, time.process_time() - start)
+    return best / count * 1e6
+
+
+def codec_rows(mode: SecurityMode) -> list[Row]:
+    """Both ends without a socket, the head-end's alone, and the head-end's the general way."""
+    ends = fleet(mode)
+    replies = [answer(ends.far, near.encode(READ, 5, IV)) for near in ends.near]
+    ciphers = [Cipher(number.to_bytes(16)) for number in range(METERS)]
+    requests = [open_apdu(parse_apdu(near.encode(READ, 5, IV)), cipher) for near, cipher in zip(ends.near, ciphers, strict=True)]
+
+    def both(number: int) -> None:
+        near = ends.near[number % METERS]
+        reply = answer(ends.far, near.encode(READ, 5, IV))
+        decode_table_data(near.open(parse_apdu(reply))[0], 1)
+
+    def head_end(number: int) -> None:
+        near = ends.near[number % METERS]
+        near.encode(READ, 5, IV)
+        decode_table_data(near.open(parse_apdu(replies[number % METERS]))[0], 1)
+
+    def head_end_generally(number: int) -> None:
+        cipher = ciphers[number % METERS]
+        encode_message(requests[number % METERS], cipher)
+        decode_table_data(open_apdu(parse_apdu(replies[number % METERS]), cipher).services[0], 1)
+
+    name = f"mode {mode.value}"
+    return [
+        Row(f"codec, both ends, {name}", cpu_microseconds(both, ROUND_EXCHANGES)),
+        Row(f"codec, head-end alone, {name}", cpu_microseconds(head_end, ROUND_EXCHANGES)),
+        Row(f"codec, head-end by whole messages, {name}", cpu_microseconds(head_end_generally, ROUND_EXCHANGES)),
+    ]
+
+
+def udp_socket() -> socket.socket:
+    """Blocking, on a loopback port of its own; a lost datagram ends the run rather than hanging it."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 20, 0))
+    opened.bind(("127.0.0.1", 0))
+    return opened
+
+
+def serve(mode: SecurityMode | None, pipe: Connection) -> None:
+    """The far end in a process of its own: an echo without a mode, a fleet of meters with one.
+
+    Tells its port, and the CPU seconds it has used whenever it is sent MARK; ends at STOP.
+    """
+    far = {} if mode is None else fleet(mode).far
+    with udp_socket() as ours:
+        pipe.send(ours.getsockname()[1])
+        receive, send = ours.recvfrom, ours.sendto
+        while True:
+            octets, peer = receive(2048)
+            if octets == MARK:
+                pipe.send(time.process_time())
+            elif octets == STOP:
+                return
+            else:
+                send(octets if mode is None else answer(far, octets), peer)
+
+
+class Line:
+    """A socket connected to a far end, and the least CPU an exchange has taken at the busier of both ends."""
+
+    def __init__(self, mode: SecurityMode | None) -> None:
+        self.best = float("inf")
+        self._work = echo if mode is None else exchanges(mode)
+        self._pipe, theirs = multiprocessing.Pipe()
+        self._process = multiprocessing.Process(target=serve, args=(mode, theirs), daemon=True)
+        self._process.start()
+        self._socket = udp_socket()
+        self._socket.connect(("127.0.0.1", self._pipe.recv()))
+
+    def round(self) -> None:
+        """One round of exchanges."""
+        far = self._far_seconds()
+        near = self._work(self._socket, ROUND_EXCHANGES)
+        far = self._far_seconds() - far
+        self.best = min(self.best, max(near, far) / ROUND_EXCHANGES * 1e6)
+
+    def close(self) -> None:
+        self._socket.send(STOP)
+        self._socket.close()
+        self._process.join(30)
+
+    def _far_seconds(self) -> float:
+        self._socket.send(MARK)
+        seconds: float = self._pipe.recv()
+        return seconds
+
+
+def echo(ours: socket.socket, count: int) -> float:
+    octets = bytes(53)
+    start = time.process_time()
+    for _ in range(OUTSTANDING):
+        ours.send(octets)
+    for _ in range(count - OUTSTANDING):
+        ours.recv(2048)
+        ours.send(octets)
+    for _ in range(OUTSTANDING):
+        ours.recv(2048)
+    return time.process_time() - start
+
+
+def exchanges(mode: SecurityMode) -> Callable[[socket.socket, int], float]:
+    """A head-end's whole part: build, remember, send; receive, pair, verify, decode."""
+    near = fleet(mode).near
+
+    def work(ours: socket.socket, count: int) -> float:
+        invoker: Invoker[Association] = Invoker()
+        sent = received = 0
+        invocation_id = 1
+        start = time.process_time()
+        while received < count:
+            while sent < count and len(invoker) < OUTSTANDING:
+                association = near[sent % METERS]
+                octets = association.encode(READ, invocation_id, IV)
+                invoker.begin(association.far, invocation_id, octets, association)
+                ours.send(octets)
+                invocation_id = next_invocation_id(invocation_id)
+                sent += 1
+            apdu = parse_apdu(ours.recv(2048))
+            exchange = invoker.find(apdu)
+            assert exchange is not None
+            assert decode_table_data(exchange.purpose.open(apdu)[0], 1) == BLOCK
+            invoker.settle(exchange)
+            received += 1
+        return time.process_time() - start
+
+    return work
+
+
+def run() -> list[Row]:
+    """All measurements, echo first."""
+    lines = {mode: Line(mode) for mode in (None, *SecurityMode)}
+    try:
+        for _ in range(ROUNDS):  # in turns, so that what else the machine does is shared fairly
+            for line in lines.values():
+                line.round()
+    finally:
+        for line in lines.values():
+            line.close()
+    echoed = lines[None].best
+    rows = [Row("UDP echo, 53 octets", echoed, 1.0)]
+    rows += [Row(f"UDP exchange, mode {mode.value}", lines[mode].best, echoed / lines[mode].best) for mode in SecurityMode]
+    for mode in SecurityMode:
+        rows += codec_rows(mode)
+    key = bytes(16)
+    title = ApTitle.parse(".100.8437")
+    make = cpu_microseconds(lambda _: Association(HEAD_END, title, SecurityMode.ENCRYPTED, 2, Cipher(key)), ROUND_EXCHANGES // 4)
+    rows.append(Row("cipher and association of a conversation", make))
+    return rows
+
+
+def main() -> None:
+    """Print the rows."""
+    print(f"{'':45} {'CPU us':>8} {'per core':>10} {'of echo':>8}")
+    for row in run():
+        print(f"{row.name:45} {row.cpu_microseconds:8.2f} {row.per_core:8,.0f}/s {'' if row.ratio is None else f'{row.ratio:8.2f}'}")
+
+
+if __name__ == "__main__":
+    main()
