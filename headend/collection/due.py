@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from headend.c1219.clock import TimeBase
-from headend.c1219.event_log_tables import LogStatus
+from headend.c1219.event_log_tables import LOG_HEADER_OCTETS, LogStatus
 from headend.c1219.load_profile_tables import SetStatus
 from headend.c1219.profile_sets import ProfileSet
 from headend.c1219.program import MeterProgram
@@ -79,15 +79,20 @@ def due_blocks(profile_set: ProfileSet, status: SetStatus, since: Since, now: da
         first_seq = _first_contact(profile_set, status, since.collect_from if done is None else min(done.end, now), now, evidence)
     elif done is not None and first_seq == done.block_seq:
         first_slot = done.valid_intervals
-    table, last, full, blocks = profile_set.table_id, status.last_seq, profile_set.intervals_per_block, profile_set.blocks
-    descending = status.intervals_descending
+    layout, table, last, blocks = profile_set.layout, profile_set.table_id, status.last_seq, profile_set.blocks
+    full = layout.intervals
+    descending, size, header, row = status.intervals_descending, profile_set.block_size, layout.header_size, layout.row_size
     due = []
     for seq in range(first_seq, last + 1):
         valid = status.valid_intervals if seq == last else full
         if first_slot < valid:
             element = status.element_of(seq, blocks)
-            ranges = profile_set.row_ranges(element, first_slot, valid, descending)
-            due.append(DueBlock(seq, element, first_slot, valid, tuple([Span(table, r.start, len(r)) for r in ranges])))
+            if first_slot:
+                ranges = profile_set.row_ranges(element, first_slot, valid, descending)
+                spans = tuple([Span(table, r.start, len(r)) for r in ranges])
+            else:
+                spans = (Span(table, element * size, header + valid * row),)
+            due.append(DueBlock(seq, element, first_slot, valid, spans))
         first_slot = 0
     return due
 
@@ -158,6 +163,8 @@ def due_events(program: MeterProgram, state: LogStatus, since: Since) -> list[En
     fresh = not 0 <= done <= state.last_seq
     first = state.last_seq + 1 - min(state.valid, FIRST_EVENTS_MAX) if fresh else max(done + 1, state.first_seq)
     log = program.event_log
-    entries = log.entries()
-    places = [(seq, log.entry_range(state.element_of(seq, entries))) for seq in range(first, state.last_seq + 1)]
-    return [(seq, Span(ST_EVENT_LOG, place.start, len(place))) for seq, place in places]
+    entries, size = log.entries(), log.entry_size
+    return [
+        (seq, Span(ST_EVENT_LOG, LOG_HEADER_OCTETS + state.element_of(seq, entries) * size, size))
+        for seq in range(first, state.last_seq + 1)
+    ]
