@@ -58,7 +58,7 @@ FAILED_LOGINS_REMEMBERED_MAX = 10_000
 """Addresses and users remembered for it; the oldest are forgotten."""
 
 REPAIRS_MAX = 10_000
-"""Elements a lenient second look at an invalid message visits: real ones have hundreds."""
+"""Elements of an invalid message that gets a lenient second look: real ones have hundreds, and the look may take the square of them."""
 
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """Dates outside are mistakes, such as the year 1 that some toolkits send for nothing."""

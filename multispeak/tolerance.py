@@ -12,6 +12,7 @@ from multispeak.limits import REPAIRS_MAX
 
 _XSI = f"{{{XSI_NAMESPACE}}}"
 _NIL = _XSI + "nil"
+_elements = etree.XPath("count(descendant::*)")
 
 
 class Tolerance:
@@ -20,14 +21,13 @@ class Tolerance:
     def __init__(self, contract: Contract, service: ServiceDef) -> None:
         self._contract = contract
         self._messages = {contract.tag(o.name): o.request for o in service.operations.values()}
-        self._left = 0
 
     def repair(self, message: etree._Element) -> None:
-        """Change `message` in place where that helps; the schema has the last word."""
+        """Change `message` in place where that helps; the schema has the last word. A larger one than REPAIRS_MAX stays as it is."""
         members = self._messages.get(str(message.tag))
-        if members is None:
+        # Counted beforehand, with what is never visited: lxml takes the square of its size to remove or move an element.
+        if members is None or _elements(message) > REPAIRS_MAX:
             return
-        self._left = REPAIRS_MAX
         _drop_attributes(message, set())
         self._members(message, list(members), ordered=True)
 
@@ -36,9 +36,6 @@ class Tolerance:
         loose = {_loosely(tag): tag for tag in by_tag}
         ranked: list[tuple[int, etree._Element]] = []
         for child in list(parent):
-            self._left -= 1
-            if self._left < 0:
-                return
             tag = str(child.tag)
             if tag not in by_tag and loose.get(_loosely(tag), tag) in by_tag:
                 child.tag = tag = loose[_loosely(tag)]

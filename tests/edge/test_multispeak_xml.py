@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from multispeak.contract import Contract, TypeDef, load_contract
+from multispeak.faults import RefusedCallError
+from multispeak.limits import REPAIRS_MAX
 from multispeak.readers import Readers
 from multispeak.records import Record, Records, fields_of
-from multispeak.schema import compile_schema
+from multispeak.schema import MessageCheck, compile_schema
 from multispeak.writers import Writers, escape
 from multispeak.xml_values import (
     UnreadableValueError,
@@ -155,3 +157,22 @@ def test_records_hide_passwords_and_compare_by_value() -> None:
     assert details(responseUserID="me") != details(responseUserID="you")
     with pytest.raises(LookupError, match="no type nonsense"):
         RECORDS["3.0"]["nonsense"]
+
+
+@pytest.mark.parametrize("hidden", ["<a>{}</a>", "<lastReceived>{}</lastReceived>"])
+def test_an_invalid_message_of_many_elements_is_refused_as_it_came(hidden: str) -> None:
+    contract = CONTRACTS["3.0"]
+    check = MessageCheck(contract, contract.services["MR_Server"])
+    body = hidden.format("<b/>" * REPAIRS_MAX)
+    message = etree.fromstring(f'<GetLatestReadings xmlns="{contract.namespace}">{body}</GetLatestReadings>')
+    with pytest.raises(RefusedCallError, match=r"line 1: Element"):
+        check.require_valid(message)
+    assert len(message[0]) == REPAIRS_MAX
+
+
+def test_a_foreign_element_in_a_message_of_few_elements_is_dropped() -> None:
+    contract = CONTRACTS["3.0"]
+    check = MessageCheck(contract, contract.services["MR_Server"])
+    message = etree.fromstring(f'<GetLatestReadings xmlns="{contract.namespace}"><a><b/></a></GetLatestReadings>')
+    check.require_valid(message)
+    assert len(message) == 0
