@@ -11,6 +11,7 @@ from uuid import UUID
 
 from multispeak.contract import HEADER_NAME, Contract
 from multispeak.envelope import Envelope, username_token
+from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.writers import escape
 
 APP_NAME = "Open AMI Head-End"
@@ -23,6 +24,7 @@ class RequestHeader:
     user_id: str = ""
     password: str = field(default="", repr=False)
     namespace: str = ""
+    version: str = ""
     app_name: str = ""
     company: str = ""
     session_id: str = ""
@@ -44,6 +46,7 @@ def read_header(envelope: Envelope) -> RequestHeader:
         user_id=block.get("UserID") or user_id,
         password=block.get("Pwd") or password,
         namespace=str(block.tag).rpartition("}")[0][1:],
+        version=(block.get("Version") or block.get("MajorVersion") or "").strip(),
         app_name=block.get("AppName", ""),
         company=block.get("Company", ""),
         session_id=block.get("SessionID", ""),
@@ -51,6 +54,19 @@ def read_header(envelope: Envelope) -> RequestHeader:
         registration_id=block.get("RegistrationID", ""),
         message_id=block.get("MessageID", ""),
     )
+
+
+def require_version(header: RequestHeader, contract: Contract) -> None:
+    """Accept a header that is of this version, or says nothing of it; the digits after the first are nobody's concern (`3.0AC`).
+
+    Raises  RefusedCallError naming what the header says
+    """
+    said = header.version[:40]
+    if header.namespace not in {"", contract.namespace}:
+        sentence = f"{HEADER_NAME} has the namespace {header.namespace[:80]!r}; MultiSpeak {contract.version} has {contract.namespace!r}"
+        raise RefusedCallError(FaultCode.WRONG_ENDPOINT, sentence)
+    if said and said.partition(".")[0] != contract.version.partition(".")[0]:
+        raise RefusedCallError(FaultCode.WRONG_ENDPOINT, f"{HEADER_NAME} says version {said!r}; this is MultiSpeak {contract.version}")
 
 
 @dataclass(frozen=True, slots=True)

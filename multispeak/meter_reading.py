@@ -96,7 +96,10 @@ class MeterReading:
 
     async def supported_meters(self, call: Call) -> Answer | ListAnswer:
         """The active endpoints, by meter number."""
-        page = await self._queries(call.caller).meters(call.request.lastReceived or None, _page_size(call, UNSTREAMED_OBJECTS_MAX))
+        queries, after = self._queries(call.caller), call.request.lastReceived or None
+        if after is not None and await queries.meter(after) is None:
+            raise _invalid_last_received(after)
+        page = await queries.meters(after, _page_size(call, UNSTREAMED_OBJECTS_MAX))
         last = page.items[-1].endpoint.meter_no if page.items else ""
         return self._meter_list(call, page, Paging(page.remaining, last))
 
@@ -185,8 +188,12 @@ def _last_reading(call: Call) -> ReadingKey | None:
     try:
         return reading_key(token)
     except ValueError:
-        sentence = f"lastReceived is {token[:80]!r}; send LastSent of the answer before, or nothing to begin anew"
-        raise RefusedCallError(FaultCode.INVALID_LAST_RECEIVED, sentence) from None
+        raise _invalid_last_received(token) from None
+
+
+def _invalid_last_received(token: str) -> RefusedCallError:
+    sentence = f"lastReceived is {token[:80]!r}; send LastSent of the answer before, or nothing to begin anew"
+    return RefusedCallError(FaultCode.INVALID_LAST_RECEIVED, sentence)
 
 
 def _period(call: Call) -> tuple[datetime, datetime]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headend.errors import HeadEndError
+from headend.ports import Caller
 from multispeak.binding import ServiceBinding
 from multispeak.calls import Answer, ListAnswer
 from multispeak.contract import local_name
 from multispeak.endpoints import Endpoints
 from multispeak.envelope import Envelope, open_envelope, parse_request, request_parser
 from multispeak.faults import FaultCode, RefusedCallError, as_fault, render_fault
-from multispeak.message_header import HeaderWriter, RequestHeader, read_header
+from multispeak.message_header import HeaderWriter, RequestHeader, read_header, require_version
 from multispeak.spyne_import import Soap11, Soap12
 from multispeak.streaming import stream_list
 
@@ -31,6 +32,7 @@ class Exchange:
     envelope: Envelope | None = None
     header: RequestHeader = field(default_factory=RequestHeader)
     operation: str = ""
+    caller: Caller | None = None
     utility_name: str = ""
     chunks: AsyncGenerator[bytes, None] | None = None
 
@@ -79,6 +81,7 @@ class _Compiled:
             ctx.method_request_string = str(ctx.in_body_doc.tag)
             self._endpoints.require_here(self._binding, ctx.method_request_string)
             self._require_action(exchange.soap_action, ctx.method_request_string)
+            require_version(exchange.header, self._binding.contract)
             exchange.operation = local_name(ctx.method_request_string.replace("}", ":"))
 
     def _require_action(self, soap_action: str, tag: str) -> None:

@@ -77,8 +77,8 @@ def _method(parts: EndpointParts, name: str) -> Any:
 
 
 async def _answer(parts: EndpointParts, name: str, exchange: Exchange, request: Any) -> Answer | ListAnswer:
-    caller = parts.authenticator.authenticate(exchange.header, exchange.address, exchange.seconds)
-    exchange.utility_name = caller.utility.name
+    caller = exchange.caller
+    assert caller is not None, "no operation is called for a stranger"
     handler = parts.handlers.get(name)
     if handler is None:
         binding = parts.binding
@@ -109,6 +109,7 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         contract, service = parts.binding.contract, parts.binding.service
         application = Application([_service_class(parts)], contract.namespace, name=service.name, in_protocol=fresh(), out_protocol=fresh())
         super().__init__(application)
+        self._authenticator = parts.authenticator
         self._content_type = media_type + "; charset=utf-8"
         self._client_fault_status = client_fault_status
 
@@ -126,6 +127,8 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         ctx.udc = exchange
         (ctx,) = self.generate_contexts(ctx)
         if ctx.in_error is None:
+            self._admit(ctx, exchange)
+        if ctx.in_error is None:
             self.get_in_object(ctx)
         if ctx.in_error is None:
             self.get_out_object(ctx)
@@ -136,6 +139,15 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         if chunks is not None:
             return await self._start(chunks)
         return Reply(self._status(ctx.out_error), self._content_type, b"".join(ctx.out_string))
+
+    def _admit(self, ctx: Any, exchange: Exchange) -> None:
+        """Know the caller before anything is made of the message: what strangers send is parsed, no more."""
+        try:
+            exchange.caller = self._authenticator.authenticate(exchange.header, exchange.address, exchange.seconds)
+        except HeadEndError as error:
+            ctx.in_error = ctx.out_error = as_fault(error)
+        else:
+            exchange.utility_name = exchange.caller.utility.name
 
     def refuse(self, error: HeadEndError) -> Reply:
         """A fault for a request that is not even looked at."""

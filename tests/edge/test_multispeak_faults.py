@@ -291,3 +291,39 @@ def test_a_number_too_long_to_be_held_is_a_fault() -> None:
     code, text = fault(envelope("3.0", "MeterChangedNotification", f"<changedMeters>{meter}</changedMeters>"))
     assert code == "Client.InvalidMessage"
     assert len(text) < 6_000
+
+
+def with_header(version: str, attributes: str) -> bytes:
+    header = f'<MultiSpeakMsgHeader xmlns="{NAMESPACES[version]}" UserID="cis" Pwd="{PASSWORD}" {attributes}/>'
+    return raw(f'<PingURL xmlns="{V3}"/>', header)
+
+
+@pytest.mark.parametrize("attributes", ['Version="5.0"', 'Version="garbage"', 'MajorVersion="4"'])
+def test_a_header_of_another_version_is_refused(attributes: str) -> None:
+    code, text = fault(with_header("3.0", attributes))
+    assert code == "Client.WrongEndpoint"
+    assert attributes.split('"')[1] in text
+    assert "MultiSpeak 3.0" in text
+
+
+def test_a_header_in_another_namespace_is_refused() -> None:
+    code, text = fault(with_header("4.1.6", ""))
+    assert code == "Client.WrongEndpoint"
+    assert V4 in text
+
+
+@pytest.mark.parametrize("attributes", ["", 'Version=""', 'Version="3.0AC"', 'Version="3.0"'])
+def test_a_header_that_says_this_version_or_none_is_taken(attributes: str) -> None:
+    assert ask(server(demo_queries(), "3.0"), with_header("3.0", attributes))[0] == 200
+
+
+def test_a_stranger_learns_nothing_of_the_schema() -> None:
+    """And costs no validation: credentials are looked at first."""
+    code, _ = fault(envelope("3.0", "GetReadingsByDate", "<nonsense/>", password="wrong"))
+    assert code == "Client.Authentication"
+
+
+def test_a_made_up_place_in_the_list_of_meters_is_refused() -> None:
+    code, text = fault(envelope("3.0", "GetAMRSupportedMeters", "<lastReceived>zzz</lastReceived>"))
+    assert code == "Client.InvalidLastReceived"
+    assert "zzz" in text
