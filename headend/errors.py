@@ -1,5 +1,8 @@
 """The HeadEndError tree: four branches by who must act; facts are attributes, the message is derived from them."""
 
+SHOWN_CHARACTERS_MAX = 80
+"""Characters of a caller's own text that an error repeats: enough to recognize it, too few to be of use to someone else."""
+
 
 class HeadEndError(Exception):
     """Anything this head-end reports as its own; never raised itself."""
@@ -14,7 +17,8 @@ class UnknownMeterError(RequestError):
 
     def __init__(self, meter_no: str) -> None:
         self.meter_no = meter_no
-        super().__init__(f"meter {meter_no!r} is not known to this head-end")
+        shown = meter_no if len(meter_no) <= SHOWN_CHARACTERS_MAX else f"{meter_no[:SHOWN_CHARACTERS_MAX]}…"
+        super().__init__(f"meter {shown!r} is not known")
 
 
 class EndpointRefusedError(HeadEndError):

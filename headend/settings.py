@@ -18,6 +18,9 @@ from headend.model.utility import Utility, UtilityId
 SETTINGS_OCTETS_MAX = 1_000_000
 """Largest settings file read, in octets: a thousand partners fit in a tenth of it."""
 
+PASSWORD_CHARACTERS_MIN = 8
+"""Characters of a partner's password: fewer are guessed within the attempts that are let through in a month."""
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
@@ -48,9 +51,16 @@ class PartnerSettings(_Section):
     """A SOAP peer: its credentials, and how many objects it gets a page."""
 
     user_id: str = Field(min_length=1, max_length=64)
-    password: SecretStr = Field(min_length=8)
+    password: SecretStr
     name: str = ""
     page_size: int = Field(default=10_000, ge=1, le=100_000)
+
+    @field_validator("password")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < PASSWORD_CHARACTERS_MIN:
+            raise ValueError(f"has fewer than {PASSWORD_CHARACTERS_MIN} characters")
+        return value
 
 
 class FieldSettings(_Section):

@@ -34,6 +34,7 @@ STRANGERS_MAX = 65_536
 STRANGER_SECONDS = 60.0
 """Titles remembered as unknown, and for how long: a stranger costs the store one question a minute."""
 
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One APDU that came, not opened yet."""

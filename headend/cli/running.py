@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -67,6 +68,9 @@ class _Run:
 
     def _interrupt(self) -> defer.Deferred[None]:
         self._stopping = True
+        # The end is under way; a second Ctrl-C or SIGTERM (`timeout` sends two) would only be reported as a mistake of ours.
+        for again in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(again, signal.SIG_IGN)
         if self._running is not None and not self._ended.called:
             self._running.cancel()
         return self._ended

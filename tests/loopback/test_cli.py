@@ -83,6 +83,14 @@ def test_serve_says_where_and_ends_in_good_order(config: Path) -> None:
     assert (config.parent / "headend.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_being_told_twice_to_end_is_no_mistake(config: Path) -> None:
+    with running("serve", "--config", config) as serve:
+        serve.line_with("MR_Server 4.1.6")
+        serve.process.send_signal(signal.SIGTERM)
+        assert serve.end(signal.SIGTERM) == 0
+        assert "Traceback" not in serve.rest()
+
+
 def test_serve_tells_every_mistake_in_its_settings(config: Path) -> None:
     config.write_text(SETTINGS.replace("Chicago", "Chikago").replace("port = 0", "port = -1").replace('user_id = "cis"', "usr = 1"))
     done = run("serve", "--config", config)
