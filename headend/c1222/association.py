@@ -9,12 +9,14 @@ from functools import lru_cache
 from headend.c1222.apdu import Apdu
 from headend.c1222.ber import unsigned_element
 from headend.c1222.elements import apdu_octets, authentication_element, information_head, title_element
-from headend.c1222.epsem import CONTROL, SECURITY_MODE_MASK, ResponseControl, join_services
+from headend.c1222.epsem import CONTROL, ED_CLASS_INCLUDED, SECURITY_MODE_MASK, ResponseControl, join_services, split_services
 from headend.c1222.errors import KeyMissingError, WeakerModeError
 from headend.c1222.identifiers import ApTitle
 from headend.c1222.message import open_services
 from headend.c1222.security import MAC_OCTETS, Cipher, SecurityMode
-from headend.errors import SecurityError
+from headend.errors import SecurityError, TruncatedError
+
+_OPENING_MASK = SECURITY_MODE_MASK | ED_CLASS_INCLUDED
 
 
 class Association:
@@ -25,7 +27,7 @@ class Association:
 
     __slots__ = (
         "_authentication", "_called", "_calling", "_canonical_called", "_canonical_end", "_cipher", "_controls", "_epsem_octets", "_key_id",
-        "_sealer", "far", "mode", "near",
+        "_opening_bits", "_sealer", "far", "mode", "near",
     )  # fmt: skip
 
     def __init__(self, near: ApTitle, far: ApTitle, mode: SecurityMode, key_id: int = 0, cipher: Cipher | None = None) -> None:
@@ -38,6 +40,7 @@ class Association:
         self._cipher = cipher
         self._sealer = cipher if mode else None
         self._controls = tuple(bytes((CONTROL | mode << 2 | response_control,)) for response_control in ResponseControl)
+        self._opening_bits = mode << 2
         self._epsem_octets = 1 + MAC_OCTETS if mode else 1
         self._called = title_element(0xA2, far)
         self._canonical_called = title_element(0xA2, far, absolute=True)
@@ -73,6 +76,16 @@ class Association:
         """The services of a message from far to near, verified. Raises WeakerModeError, SecurityError, WireError."""
         if apdu.calling.absolute != self.far.absolute or apdu.called.absolute != self.near.absolute:
             raise SecurityError(f"message from {apdu.calling} to {apdu.called} is none between {self.far} and {self.near}")
+        sealer = self._sealer
+        if sealer is None or apdu.control & _OPENING_MASK != self._opening_bits or apdu.key_id != self._key_id:
+            return self._open_other(apdu)
+        payload = apdu.payload
+        if len(payload) < MAC_OCTETS:
+            raise TruncatedError(0, MAC_OCTETS, len(payload))
+        return split_services(sealer.open(self.mode, apdu.cleartext_n, payload[:-MAC_OCTETS], payload[-MAC_OCTETS:]))
+
+    def _open_other(self, apdu: Apdu) -> tuple[bytes, ...]:
+        """A message that is not in our mode and under our key id, or has an ED class."""
         mode = (apdu.control & SECURITY_MODE_MASK) >> 2
         if mode < self.mode:
             cleartext = open_services(apdu, None) if mode == SecurityMode.CLEAR else ()

@@ -58,6 +58,8 @@ def unsigned_element(tag: int, value: int) -> bytes:
     """`tag` around an INTEGER, with a zero octet before a set sign bit as strict BER wants it."""
     if value < 0x80:
         return bytes((tag, 3, 2, 1, value))
+    if value < 0x8000:
+        return bytes((tag, 4, 2, 2, value >> 8, value & 0xFF))
     size = value.bit_length() // 8 + 1
     return bytes((tag, size + 2, 2, size)) + value.to_bytes(size)
 

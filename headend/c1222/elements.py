@@ -42,9 +42,15 @@ def information_element(octets: int, segment_offset: bytes) -> bytes:
     return b"\xbe" + length_octets(len(outer) + octets) + outer
 
 
+@lru_cache(maxsize=4096)
+def apdu_start(content_octets: int) -> bytes:
+    """60 and the length of all elements together. Raises BoundError."""
+    start = b"\x60" + length_octets(content_octets)
+    if len(start) + content_octets > APDU_OCTETS_MAX:
+        raise BoundError("octets of APDU", len(start) + content_octets, APDU_OCTETS_MAX)
+    return start
+
+
 def apdu_octets(content: bytes) -> bytes:
     """60 around all elements. Raises BoundError."""
-    octets = b"\x60" + length_octets(len(content)) + content
-    if len(octets) > APDU_OCTETS_MAX:
-        raise BoundError("octets of APDU", len(octets), APDU_OCTETS_MAX)
-    return octets
+    return apdu_start(len(content)) + content

@@ -44,6 +44,8 @@ def check_control(control: int, offset: int = 0) -> None:
 
 def join_services(services: Sequence[bytes]) -> bytes:
     """The list of bodies (code and parameters), each behind its length. Raises BoundError."""
+    if len(services) == 1:
+        return length_octets(len(services[0])) + services[0]
     if len(services) > SERVICES_MAX:
         raise BoundError("services in one message", len(services), SERVICES_MAX)
     return b"".join([length_octets(len(body)) + body for body in services])
@@ -51,8 +53,10 @@ def join_services(services: Sequence[bytes]) -> bytes:
 
 def split_services(octets: bytes, offset: int = 0) -> tuple[bytes, ...]:
     """The bodies in `octets` from `offset`; a length of zero ends them and only zeros may follow. Raises WireError."""
-    bodies = []
     end = len(octets)
+    if offset < end and octets[offset] == end - offset - 1 < 0x80:
+        return (octets[offset + 1 :],) if end - offset > 1 else ()
+    bodies = []
     while offset < end:
         length = octets[offset]
         if 0 < length < 0x80:

@@ -69,27 +69,24 @@ class Invoker(Generic[T]):
 
     def resend(self, exchange: Exchange[T]) -> bytes | None:
         """The same octets once more; None when the exchange is over."""
-        if not self._is_waiting(exchange):
+        if self._waiting.get((exchange.called.absolute, exchange.invocation_id)) is not exchange:
             return None
         exchange.transmissions += 1
         return exchange.octets
 
     def settle(self, exchange: Exchange[T]) -> bool:
         """End an exchange whose reply has been accepted; False when it was over already."""
-        if not self.abandon(exchange):
-            return False
-        self.settled += 1
-        return True
+        ended = self.abandon(exchange)
+        self.settled += ended
+        return ended
 
     def abandon(self, exchange: Exchange[T]) -> bool:
         """End an exchange without a reply; False when it was over already."""
-        if not self._is_waiting(exchange):
+        key = (exchange.called.absolute, exchange.invocation_id)
+        if self._waiting.get(key) is not exchange:
             return False
-        del self._waiting[exchange.called.absolute, exchange.invocation_id]
+        del self._waiting[key]
         return True
-
-    def _is_waiting(self, exchange: Exchange[T]) -> bool:
-        return self._waiting.get((exchange.called.absolute, exchange.invocation_id)) is exchange
 
 
 class Responder:

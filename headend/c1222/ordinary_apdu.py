@@ -7,14 +7,15 @@ without reference. Anything else, and anything wrong, is left to `acse.parse_apd
 import re
 from functools import lru_cache
 
-from headend.c1222.apdu import Apdu
-from headend.c1222.ber import element, length_octets
-from headend.c1222.elements import information_head
+from headend.c1222.apdu import ORDINARY_FORM, Apdu
+from headend.c1222.ber import element
+from headend.c1222.elements import apdu_start, information_head
 from headend.c1222.epsem import CONTROLS, SECURITY_MODE_MASK
 from headend.c1222.identifiers import TITLE_ROOT, ApTitle
 from headend.c1222.limits import AP_TITLE_OCTETS_MAX, APDU_OCTETS_MAX
 
 _number = int.from_bytes  # binding it at every use would cost as much as the conversion
+_new_tuple = tuple.__new__  # half the time of the named tuple's own constructor
 
 _LENGTH = rb"(?:[\x00-\x7f]|\x81[\x80-\xff]|\x82[\x01-\xff].)"
 _INTEGER = rb"(?:\x03\x02\x01.|\x04\x02\x02(?:\x00[\x80-\xff]|[\x01-\xff].))"
@@ -43,12 +44,13 @@ def parse(octets: bytes) -> Apdu | None:
         called is None
         or calling is None
         or control not in CONTROLS
-        or start != b"\x60" + length_octets(total - len(start))
+        or start != apdu_start(total - len(start))
         or head != information_head(total - body + 1)
         or (mode_bits and key_id is None)
     ):
         return None
-    return Apdu(
+    cleartext_n = b"".join((called[1], reply_element or b"", after, head, control, calling[2], key_id, iv)) if mode_bits else b""
+    fields = (
         called[0],
         calling[0],
         _number(invocation[4:]),
@@ -58,8 +60,11 @@ def parse(octets: bytes) -> Apdu | None:
         _number(iv) if iv else None,
         control[0],
         octets[body:],
-        b"".join((called[1], reply_element or b"", after, head, control, calling[2], key_id, iv)) if mode_bits else b"",
+        cleartext_n,
+        None,
+        ORDINARY_FORM,
     )
+    return _new_tuple(Apdu, fields)
 
 
 @lru_cache(maxsize=4096)

@@ -101,7 +101,7 @@ class Cipher:
             last = self._d
         size = len(octets)
         first = (start ^ self._chain) << 8 * size - 128
-        self._chain = chain = _number(self._chained((_number(octets) ^ first ^ last).to_bytes(size))) & _BLOCK_MASK
+        self._chain = chain = _number(self._chained((_number(octets) ^ first ^ last).to_bytes(size))[-_BLOCK:])
         return chain
 
     def _crypt(self, n: int, octets: bytes) -> bytes:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from headend.c1222.association import Association
-from headend.c1222.exchange import Invoker, next_invocation_id
+from headend.c1222.exchange import Invoker
 from headend.c1222.message import ApTitle, Cipher, SecurityMode, encode_message, open_apdu, parse_apdu
 from headend.c1222.services import FullRead, ResponseCode, encode_request
 from headend.c1222.table_data import decode_table_data, encode_table_data
+from headend.limits import INVOCATION_ID_MAX
 
 HEAD_END = ApTitle.parse(".1.4")
 METERS = 256
@@ -111,7 +112,7 @@ def codec_rows(mode: SecurityMode) -> list[Row]:
 def udp_socket() -> socket.socket:
     """Blocking, on a loopback port of its own; a lost datagram ends the run rather than hanging it."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 20, 0))
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 120, 0))
     opened.bind(("127.0.0.1", 0))
     return opened
 
@@ -184,23 +185,29 @@ def exchanges(mode: SecurityMode) -> Callable[[socket.socket, int], float]:
 
     def work(ours: socket.socket, count: int) -> float:
         invoker: Invoker[Association] = Invoker()
-        sent = received = 0
-        invocation_id = 1
-        start = time.process_time()
-        while received < count:
-            while sent < count and len(invoker) < OUTSTANDING:
-                association = near[sent % METERS]
-                octets = association.encode(READ, invocation_id, IV)
-                invoker.begin(association.far, invocation_id, octets, association)
-                ours.send(octets)
-                invocation_id = next_invocation_id(invocation_id)
-                sent += 1
+
+        def send(number: int) -> None:
+            association = near[number % METERS]
+            invocation_id = number % INVOCATION_ID_MAX + 1
+            octets = association.encode(READ, invocation_id, IV)
+            invoker.begin(association.far, invocation_id, octets, association)
+            ours.send(octets)
+
+        def receive() -> None:
             apdu = parse_apdu(ours.recv(2048))
             exchange = invoker.find(apdu)
             assert exchange is not None
             assert decode_table_data(exchange.purpose.open(apdu)[0], 1) == BLOCK
             invoker.settle(exchange)
-            received += 1
+
+        start = time.process_time()
+        for number in range(OUTSTANDING):
+            send(number)
+        for number in range(OUTSTANDING, count):
+            receive()
+            send(number)
+        for _ in range(OUTSTANDING):
+            receive()
         return time.process_time() - start
 
     return work
