@@ -37,15 +37,6 @@ class LinkError(HeadEndError):
     """Silence or an unreachable address: worth another try later."""
 
 
-class NoAnswerError(LinkError):
-    """A request was sent `attempts` times and never answered."""
-
-    def __init__(self, attempts: int, seconds: float) -> None:
-        self.attempts = attempts
-        self.seconds = seconds
-        super().__init__(f"no answer to {attempts} transmissions within {seconds:g} s")
-
-
 class WireError(HeadEndError):
     """Octets that break the standard, whoever sent them."""
 

@@ -6,14 +6,12 @@ No row or result leaves `work`: it returns plain values.
 
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -24,10 +22,6 @@ from headend.errors import StoreError
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
-
-
-class StoreReactor(IReactorFromThreads, IReactorTime):
-    """What the store needs of a reactor: a way back from its threads, and timers for its retries."""
 
 
 class Database:
@@ -163,8 +157,3 @@ def _pragmas(*, writes: bool) -> list[str]:
     # synchronous=FULL: what was acknowledged survives a power cut too, not only a killed process.
     common = ["foreign_keys = ON", f"cache_size = -{limits.SQLITE_CACHE_KIB}", "temp_store = MEMORY"]
     return ["journal_mode = WAL", "synchronous = FULL", *common] if writes else [*common, "query_only = ON"]
-
-
-def sqlite_file(url: URL) -> Path | None:
-    """The file of a SQLite database."""
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

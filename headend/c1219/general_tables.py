@@ -16,7 +16,6 @@ from headend.c1219.tables import (
 )
 from headend.c1219.times import TimeFieldError
 
-FIXED_OCTETS = 19
 MODEL_OCTETS = 16
 """ST1 without the serial number: what all meters of one make, model and firmware share."""
 

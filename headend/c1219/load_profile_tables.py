@@ -15,7 +15,6 @@ from headend.c1219.tables import (
     TruncatedTableError,
 )
 
-SETS_MAX = 4
 SCALAR_DIVISOR_SHIFT = 6
 STATUS_OCTETS = 13
 """Octets of one set's state in ST63."""

@@ -64,11 +64,6 @@ class ProfileSet:
         """One block; see BlockLayout.decode. Give ST63's NBR_VALID_INT for the newest block, and its interval order for all."""
         return self.layout.decode(octets, valid_intervals, descending)
 
-    def decode_blocks(self, octets: bytes, descending: bool = False) -> list[ProfileBlock]:
-        """Consecutive elements, all of them full. Raises TruncatedTableError where the last is not whole."""
-        size = self.layout.size
-        return [self.layout.decode(octets[start : start + size], None, descending) for start in range(0, len(octets), size)]
-
     def encode_block(self, block: ProfileBlock, descending: bool = False) -> bytes:
         return self.layout.encode(block, descending)
 

@@ -122,10 +122,6 @@ class RegisterLayout:
         """Octets of ST26."""
         return SELF_READ_HEADER_OCTETS + self.self_reads * self.entry_size
 
-    def summation_offset(self, index: int) -> int:
-        """Where summation `index` of the total block stands in ST23."""
-        return self._flag(RegisterFlag.RESET_COUNTER) + index * self._formats.ni1.size
-
     def decode_current(self, octets: bytes) -> RegisterValues:
         """ST23."""
         return self._values(iter(self._unpack(ST_CURRENT_REGISTERS, self._current, octets, 0)), ST_CURRENT_REGISTERS)
