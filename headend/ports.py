@@ -13,7 +13,6 @@ from headend.model.collection import Assignment, Collected, CollectionSummary, E
 from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, MeterEntry, NativeAddress, ServicePoint
 from headend.model.events import ExceptionRecord
 from headend.model.readings import IntervalBlock, IntervalValue, RegisterRead
-from headend.model.utility import Utility
 
 T = TypeVar("T")
 
@@ -131,24 +130,6 @@ class ReadingQueries(Protocol):
 
     def interval_blocks(self, meter_no: str, start: datetime, end: datetime) -> Awaitable[list[IntervalBlock]]:
         """Stored blocks that touch (start, end]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Partner:
-    """A SOAP peer of a utility."""
-
-    user_id: str
-    name: str
-    password: str = field(repr=False)
-    page_size: int = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is calling, and for which utility; everything a request does is done for this utility."""
-
-    utility: Utility
-    partner: Partner
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from headend.collection.policy import CollectionPolicy
 from headend.collector import Collector
 from headend.errors import LinkError, RequestError, StoreError
 from headend.model.endpoint import NativeAddress, Transport
+from headend.model.partner import Caller, Partner
 from headend.model.utility import Utility, UtilityId
-from headend.ports import Caller, Partner
 from headend.settings import CollectionSettings, PartnerSettings, Settings, UtilitySettings
 from multispeak.authentication import PasswordAuthenticator
 from multispeak.http_hardening import BoundedSite
@@ -180,7 +180,7 @@ def _serve(settings: Settings, utilities: Mapping[UtilityId, UtilityService], ar
     public_url = settings.server.public_url or f"http://{host}:{listening.getHost().port}"
     surroundings = Surroundings(
         authenticator=PasswordAuthenticator(PartnerDirectory(settings)),
-        queries=lambda caller: utilities[caller.utility.utility_id].store,
+        stores=lambda caller: utilities[caller.utility.utility_id].store,
         public_url=public_url,
         now=around.now,
         clock=around.reactor,

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from hmac import compare_digest
 from typing import Protocol
 
-from headend.ports import Caller
+from headend.model.partner import Caller
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import FAILED_LOGINS_MAX, FAILED_LOGINS_PER_ADDRESS_MAX, FAILED_LOGINS_REMEMBERED_MAX, FAILED_LOGINS_SECONDS
 from multispeak.message_header import RequestHeader

@@ -3,24 +3,50 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from headend.errors import RequestError
-from headend.ports import Caller
+from headend.model.partner import Caller, Partner
+from headend.model.utility import Utility
+from headend.ports import ReadingQueries
+from multispeak.binding import ServiceBinding
 from multispeak.message_header import Paging, RequestHeader
 from multispeak.records import Records
 
 
+class UtilityStore(ReadingQueries, Protocol):
+    """All that operations ask of the store of one utility, port by port."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated call: its operation, who calls, what was asked, and the classes to answer with."""
+    """One authenticated call: its operation, who calls, what was asked, whose store answers, and the classes to answer with."""
 
     operation: str
     caller: Caller
     header: RequestHeader
     request: Any
-    records: Records
+    store: UtilityStore
+    binding: ServiceBinding
     now: datetime
+
+    @property
+    def utility(self) -> Utility:
+        return self.caller.utility
+
+    @property
+    def partner(self) -> Partner:
+        return self.caller.partner
+
+    @property
+    def records(self) -> Records:
+        """The record classes of this version."""
+        return self.binding.records
+
+    @property
+    def version(self) -> str:
+        """The MultiSpeak version spoken."""
+        return self.binding.contract.version
 
     def instant(self, value: datetime) -> datetime:
         """A request's dateTime in UTC; one without offset is local to the utility.
@@ -28,7 +54,7 @@ class Call:
         Raises  RequestError for an instant outside of what a calendar holds
         """
         if value.tzinfo is None:
-            value = value.replace(tzinfo=self.caller.utility.time_zone)
+            value = value.replace(tzinfo=self.utility.time_zone)
         try:
             return value.astimezone(UTC)
         except OverflowError:
@@ -53,4 +79,4 @@ class ListAnswer:
 
 Handler = Callable[[Call], Awaitable[Answer | ListAnswer]]
 Handlers = Mapping[str, Handler]
-"""Implemented operations of one service of one version."""
+"""Implemented operations by name. The first line of a handler's docstring says, to people, what effect it has."""

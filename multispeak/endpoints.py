@@ -7,6 +7,9 @@ from multispeak.binding import ServiceBinding
 from multispeak.contract import Contract
 from multispeak.faults import FaultCode, RefusedCallError
 
+ALIASES = {"MR_CB": "MR_Server", "CD_CB": "CD_Server", "OD_OA": "OD_Server"}
+"""Names of interface pairs, by which some installations know the server of the pair."""
+
 
 def endpoint_path(version: str, service_name: str) -> str:
     """Path of an endpoint; the same with `.asmx` behind it is served too, because that is what field installations expect."""

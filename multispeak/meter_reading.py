@@ -1,13 +1,13 @@
 """MR_Server: which meters there are, and what they read."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from headend.errors import UnknownMeterError
 from headend.limits import READINGS_MAX
-from headend.ports import Caller, MeterReadings, Page, ReadingKey, ReadingQueries
+from headend.ports import MeterReadings, Page, ReadingKey
 from multispeak.calls import Answer, Call, Handler, ListAnswer
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import FETCH_OBJECTS, PAGE_OBJECTS_MAX, RECORDS_PER_STEP, UNSTREAMED_OBJECTS_MAX, YEAR_MAX, YEAR_MIN
@@ -16,12 +16,10 @@ from multispeak.mapping_v3 import ShapeV3
 from multispeak.mapping_v4 import ShapeV4
 from multispeak.message_header import Paging
 
-Queries = Callable[[Caller], ReadingQueries]
 
-
-def meter_reading_handlers(version: str, queries: Queries) -> dict[str, Handler]:
-    """The implemented operations of MR_Server in one version."""
-    operations = _OPERATIONS[version](queries)
+def meter_reading_handlers(version: str) -> dict[str, Handler]:
+    """The operations of MR_Server that read, in one version."""
+    operations = _OPERATIONS[version]()
     by = {"3.0": "ByMeterNo", "4.1.6": "ByMeterID"}[version]
     return {
         "GetAMRSupportedMeters": operations.supported_meters,
@@ -36,28 +34,25 @@ def meter_reading_handlers(version: str, queries: Queries) -> dict[str, Handler]
 class MeterReading:
     """Operations in terms of both versions; a subclass knows the objects of one."""
 
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
-
     def shape(self, call: Call) -> Shape:
         """The maker of this version's objects."""
         raise NotImplementedError
 
     async def is_amr_meter(self, call: Call) -> Answer:
         """Whether a meter is read by this head-end."""
-        entry = await self._queries(call.caller).meter(self._meter_no(call))
+        entry = await call.store.meter(self._meter_no(call))
         return Answer(entry is not None and entry.endpoint.active)
 
     async def latest_reading(self, call: Call) -> Answer:
         """The registers of the newest instant of one meter; for a meter never read, an object that says so."""
         meter_no = self._meter_no(call)
-        readings = await self._queries(call.caller).latest(meter_no)
+        readings = await call.store.latest(meter_no)
         if readings is None:
             raise UnknownMeterError(meter_no)
         last = None
         for last in reading_groups(readings):  # noqa: B007 - the last one is wanted
             pass
-        shape, utility = self.shape(call), call.caller.utility
+        shape, utility = self.shape(call), call.utility
         if last is None:
             return Answer(shape.no_reading(utility, readings.entry, "no reading of this meter has been collected yet"))
         return Answer(shape.reading(utility, readings.entry, last))
@@ -66,7 +61,7 @@ class MeterReading:
         """Registers and intervals of one meter in a period, both ends included."""
         meter_no = self._meter_no(call)
         start, end = _period(call)
-        readings = await self._queries(call.caller).readings(meter_no, start, end, READINGS_MAX + 1)
+        readings = await call.store.readings(meter_no, start, end, READINGS_MAX + 1)
         if readings is None:
             raise UnknownMeterError(meter_no)
         if len(readings.registers) + len(readings.intervals) > READINGS_MAX:
@@ -78,16 +73,15 @@ class MeterReading:
         """Registers of all meters in a period, both ends included, by meter number and instant."""
         start, end = _period(call)
         after = _last_reading(call)
-        queries = self._queries(call.caller)
-        page = await queries.readings_page_end(start, end, after, _page_size(call, PAGE_OBJECTS_MAX))
+        page = await call.store.readings_page_end(start, end, after, _page_size(call, PAGE_OBJECTS_MAX))
         last = object_id(page.last.meter_no, page.last.instant) if page.last else ""
-        return ListAnswer(self._stream(call, queries, (start, end), after, page.last), Paging(page.remaining, last))
+        return ListAnswer(self._stream(call, (start, end), after, page.last), Paging(page.remaining, last))
 
     async def latest_readings(self, call: Call) -> ListAnswer:
         """The newest registers of every meter that has any, by meter number."""
         after = _last_reading(call)
         limit = _page_size(call, UNSTREAMED_OBJECTS_MAX)
-        page = await self._queries(call.caller).latest_page(after.meter_no if after else None, limit)
+        page = await call.store.latest_page(after.meter_no if after else None, limit)
         last = ""
         if page.items:
             newest = page.items[-1]
@@ -96,10 +90,10 @@ class MeterReading:
 
     async def supported_meters(self, call: Call) -> Answer | ListAnswer:
         """The active endpoints, by meter number."""
-        queries, after = self._queries(call.caller), call.request.lastReceived or None
-        if after is not None and await queries.meter(after) is None:
+        after = call.request.lastReceived or None
+        if after is not None and await call.store.meter(after) is None:
             raise _invalid_last_received(after)
-        page = await queries.meters(after, _page_size(call, UNSTREAMED_OBJECTS_MAX))
+        page = await call.store.meters(after, _page_size(call, UNSTREAMED_OBJECTS_MAX))
         last = page.items[-1].endpoint.meter_no if page.items else ""
         return self._meter_list(call, page, Paging(page.remaining, last))
 
@@ -107,15 +101,15 @@ class MeterReading:
         raise NotImplementedError
 
     async def _stream(
-        self, call: Call, queries: ReadingQueries, period: tuple[datetime, datetime], after: ReadingKey | None, last: ReadingKey | None
+        self, call: Call, period: tuple[datetime, datetime], after: ReadingKey | None, last: ReadingKey | None
     ) -> AsyncIterator[Sequence[Any]]:
         """The objects after `after`, up to and with `last`; one that arrives in between is told if its place is in between."""
-        shape, utility = self.shape(call), call.caller.utility
+        shape, utility = self.shape(call), call.utility
         if last is None:
             return
         done = False
         while not done:
-            page = await queries.readings_page(*period, after, FETCH_OBJECTS, counted=False)
+            page = await call.store.readings_page(*period, after, FETCH_OBJECTS, counted=False)
             objects = []
             for readings in page.items:
                 is_last_meter = readings.entry.endpoint.meter_no == last.meter_no
@@ -130,7 +124,7 @@ class MeterReading:
             yield objects
 
     def _objects(self, call: Call, items: Iterable[MeterReadings]) -> Iterator[Any]:
-        shape, utility = self.shape(call), call.caller.utility
+        shape, utility = self.shape(call), call.utility
         for readings in items:
             for group in reading_groups(readings):
                 yield shape.reading(utility, readings.entry, group)
@@ -152,7 +146,7 @@ class MeterReadingV3(MeterReading):
         return self._shape
 
     def _meter_list(self, call: Call, page: Page[Any], paging: Paging) -> ListAnswer:
-        shape, utility = self.shape(call), call.caller.utility
+        shape, utility = self.shape(call), call.utility
         return ListAnswer(_batches((shape.meter(utility, entry) for entry in page.items), RECORDS_PER_STEP), paging)
 
 
@@ -166,7 +160,7 @@ class MeterReadingV4(MeterReading):
         return self._shape
 
     def _meter_list(self, call: Call, page: Page[Any], paging: Paging) -> Answer:
-        return Answer(self.shape(call).meters(call.caller.utility, page.items), paging)
+        return Answer(self.shape(call).meters(call.utility, page.items), paging)
 
 
 _OPERATIONS: dict[str, type[MeterReading]] = {"3.0": MeterReadingV3, "4.1.6": MeterReadingV4}
@@ -178,7 +172,7 @@ async def _batches(objects: Iterator[Any], size: int) -> AsyncIterator[Sequence[
 
 
 def _page_size(call: Call, most: int) -> int:
-    return max(1, min(call.caller.partner.page_size, most))
+    return max(1, min(call.partner.page_size, most))
 
 
 def _last_reading(call: Call) -> ReadingKey | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headend.errors import HeadEndError
-from headend.ports import Caller
+from headend.model.partner import Caller
 from multispeak.binding import ServiceBinding
 from multispeak.calls import Answer, ListAnswer
 from multispeak.contract import local_name

@@ -4,6 +4,7 @@
 # Twisted's web package is only partly typed, and its names are what they are.
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -117,13 +118,18 @@ class EndpointResource(Resource):
 
 
 class AsmxAware(Resource):
-    """A folder of endpoints, each also found with `.asmx` behind its name."""
+    """A folder of endpoints, each also found with `.asmx` behind its name; `aliases` are further names of theirs."""
+
+    def __init__(self, aliases: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init__()
+        self._aliases = {alias.lower(): name.lower() for alias, name in aliases.items()}
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """An endpoint by its name, its letters' case aside."""
-        plain = path.lower().removesuffix(b".asmx")
+        """An endpoint by its name or an alias, its letters' case aside."""
+        plain = path.decode("latin-1").lower().removesuffix(".asmx")
+        plain = self._aliases.get(plain, plain)
         for name, child in self.listEntities():
-            if name.lower() == plain and isinstance(child, Resource):
+            if name.decode().lower() == plain and isinstance(child, Resource):
                 return child
         there = ", ".join(sorted(name.decode() for name in self.listNames()))
         return Lost(f"there is no {path.decode('latin-1')[:60]!r} here; there are {there}\n")

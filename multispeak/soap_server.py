@@ -12,9 +12,10 @@ from typing import Any
 from twisted.logger import Logger
 
 from headend.errors import HeadEndError
+from headend.model.partner import Caller
 from multispeak.authentication import Authenticator
 from multispeak.binding import ServiceBinding
-from multispeak.calls import Answer, Call, Handlers, ListAnswer
+from multispeak.calls import Answer, Call, Handlers, ListAnswer, UtilityStore
 from multispeak.endpoints import Endpoints
 from multispeak.faults import FaultCode, RefusedCallError, as_fault, internal_fault
 from multispeak.message_header import HeaderWriter
@@ -45,6 +46,7 @@ class EndpointParts:
     binding: ServiceBinding
     endpoints: Endpoints
     handlers: Handlers
+    stores: Callable[[Caller], UtilityStore]
     authenticator: Authenticator
     header_writer: HeaderWriter
     now: Callable[[], datetime]
@@ -84,7 +86,7 @@ async def _answer(parts: EndpointParts, name: str, exchange: Exchange, request: 
         binding = parts.binding
         sentence = f"{name} of {binding.service.name} {binding.contract.version} is not implemented; GetMethods lists what is"
         raise RefusedCallError(FaultCode.NOT_IMPLEMENTED, sentence)
-    return await handler(Call(name, caller, exchange.header, request, parts.binding.records, parts.now()))
+    return await handler(Call(name, caller, exchange.header, request, parts.stores(caller), parts.binding, parts.now()))
 
 
 class LeanContext(MethodContext):  # type: ignore[misc]

@@ -16,6 +16,7 @@ WSDL_NAMESPACE = "http://schemas.xmlsoap.org/wsdl/"
 BINDINGS = {"soap": "http://schemas.xmlsoap.org/wsdl/soap/", "soap12": "http://schemas.xmlsoap.org/wsdl/soap12/"}
 TRANSPORT = "http://schemas.xmlsoap.org/soap/http"
 SERVED = ("MR_Server", "CD_Server", "OD_Server")
+"""The servers of a head-end: meter reading, connect/disconnect, outage detection."""
 
 W = f"{{{WSDL_NAMESPACE}}}"
 

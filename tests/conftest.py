@@ -70,3 +70,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store.sqlite"
     return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def store(running: RunningReactor, database_url: str, tmp_path: Path) -> Iterator[Any]:
+    """An empty store, as `tests.store.world.OpenStore`."""
+    from tests.store.world import opened
+
+    one = opened(running, database_url, tmp_path / "keys")
+    yield one
+    one.call("close")
+
+
+@pytest.fixture
+def store_site(store: Any, running: RunningReactor) -> Any:
+    """The MultiSpeak site over an empty store, as `tests.fakes.store_site.StoreSite`."""
+    from tests.fakes.store_site import StoreSite
+
+    return StoreSite(store, running)

@@ -18,9 +18,9 @@ from twisted.web.resource import Resource
 
 from headend.model.channels import CHANNEL_BY_NAME
 from headend.model.endpoint import CONFIGURATIONS, Customer, Endpoint, EndpointId, MeterEntry, NativeAddress, ServicePoint, Transport
+from headend.model.partner import Caller, Partner
 from headend.model.readings import IntervalFlag, IntervalValue, ReadSource, RegisterRead
 from headend.model.utility import Utility, UtilityId
-from headend.ports import Caller, Partner
 from multispeak.authentication import PasswordAuthenticator
 from multispeak.message_header import RequestHeader
 from multispeak.site import Surroundings, multispeak_resource

@@ -1,0 +1,34 @@
+"""All six endpoints over a real store: what is implemented answers everywhere it is at home, under every name it is known by."""
+
+import pytest
+
+from multispeak.endpoints import ALIASES
+from tests.fakes.soap_world import fault_of
+from tests.fakes.store_site import SERVERS, StoreSite
+from tests.store.world import NOW, shipment
+from wsdl import VERSIONS
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_methods_of_each_server_are_its_own(store_site: StoreSite, version: str) -> None:
+    told = {s: {m.text for m in store_site.ask(version, s, "GetMethods").iter("{*}string")} for s in SERVERS}
+    assert all({"PingURL", "GetMethods"} <= names for names in told.values())
+    assert "GetReadingsByDate" in told["MR_Server"] - told["CD_Server"] - told["OD_Server"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_meters_come_from_the_store(store_site: StoreSite, version: str) -> None:
+    store_site.store.call("import_shipment", shipment(2), NOW)
+    answer = store_site.ask(version, "MR_Server", "GetAMRSupportedMeters")
+    assert [e.text for e in answer.iter("{*}meterNo")] == ["M000001", "M000002"]
+
+
+def test_an_operation_of_another_server_is_sent_there(store_site: StoreSite) -> None:
+    from lxml import etree
+
+    code, text = fault_of(etree.tostring(store_site.ask("4.1.6", "OD_Server", "GetCDMeterState")))
+    assert (code, "/multispeak/4.1.6/CD_Server" in text) == ("Client.WrongEndpoint", True)
+
+
+def test_aliases_name_servers_that_there_are() -> None:
+    assert set(ALIASES.values()) == set(SERVERS)

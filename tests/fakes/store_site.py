@@ -1,0 +1,108 @@
+"""The MultiSpeak site over a real store, asked without sockets: what an operation does is seen in what others answer, and in the tables."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from random import Random
+from typing import Any
+
+from lxml import etree
+from twisted.internet.task import Clock
+from twisted.web.resource import Resource
+
+from headend.model.partner import Caller, Partner
+from headend.model.utility import Utility
+from multispeak.authentication import PasswordAuthenticator
+from multispeak.contract import load_contract
+from multispeak.message_header import RequestHeader
+from multispeak.schema import compile_schema
+from multispeak.site import Surroundings, multispeak_resource
+from multispeak.soap_protocol import Exchange
+from multispeak.soap_server import SoapServer
+from tests.conftest import RunningReactor
+from tests.fakes.soap_world import NOW, PASSWORD, USER, envelope
+from tests.store.world import UTILITY, OpenStore
+from wsdl import VERSIONS
+
+SERVERS = ("MR_Server", "CD_Server", "OD_Server")
+
+
+@dataclass
+class OnePartner:
+    """The directory of a head-end with one partner, whose profile a test may replace."""
+
+    utility: Utility = UTILITY
+    partner: Partner = field(default_factory=lambda: Partner(USER, "Billing", PASSWORD))
+
+    def find(self, user_id: str) -> Caller | None:
+        return Caller(self.utility, self.partner) if user_id == self.partner.user_id else None
+
+
+class _Stage:
+    """One tree for all tests of a process: compiling contracts takes seconds. Store, partner and clock are put in by each test."""
+
+    def __init__(self) -> None:
+        self.store: Any = None
+        self.now = NOW
+        self.directory = OnePartner()
+        self.logins = PasswordAuthenticator(self.directory)
+
+    def authenticate(self, header: RequestHeader, address: str, seconds: float) -> Caller:
+        return self.logins.authenticate(header, address, seconds)
+
+    @cached_property
+    def tree(self) -> Resource:
+        surroundings = Surroundings(self, lambda caller: self.store, "http://127.0.0.1:8080", lambda: self.now, Clock(), Random(7))
+        return multispeak_resource(surroundings)
+
+    @cached_property
+    def schemas(self) -> dict[tuple[str, str], etree.XMLSchema]:
+        contracts = {version: load_contract(version) for version in VERSIONS}
+        return {(v, s): compile_schema(c, c.services[s]) for v, c in contracts.items() for s in SERVERS}
+
+
+_STAGE = _Stage()
+
+
+class StoreSite:
+    """All six endpoints over one store. Every answer that is no fault is held against the contract's schema."""
+
+    def __init__(self, store: OpenStore, running: RunningReactor) -> None:
+        self.store = store
+        self._running = running
+        _STAGE.store = store.store
+        _STAGE.now = NOW
+        _STAGE.directory = OnePartner(store.store.utility)
+        _STAGE.logins = PasswordAuthenticator(_STAGE.directory)
+
+    @property
+    def partner(self) -> Partner:
+        return _STAGE.directory.partner
+
+    @partner.setter
+    def partner(self, partner: Partner) -> None:
+        _STAGE.directory.partner = partner
+
+    @property
+    def now(self) -> datetime:
+        return _STAGE.now
+
+    @now.setter
+    def now(self, instant: datetime) -> None:
+        _STAGE.now = instant
+
+    def ask(self, version: str, service: str, operation: str, inside: str = "") -> etree._Element:
+        """The whole answer envelope to a request with credentials; `inside` is what stands in the operation's element."""
+        server: SoapServer = _STAGE.tree.children[version.encode()].children[service.encode()].servers["text/xml"]
+
+        async def respond() -> bytes:
+            reply = await server.respond(envelope(version, operation, inside), Exchange("192.0.2.1", "", 0.0))
+            rest = [chunk async for chunk in reply.chunks] if reply.chunks else []
+            return reply.octets + b"".join(rest)
+
+        answer = etree.fromstring(self._running.wait(respond))
+        body = answer.find("{*}Body")
+        assert body is not None
+        if body.find("{*}Fault") is None:
+            _STAGE.schemas[version, service].assertValid(body[0])
+        return answer
