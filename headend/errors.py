@@ -4,6 +4,11 @@ SHOWN_CHARACTERS_MAX = 80
 """Characters of a caller's own text that an error repeats: enough to recognize it, too few to be of use to someone else."""
 
 
+def shown(text: str) -> str:
+    """A caller's own text, quoted, and cut where it is long."""
+    return repr(text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…")
+
+
 class HeadEndError(Exception):
     """Anything this head-end reports as its own; never raised itself."""
 
@@ -17,8 +22,7 @@ class UnknownMeterError(RequestError):
 
     def __init__(self, meter_no: str) -> None:
         self.meter_no = meter_no
-        shown = meter_no if len(meter_no) <= SHOWN_CHARACTERS_MAX else f"{meter_no[:SHOWN_CHARACTERS_MAX]}…"
-        super().__init__(f"meter {shown!r} is not known")
+        super().__init__(f"meter {shown(meter_no)} is not known")
 
 
 class EndpointRefusedError(HeadEndError):

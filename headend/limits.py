@@ -33,6 +33,15 @@ UNRECORDED_MAX = 4_096
 READINGS_MAX = 1_000_000
 """Values one by-meter query returns: 13 months of a commercial endpoint are about half of it."""
 
+TEXT_CHARACTERS_MAX = 256
+"""Characters of an identifier or another short text of master data: the longest, an address line, has about a hundred."""
+
+GROUPS_MAX = 10_000
+"""Meter groups and configuration groups of a utility: more than one for each feeder of the largest."""
+
+GROUP_METERS_MAX = 100_000
+"""Meters of one group: its members are told in one answer."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from headend.errors import RequestError
+from headend.limits import TEXT_CHARACTERS_MAX
 
 FILE_OCTETS_MAX = 512 * 1024 * 1024
 """Largest file read, in octets: a million endpoints as JSON are about 300 MB."""
 
 ROWS_MAX = 2_000_000
 """Rows of one file: the largest utility there is, twice."""
-
-FIELD_CHARACTERS_MAX = 256
-"""Characters of one field: the longest, an address line, has about a hundred."""
 
 _BLANKS = re.compile(r"[\s,]*")
 _DAMAGED = "\N{REPLACEMENT CHARACTER}"
@@ -85,8 +83,8 @@ def _checked(line: int, row: Row) -> Row | Problem:
     for column, value in row.items():
         if _DAMAGED in value:
             return Problem(line, f"{column} has octets that are not UTF-8")
-        if len(value) > FIELD_CHARACTERS_MAX:
-            return Problem(line, f"{column} has {len(value)} characters, {FIELD_CHARACTERS_MAX} are the most")
+        if len(value) > TEXT_CHARACTERS_MAX:
+            return Problem(line, f"{column} has {len(value)} characters, {TEXT_CHARACTERS_MAX} are the most")
         if not value.isprintable():
             return Problem(line, f"{column} has control characters")
     return row

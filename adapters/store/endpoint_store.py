@@ -12,6 +12,7 @@ from adapters.store.directory import ENTRIES, entry_of
 from adapters.store.endpoint_state import EndpointState
 from adapters.store.instants import to_us
 from adapters.store.keys import KeySealer
+from adapters.store.master_lock import lock_master_data
 from headend.c1222.identifiers import ApTitle
 from headend.errors import RequestError, UnknownMeterError
 from headend.model.endpoint import CONFIGURATIONS, Endpoint, EndpointId
@@ -22,7 +23,7 @@ Row = tuple[Any, ...]
 
 def import_shipment(connection: Connection, items: Sequence[ShipmentItem], sealer: KeySealer, now: datetime) -> int:
     """Add or update endpoints by meter number; how many changed. Raises RequestError for an ApTitle of two meters."""
-    _lock(connection)
+    lock_master_data(connection)
     wanted = {item.meter_no: item for item in items}
     old = {row[1]: row for row in fetch(connection, schema.endpoint, ("meter_no",), [(meter_no,) for meter_no in wanted])}
     _check_ap_titles(connection, wanted)
@@ -46,7 +47,7 @@ def import_shipment(connection: Connection, items: Sequence[ShipmentItem], seale
 
 def import_customers(connection: Connection, items: Sequence[CustomerItem]) -> int:
     """Add or update accounts, service points and installations; how many lines changed anything. Raises UnknownMeterError."""
-    _lock(connection)
+    lock_master_data(connection)
     endpoint_ids = _endpoint_ids(connection, {item.installation.meter_no for item in items if item.installation})
     accounts = {item.customer.account_no: _account_row(item) for item in items}
     points = {item.service_point.service_point_no: _point_row(item) for item in items}
@@ -65,12 +66,6 @@ def endpoint(connection: Connection, endpoint_id: EndpointId) -> Endpoint | None
     """One endpoint."""
     row = connection.execute(ENTRIES.where(schema.endpoint.c.endpoint_id == endpoint_id)).first()
     return None if row is None else entry_of(row).endpoint
-
-
-def _lock(connection: Connection) -> None:
-    # One import at a time: ids are handed out from the largest, and the tally is locked last by everything else too.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": 0x494D504F5254})
 
 
 def _endpoint_row(item: ShipmentItem, endpoint_id: int, routers: dict[str, int], created_us: int) -> Row:

@@ -223,3 +223,18 @@ outbox = Table(
     _big("next_try_us"),
     _big("created_us"),
 )
+
+meter_group = Table(
+    "meter_group", metadata, _text("group_kind", key=True), _text("group_id", key=True), _text("name"), _big("changed_us")
+)
+
+meter_group_member = Table(
+    "meter_group_member",
+    metadata,
+    _text("group_kind", key=True),
+    _text("group_id", key=True),
+    _int("endpoint_id", key=True),
+    _int("position"),
+    _text("transaction_id", nullable=True),
+    _text("response_url", nullable=True),
+)

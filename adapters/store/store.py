@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from adapters.store import collection_store, directory, endpoint_store, leasing, reading_store, schema
 from adapters.store.database import Database, parse_url
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
+from adapters.store.group_store import GroupPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
 from adapters.store.migration import migrate
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
@@ -30,8 +31,11 @@ _CHECK_OWNER = ""
 """In place of the meter number: no meter has an empty one."""
 
 
-class Store:
-    """CollectionStore, ReadingQueries and ProvisioningStore of one utility. Every method starts at once and gives a Deferred."""
+class Store(GroupPart):
+    """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
+
+    Every method starts at once and gives a Deferred.
+    """
 
     def __init__(self, database: Database, utility: Utility, sealer: KeySealer) -> None:
         self.utility = utility
