@@ -36,6 +36,9 @@ READINGS_MAX = 1_000_000
 TEXT_CHARACTERS_MAX = 256
 """Characters of an identifier or another short text of master data: the longest, an address line, has about a hundred."""
 
+DOCUMENT_CHARACTERS_MAX = 65_536
+"""Characters of an object that is only kept: the largest of the standard's, a rate with all its components, has a tenth of it."""
+
 GROUPS_MAX = 10_000
 """Meter groups and configuration groups of a utility: more than one for each feeder of the largest."""
 

@@ -134,7 +134,7 @@ class ReadingQueries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShipmentItem:
-    """One endpoint of a shipment file."""
+    """One endpoint of a shipment file; `address` is None for one that registers when it is powered up."""
 
     meter_no: str
     serial_no: str
@@ -143,7 +143,7 @@ class ShipmentItem:
     ap_title: str
     key_id: int
     key: bytes = field(repr=False)
-    address: NativeAddress
+    address: NativeAddress | None
     router: str | None
 
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from headend.c1222.identifiers import ApTitle
 from headend.errors import HeadEndError, RequestError
-from headend.model.endpoint import CONFIGURATIONS, Commodity, Customer, Installation, NativeAddress, ServicePoint, Transport
+from headend.model.endpoint import SHIPPABLE, Commodity, Customer, Installation, NativeAddress, ServicePoint, Transport
 from headend.ports import CustomerItem, ShipmentItem
 from headend.provisioning_rows import FileFormat, Problem, Row, rows
 
@@ -114,8 +114,8 @@ def _collect(found: Iterator[tuple[int, Row | Problem]], item_of: Callable[[Row]
 
 def _shipment_item(row: Row) -> ShipmentItem:
     configuration = _needed(row, "configuration")
-    if configuration not in CONFIGURATIONS:
-        raise _RowError(f"configuration {configuration!r} is none of {', '.join(CONFIGURATIONS)}")
+    if configuration not in SHIPPABLE:
+        raise _RowError(f"configuration {configuration!r} is none of {', '.join(SHIPPABLE)}")
     return ShipmentItem(
         meter_no=_needed(row, "meter_no"),
         serial_no=row["serial_no"] or _needed(row, "meter_no"),
@@ -124,7 +124,7 @@ def _shipment_item(row: Row) -> ShipmentItem:
         ap_title=_ap_title(row),
         key_id=_number(row, "key_id", 0, 255),
         key=_key(row),
-        address=NativeAddress(_transport(row), _needed(row, "host"), _number(row, "port", 1, 65_535)),
+        address=_address(row),
         router=row["router"] or None,
     )
 
@@ -193,6 +193,14 @@ def _transport(row: Row) -> Transport:
     if text not in frozenset(Transport):
         raise _RowError(f"transport {text!r} is none of {', '.join(Transport)}")
     return Transport(text)
+
+
+def _address(row: Row) -> NativeAddress | None:
+    """Where the endpoint is; a row with neither host nor port is of one that will register."""
+    transport = _transport(row)
+    if not row["host"] and not row["port"]:
+        return None
+    return NativeAddress(transport, _needed(row, "host"), _number(row, "port", 1, 65_535))
 
 
 def _degrees(row: Row, column: str, most: int) -> float | None:

@@ -61,6 +61,20 @@ def fetch(
     return found
 
 
+def remove(connection: Connection, table: Table, keys: Sequence[Values]) -> None:
+    """Delete the rows of `table` whose primary keys are `keys`."""
+    if not keys:
+        return
+    columns = list(table.primary_key)
+    if connection.dialect.name == "sqlite":
+        matches = " AND ".join(f"{column.name} = ?" for column in columns)
+        connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE {matches}", list(keys))  # noqa: S608
+    else:
+        names = ", ".join(column.name for column in columns)
+        statement = f"DELETE FROM {table.name} WHERE ({names}) IN (SELECT * FROM {_postgresql_keys(columns)})"  # noqa: S608
+        connection.exec_driver_sql(statement, _arrays(columns, keys))
+
+
 def key_source(connection: Connection, key: Sequence[Column[Any]], keys: Sequence[Values]) -> tuple[str, Values]:
     """SQL for a derived table `k` with the columns of `key`, one row for each of `keys`, and its parameters."""
     if connection.dialect.name == "sqlite":

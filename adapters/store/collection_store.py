@@ -21,6 +21,7 @@ _SECURITY = text(
 _PUSHED = text(
     "SELECT coalesce(sum(CASE WHEN s.last_read_us >= :read_until THEN 1 ELSE 0 END), 0), count(*)"
     " FROM endpoint AS e JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id WHERE e.active = 1 AND e.polled = 0"
+    " AND e.ap_title IS NOT NULL"
 )
 
 
@@ -61,7 +62,7 @@ def security(connection: Connection, sealer: KeySealer, ap_title: bytes) -> Endp
         program=fingerprint,
         progress=unpack_progress(progress),
         replay_window=replay_window,
-        address=NativeAddress(Transport(transport), host, port),
+        address=None if transport is None else NativeAddress(Transport(transport), host, port),
     )
 
 

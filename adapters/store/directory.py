@@ -6,16 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from adapters.store import schema
-from headend.model.endpoint import (
-    Commodity,
-    Customer,
-    Endpoint,
-    EndpointId,
-    MeterEntry,
-    NativeAddress,
-    ServicePoint,
-    Transport,
-)
+from adapters.store.master_rows import point_of
+from headend.model.endpoint import Customer, Endpoint, EndpointId, MeterEntry, NativeAddress, Transport
 
 _E, _S, _R = schema.endpoint.c, schema.endpoint_state.c, schema.router.c
 _P, _A, _I = schema.service_point.c, schema.account.c, schema.installation.c
@@ -33,6 +25,7 @@ ENTRIES: Select[Any] = (
         func.coalesce(_S.port, _E.port),
         _R.name,
         _E.active,
+        _E.muted,
         _P.service_point_no,
         _P.commodity,
         _P.address_line,
@@ -43,10 +36,12 @@ ENTRIES: Select[Any] = (
         _P.bill_cycle,
         _P.latitude,
         _P.longitude,
+        _P.location_no,
         _A.account_no,
         _A.name,
         _A.phone,
         _A.email,
+        _A.customer_id,
     )
     .select_from(schema.endpoint)
     .join(schema.endpoint_state, _S.endpoint_id == _E.endpoint_id)
@@ -60,13 +55,15 @@ ENTRIES: Select[Any] = (
 
 def entry_of(row: Row[Any]) -> MeterEntry:
     """The value of one row of ENTRIES."""
-    (endpoint_id, meter_no, serial_no, model, configuration, ap_title, transport, host, port, router, active, *rest) = tuple(row)
-    address = NativeAddress(Transport(transport), host, port)
-    endpoint = Endpoint(EndpointId(endpoint_id), meter_no, serial_no, model, configuration, ap_title, address, router, bool(active))
+    (endpoint_id, meter_no, serial_no, model, configuration, ap_title, transport, host, port, router, active, muted, *rest) = tuple(row)
+    address = None if transport is None else NativeAddress(Transport(transport), host, port)
+    identity = (EndpointId(endpoint_id), meter_no, serial_no, model, configuration)
+    endpoint = Endpoint(*identity, ap_title, address, router, bool(active), bool(muted))
     if rest[0] is None:
         return MeterEntry(endpoint)
-    service_point_no, commodity, *place = rest[:10]
-    return MeterEntry(endpoint, ServicePoint(service_point_no, Commodity(commodity), *place), Customer(*rest[10:]))
+    point, (account_no, name, phone, email, customer_id) = point_of(tuple(rest[:11])), rest[11:]
+    customer = None if account_no is None else Customer(account_no, name, phone, email, customer_id or "")
+    return MeterEntry(endpoint, point, customer)
 
 
 def entry_by_meter(connection: Connection, meter_no: str) -> MeterEntry | None:

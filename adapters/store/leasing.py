@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, text
 
 from adapters.store import schema
-from adapters.store.bulk import OnConflict, key_source, put
+from adapters.store.bulk import OnConflict, fetch, key_source, put
 from adapters.store.endpoint_state import Outcome, lease_id
 from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
@@ -40,6 +40,8 @@ _SCHEDULE = (
     "UPDATE endpoint_state SET outcome = :due_outcome, scheduled_us = :due, collect_from_us = :collect_from, attempts = 0,"
     " due_us = CASE WHEN lease_owner IS NULL THEN :due ELSE due_us END"
     " WHERE endpoint_id IN (SELECT endpoint_id FROM endpoint WHERE active = 1 AND polled = 1{named})"
+    # One that was shipped without an address is collected once it has registered.
+    " AND (host IS NOT NULL OR endpoint_id IN (SELECT endpoint_id FROM endpoint WHERE host IS NOT NULL))"
 )
 _RECOUNT = (
     "UPDATE tally SET due = (SELECT count(*) FROM endpoint_state WHERE outcome = 1),"
@@ -89,9 +91,15 @@ def schedule(connection: Connection, due: datetime, collect_from: datetime, mete
     return due_count
 
 
+def recount(connection: Connection) -> None:
+    """Count the outcomes of the present collection anew."""
+    connection.execute(text(_RECOUNT))
+
+
 def _check_known(connection: Connection, meter_nos: Sequence[str]) -> None:
+    known = {row[1] for row in fetch(connection, schema.endpoint, ("meter_no",), [(one,) for one in meter_nos])}
     for meter_no in meter_nos:
-        if connection.execute(text("SELECT 1 FROM endpoint WHERE meter_no = :no"), {"no": meter_no}).first() is None:
+        if meter_no not in known:
             raise UnknownMeterError(meter_no)
 
 

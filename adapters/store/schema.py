@@ -63,21 +63,32 @@ endpoint = Table(
     _text("serial_no"),
     _text("model"),
     _text("configuration"),
-    _text("ap_title"),
-    _octets("ap_title_octets"),
-    _small("key_id"),
+    _text("ap_title", nullable=True),
+    _octets("ap_title_octets", nullable=True),
+    _small("key_id", nullable=True),
     _int("router_id", nullable=True),
-    _text("transport"),
-    _text("host"),
-    _int("port"),
+    _text("transport", nullable=True),
+    _text("host", nullable=True),
+    _int("port", nullable=True),
     _small("active"),
     _small("polled"),
     _big("created_us"),
+    _small("muted"),
 )
 
 endpoint_key = Table("endpoint_key", metadata, _int("endpoint_id", key=True), _small("key_id", key=True), _octets("sealed"))
 
-account = Table("account", metadata, _text("account_no", key=True), _text("name"), _text("phone"), _text("email"))
+account = Table(
+    "account",
+    metadata,
+    _text("account_no", key=True),
+    _text("name"),
+    _text("phone"),
+    _text("email"),
+    _text("customer_id", nullable=True),
+)
+
+customer = Table("customer", metadata, _text("customer_id", key=True), _text("name"), _text("phone"), _text("email"))
 
 service_point = Table(
     "service_point",
@@ -88,10 +99,11 @@ service_point = Table(
     _text("city"),
     _text("state"),
     _text("postal_code"),
-    _text("account_no"),
+    _text("account_no", nullable=True),
     _text("bill_cycle"),
     Column("latitude", Double, nullable=True),
     Column("longitude", Double, nullable=True),
+    _text("location_no"),
 )
 
 installation = Table(
@@ -238,3 +250,31 @@ meter_group_member = Table(
     _text("transaction_id", nullable=True),
     _text("response_url", nullable=True),
 )
+
+switch_device = Table("switch_device", metadata, _int("endpoint_id", key=True), _text("device_id"), _small("present"))
+
+document = Table(
+    "document",
+    metadata,
+    _text("document_kind", key=True),
+    _text("object_id", key=True),
+    _text("fields"),
+    _text("ended"),
+    _big("changed_us"),
+)
+
+master_change = Table(
+    "master_change",
+    metadata,
+    _big("change_no", key=True),
+    _int("position", key=True),
+    _big("at_us"),
+    _text("partner"),
+    _text("operation"),
+    _text("kind"),
+    _text("object_key"),
+    _text("before", nullable=True),
+    _text("after", nullable=True),
+)
+
+meter_change = Table("meter_change", metadata, _big("change_no", key=True), _int("endpoint_id", key=True), _small("is_new"))

@@ -14,6 +14,7 @@ from adapters.store.database import Database, parse_url
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.group_store import GroupPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
+from adapters.store.master_store import MasterPart
 from adapters.store.migration import migrate
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
 from adapters.store.recording import record
@@ -31,7 +32,7 @@ _CHECK_OWNER = ""
 """In place of the meter number: no meter has an empty one."""
 
 
-class Store(GroupPart):
+class Store(GroupPart, MasterPart):
     """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
 
     Every method starts at once and gives a Deferred.
@@ -108,7 +109,7 @@ class Store(GroupPart):
         return self._database.run(lambda c: endpoint_store.import_shipment(c, items, self._sealer, now))
 
     def import_customers(self, items: Sequence[CustomerItem], now: datetime) -> Deferred[int]:
-        return self._database.run(lambda c: endpoint_store.import_customers(c, items))
+        return self._database.run(lambda c: endpoint_store.import_customers(c, items, now))
 
     def endpoint(self, endpoint_id: EndpointId) -> Deferred[Endpoint | None]:
         return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))

@@ -62,7 +62,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSecurity:
-    """What is needed to accept what an endpoint sends on its own: identity, keys and the packed replay window."""
+    """What is needed to accept what an endpoint sends on its own: identity, keys and the packed replay window.
+
+    `address` is None for one that has never said where it is.
+    """
 
     endpoint_id: EndpointId
     meter_no: str
@@ -73,7 +76,7 @@ class EndpointSecurity:
     program: bytes | None
     progress: Progress
     replay_window: bytes
-    address: NativeAddress
+    address: NativeAddress | None
 
 
 @dataclass(frozen=True, slots=True)

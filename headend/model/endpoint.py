@@ -41,7 +41,7 @@ class Configuration:
     """What a shipped endpoint is programmed to measure.
 
     `registers` and `intervals` name channels of the catalogue; `intervals` maps each to its interval length in seconds.
-    `battery` endpoints push at their wake-ups and are never polled.
+    `battery` endpoints push at their wake-ups and are never polled. One that is not `shippable` stands in until a shipment says more.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Configuration:
     intervals: tuple[tuple[str, int], ...]
     battery: bool = False
     has_switch: bool = False
+    shippable: bool = True
 
 
 _VOLTAGE_A = tuple((f"voltage_{s}_a", 900) for s in ("maximum", "minimum", "average"))
@@ -72,15 +73,24 @@ CONFIGURATIONS: dict[str, Configuration] = {
         Configuration("gas", Commodity.GAS, ("gas_volume",), (("gas_volume", 3600),), battery=True),
         Configuration("water", Commodity.WATER, ("water_volume",), (("water_volume", 3600),), battery=True),
         Configuration("water-valve", Commodity.WATER, ("water_volume",), (("water_volume", 3600),), battery=True, has_switch=True),
+        *(Configuration(f"unshipped-{commodity.value}", commodity, (), (), shippable=False) for commodity in Commodity),
     )
 }
+SHIPPABLE = tuple(name for name, configuration in CONFIGURATIONS.items() if configuration.shippable)
+"""Names of the configurations that a shipment may name."""
+
+
+def unshipped(commodity: Commodity) -> str:
+    """Configuration of a meter that somebody told us of and nobody has shipped: what it measures in detail is not known."""
+    return f"unshipped-{commodity.value}"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A communicating device as the head-end knows it; where it is installed is an `Installation`.
 
-    `ap_title` is text (`.100.8437`); `router` is the name of the router it sits behind, None for one with an address of its own.
+    `ap_title` is text (`.100.8437`), None until the device has been shipped; `address` is None until a shipment or a registration says it.
+    `router` is the name of the router it sits behind, None for one with an address of its own. Alarms of a `muted` one are not told.
     """
 
     endpoint_id: EndpointId
@@ -88,10 +98,16 @@ class Endpoint:
     serial_no: str
     model: str
     configuration: str
-    ap_title: str
-    address: NativeAddress
+    ap_title: str | None
+    address: NativeAddress | None
     router: str | None = None
     active: bool = True
+    muted: bool = False
+
+    @property
+    def shipped(self) -> bool:
+        """Whether enough is known to speak with it; one that is not is never collected."""
+        return self.ap_title is not None
 
     @property
     def commodity(self) -> Commodity:
@@ -100,7 +116,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ServicePoint:
-    """Where a commodity is delivered, and the account and bill cycle that pay for it."""
+    """Where a commodity is delivered, and the account and bill cycle that pay for it; both empty where nobody does.
+
+    A service location has a service point for each commodity. The first one bears its number, and `location_no` is empty; for a further
+    one it is the location's number.
+    """
 
     service_point_no: str
     commodity: Commodity
@@ -112,16 +132,23 @@ class ServicePoint:
     bill_cycle: str
     latitude: float | None = None
     longitude: float | None = None
+    location_no: str = ""
+
+    @property
+    def service_location(self) -> str:
+        """Number of the service location it belongs to."""
+        return self.location_no or self.service_point_no
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who holds an account."""
+    """Who holds an account; `customer_id` is empty where customers are known by their accounts only."""
 
     account_no: str
     name: str
     phone: str = ""
     email: str = ""
+    customer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
