@@ -36,14 +36,17 @@ READINGS_MAX = 1_000_000
 TEXT_CHARACTERS_MAX = 256
 """Characters of an identifier or another short text of master data: the longest, an address line, has about a hundred."""
 
-DOCUMENT_CHARACTERS_MAX = 65_536
-"""Characters of an object that is only kept: the largest of the standard's, a rate with all its components, has a tenth of it."""
+DOCUMENT_CHARACTERS_MAX = 1_000_000
+"""Characters of an object that is only kept: an outage with 10,000 affected meters is the largest."""
 
 GROUPS_MAX = 10_000
 """Meter groups and configuration groups of a utility: more than one for each feeder of the largest."""
 
 GROUP_METERS_MAX = 100_000
 """Meters of one group: its members are told in one answer."""
+
+METER_SESSIONS_MAX = 1_000
+"""Sessions of modified meters kept for a partner: three a day for a year; an older one counts as unknown."""
 
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500

@@ -6,15 +6,20 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from headend.errors import RequestError
+from headend.master_data.port import MasterData
+from headend.meter_groups import MeterGroups
+from headend.meter_sessions import MeterSessions
 from headend.model.partner import Caller, Partner
 from headend.model.utility import Utility
+from headend.outage_devices import OutageDevices
 from headend.ports import ReadingQueries
+from headend.switches import Switches
 from multispeak.binding import ServiceBinding
 from multispeak.message_header import Paging, RequestHeader
 from multispeak.records import Records
 
 
-class UtilityStore(ReadingQueries, Protocol):
+class UtilityStore(ReadingQueries, MasterData, MeterSessions, Switches, OutageDevices, MeterGroups, Protocol):
     """All that operations ask of the store of one utility, port by port."""
 
 

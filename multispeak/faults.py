@@ -30,6 +30,7 @@ class FaultCode(StrEnum):
     INVALID_PERIOD = "Client.InvalidPeriod"
     INVALID_LAST_RECEIVED = "Client.InvalidLastReceived"
     UNKNOWN_METER = "Client.UnknownMeter"
+    NO_SWITCH = "Client.NoSwitch"
     NOT_IMPLEMENTED = "Server.NotImplemented"
     BUSY = "Server.Busy"
     INTERNAL = "Server.HeadEnd"

@@ -45,6 +45,9 @@ FETCH_OBJECTS = 1_000
 UNSTREAMED_OBJECTS_MAX = 10_000
 """Most objects of an answer that is fetched in one piece, a few KiB each."""
 
+NOTIFIED_OBJECTS_MAX = 20_000
+"""Objects of one notification, twice what the largest clients send at once: they take effect in one transaction of a few seconds."""
+
 FAILED_LOGINS_MAX = 10
 """Wrong passwords for one user from one address in `FAILED_LOGINS_SECONDS`, past which none is looked at."""
 

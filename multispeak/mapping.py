@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from headend.model.endpoint import MeterEntry
+from headend.model.endpoint import Endpoint, MeterEntry
 from headend.model.readings import IntervalFlag, IntervalValue, RegisterRead
 from headend.model.utility import Utility
 from headend.ports import MeterReadings, ReadingKey
@@ -104,6 +104,11 @@ def local_time(instant: datetime, zone: ZoneInfo) -> str:
 def status_text(flags: int) -> str:
     """Names of the flags that are set, e.g. `PARTIAL,POWER_FAIL`; empty for a good value."""
     return ",".join(flag.name or "" for flag in IntervalFlag if flags & flag)
+
+
+def meter_status(endpoint: Endpoint) -> list[str]:
+    """meterStatus of a meter: Inactive where it is retired or its alarms are muted, NotShipped where nobody can speak with it yet."""
+    return ["Active" if endpoint.active and not endpoint.muted else "Inactive", *(() if endpoint.shipped else ("NotShipped",))]
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from headend.model.endpoint import MeterEntry
 from headend.model.readings import IntervalValue, RegisterRead
 from headend.model.utility import Utility
 from multispeak.field_names import FIELD_NAMES
-from multispeak.mapping import REGISTER_TYPE, ReadingGroup, interval_type, local_time, object_id, status_text
+from multispeak.mapping import REGISTER_TYPE, ReadingGroup, interval_type, local_time, meter_status, object_id, status_text
 from multispeak.records import Records
 
 _DELIVERED = CHANNEL_BY_NAME["energy_delivered"].channel_id
@@ -36,6 +36,7 @@ class ShapeV3:
         self._reading_values = records["readingValues"]
         self._reading_value = records["readingValue"]
         self._meter = records["meter"]
+        self._meter_status_list = records["meterStatusList"]
         self._utility_info = records["utilityInfo"]
         self._extensions_list = records["extensionsList"]
         self._extensions_item = records["extensionsItem"]
@@ -77,12 +78,16 @@ class ShapeV3:
         """The parameter meterNo."""
         return (request.meterNo or "").strip()
 
-    def meter(self, utility: Utility, entry: MeterEntry) -> Any:
-        """A meter as GetAMRSupportedMeters lists it."""
+    def meter(self, utility: Utility, entry: MeterEntry, verb: str | None = None) -> Any:
+        """A meter as GetAMRSupportedMeters lists it; `verb` says what became of it."""
         endpoint, point = entry.endpoint, entry.service_point
-        info = self._utility_info(servLoc=point.service_point_no, accountNumber=point.account_no) if point else None
+        info = None
+        if point is not None:
+            customer_id = entry.customer.customer_id if entry.customer else ""
+            info = self._utility_info(servLoc=point.service_location, accountNumber=point.account_no or None, custID=customer_id or None)
         return self._meter(
             objectID=endpoint.meter_no,
+            verb=verb,
             utility=utility.utility_id,
             deviceClass=endpoint.commodity.value.capitalize(),
             meterNo=endpoint.meter_no,
@@ -91,6 +96,7 @@ class ShapeV3:
             AMRType="AMI",
             AMRDeviceType=endpoint.model,
             utilityInfo=info,
+            meterStatusList=self._meter_status_list(meterStatus=meter_status(endpoint)),
             meterCommAddress=endpoint.ap_title,
         )
 

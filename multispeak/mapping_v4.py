@@ -3,7 +3,7 @@
 Source  reference/multispeak.md 7
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from headend.model.endpoint import Commodity, MeterEntry
 from headend.model.readings import IntervalValue, RegisterRead
 from headend.model.utility import Utility
 from multispeak.field_names import FIELD_NAMES
-from multispeak.mapping import REGISTER_TYPE, ReadingGroup, interval_type, local_time, object_id, status_text
+from multispeak.mapping import REGISTER_TYPE, ReadingGroup, interval_type, local_time, meter_status, object_id, status_text
 from multispeak.records import Records
 
 SERVICE_TYPES = {Commodity.ELECTRIC: "Electric", Commodity.GAS: "Gas", Commodity.WATER: "Water"}
@@ -60,11 +60,12 @@ class ShapeV4:
             return ""
         return str(request.meterID.meterNo or request.meterID.text or "").strip()
 
-    def meters(self, utility: Utility, entries: Iterable[MeterEntry]) -> Any:
-        """The `meters` object, its lists by commodity."""
+    def meters(self, utility: Utility, entries: Iterable[MeterEntry], verbs: Mapping[str, str] | None = None) -> Any:
+        """The `meters` object, its lists by commodity; `verbs` say, by meter number, what became of meters."""
         lists: dict[Commodity, list[Any]] = {}
         for entry in entries:
-            lists.setdefault(entry.endpoint.commodity, []).append(self._meter(utility, entry))
+            verb = None if verbs is None else verbs.get(entry.endpoint.meter_no)
+            lists.setdefault(entry.endpoint.commodity, []).append(self._meter(utility, entry, verb))
         return self._records["meters"](
             electricMeters=self._list("ArrayOfElectricMeter", "electricMeter", lists.get(Commodity.ELECTRIC)),
             waterMeters=self._list("ArrayOfWaterMeter", "waterMeter", lists.get(Commodity.WATER)),
@@ -74,19 +75,24 @@ class ShapeV4:
     def _list(self, type_name: str, item_name: str, items: list[Any] | None) -> Any:
         return self._records[type_name](**{item_name: items}) if items else None
 
-    def _meter(self, utility: Utility, entry: MeterEntry) -> Any:
+    def _meter(self, utility: Utility, entry: MeterEntry, verb: str | None) -> Any:
         endpoint, point = entry.endpoint, entry.service_point
         info = None
         if point is not None:
-            info = self._records["utilityInfo"](serviceLocationID=point.service_point_no, accountNumber=point.account_no)
+            customer_id = entry.customer.customer_id if entry.customer else ""
+            info = self._records["utilityInfo"](
+                serviceLocationID=point.service_location, accountNumber=point.account_no or None, customerID=customer_id or None
+            )
         return self._records[endpoint.commodity.value + "Meter"](
             objectID=endpoint.meter_no,
+            verb=verb,
             utility=utility.utility_id,
             meterNo=endpoint.meter_no,
             serialNumber=endpoint.serial_no,
             meterType=endpoint.configuration,
             AMRDeviceType=endpoint.model,
-            billingCycle=point.bill_cycle if point else None,
+            billingCycle=(point.bill_cycle or None) if point else None,
+            meterStatusList=self._records["ArrayOfString.meterStatus"](meterStatus=meter_status(endpoint)),
             utilityInfo=info,
             meterCommAddress=endpoint.ap_title,
         )

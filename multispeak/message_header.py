@@ -71,10 +71,14 @@ def require_version(header: RequestHeader, contract: Contract) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Where a list answer ends: how many objects follow it, and the token to go on from (empty when none was sent)."""
+    """Where a list answer ends: how many objects follow it, and the token to go on from (empty when none was sent).
+
+    `session_id` names the session the page belongs to, for operations whose sessions outlive their pages.
+    """
 
     remaining: int = 0
     last_sent: str = ""
+    session_id: str = ""
 
 
 class HeaderWriter:
@@ -98,4 +102,6 @@ class HeaderWriter:
         page = ""
         if paging is not None:
             page = f' ObjectsRemaining="{paging.remaining}" LastSent="{escape(paging.last_sent)}"'
+            if paging.session_id:
+                page += f' SessionID="{escape(paging.session_id)}"'
         return f'{self._start} Company="{escape(utility_name)}" MessageID="{message_id}" TimeStamp="{now}"{page}/>'

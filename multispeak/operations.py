@@ -4,14 +4,25 @@ Source  reference/multispeak.md 1
 """
 
 from multispeak.calls import Handler, Handlers
+from multispeak.connect_disconnect import connect_disconnect_handlers
 from multispeak.general_operations import general_handlers
+from multispeak.master_data_operations import master_data_handlers
+from multispeak.meter_lists import meter_list_handlers
 from multispeak.meter_reading import meter_reading_handlers
+from multispeak.outage_detection import outage_detection_handlers
 
 
 def operation_handlers(version: str) -> Handlers:
     """Handlers by operation name; a server dispatches those that its contract has."""
     handlers: dict[str, Handler] = {}
-    for part in (meter_reading_handlers(version), general_handlers(handlers)):
+    for part in (
+        meter_reading_handlers(version),
+        master_data_handlers(version),
+        meter_list_handlers(),
+        connect_disconnect_handlers(version),
+        outage_detection_handlers(version),
+        general_handlers(handlers),
+    ):
         twice = handlers.keys() & part.keys()
         assert not twice, f"{twice} implemented twice"
         handlers.update(part)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from adapters.store import schema
 from adapters.store.master_rows import point_of
@@ -53,7 +53,7 @@ ENTRIES: Select[Any] = (
 """One row for each endpoint: what it is, and where it is installed now."""
 
 
-def entry_of(row: Row[Any]) -> MeterEntry:
+def entry_of(row: Iterable[Any]) -> MeterEntry:
     """The value of one row of ENTRIES."""
     (endpoint_id, meter_no, serial_no, model, configuration, ap_title, transport, host, port, router, active, muted, *rest) = tuple(row)
     address = None if transport is None else NativeAddress(Transport(transport), host, port)

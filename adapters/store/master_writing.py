@@ -45,6 +45,9 @@ def write_changes(connection: Connection, loaded: Loaded, author: Author, now: d
         gone = [row_of(c.before) for c in changes if c.kind is kind and c.after is None and c.before is not None]
         remove(connection, table, [row[: len(table.primary_key)] for row in gone])
     put(connection, schema.endpoint_state, [EndpointState.new(one) for one in created], OnConflict.FAIL)
+    # Of another device, or of none, no state is known.
+    other = [c.before.meter_no for c in changes if isinstance(c.before, Switch)]
+    remove(connection, schema.switch_state, [(loaded.endpoints[meter_no][0],) for meter_no in other])
     _log(connection, loaded, changes, author, now)
     _follow_meters(connection, loaded, changes)
     return changes

@@ -278,3 +278,34 @@ master_change = Table(
 )
 
 meter_change = Table("meter_change", metadata, _big("change_no", key=True), _int("endpoint_id", key=True), _small("is_new"))
+
+switch_state = Table(
+    "switch_state",
+    metadata,
+    _int("endpoint_id", key=True),
+    _small("enabled"),
+    _text("state"),
+    _big("since_us", nullable=True),
+    _text("known_by", nullable=True),
+)
+
+outage_state = Table(
+    "outage_state",
+    metadata,
+    _int("endpoint_id", key=True),
+    _text("state"),
+    _big("since_us", nullable=True),
+    _text("said_status", nullable=True),
+)
+
+meter_session = Table(
+    "meter_session",
+    metadata,
+    _big("session_no", key=True),
+    _text("meter_list"),
+    _text("partner"),
+    _text("previous"),
+    _big("after_no", nullable=True),
+    _big("until_no"),
+    _big("started_us"),
+)

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, directory, endpoint_store, leasing, reading_store, schema
 from adapters.store.database import Database, parse_url
+from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.group_store import GroupPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
@@ -18,6 +19,7 @@ from adapters.store.master_store import MasterPart
 from adapters.store.migration import migrate
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
 from adapters.store.recording import record
+from adapters.store.session_store import SessionPart
 from headend.model.channels import ChannelId
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId, MeterEntry
@@ -32,7 +34,7 @@ _CHECK_OWNER = ""
 """In place of the meter number: no meter has an empty one."""
 
 
-class Store(GroupPart, MasterPart):
+class Store(GroupPart, MasterPart, DevicePart, SessionPart):
     """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
 
     Every method starts at once and gives a Deferred.

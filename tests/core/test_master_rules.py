@@ -121,7 +121,7 @@ def test_a_shipment_gives_an_added_meter_what_it_takes_to_speak_with_it() -> Non
         (SwitchEnded("M2", "D2"), "meter 'M2' has device 'D1', not 'D2'"),
         (DocumentSaid("meterBase", "B1", {}, meter_nos=("M9",)), "meter 'M9' is not known"),
         (DocumentSaid("meterBase", "B1", {}, location_nos=("SL9",)), "service location 'SL9' is not known"),
-        (DocumentSaid("rate", "R1", {"x": "y" * 70_000}), "65536 are kept at most"),
+        (DocumentSaid("rate", "R1", {"x": "y" * 1_000_000}), "1000000 are kept at most"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name_and_leaves_no_trace(statement: Statement, reason: str) -> None:

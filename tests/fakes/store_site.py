@@ -106,3 +106,8 @@ class StoreSite:
         if body.find("{*}Fault") is None:
             _STAGE.schemas[version, service].assertValid(body[0])
         return answer
+
+    def errors(self, version: str, service: str, operation: str, inside: str = "") -> list[tuple[str, str, str]]:
+        """(objectID, errorString, nounType) of each errorObject of the answer."""
+        found = self.ask(version, service, operation, inside).iter("{*}errorObject")
+        return [(e.get("objectID", ""), e.get("errorString", ""), e.get("nounType", "")) for e in found]
