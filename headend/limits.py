@@ -48,6 +48,18 @@ GROUP_METERS_MAX = 100_000
 METER_SESSIONS_MAX = 1_000
 """Sessions of modified meters kept for a partner: three a day for a year; an older one counts as unknown."""
 
+SCHEDULES_MAX = 1_000
+"""Schedules and reading schedules of a utility, each: all that are enabled are looked at every minute."""
+
+TIME_POINTS_MAX = 1_000
+"""Time points of one schedule: three years of days."""
+
+SCHEDULE_PERIOD_SECONDS_MIN = 900
+"""Shortest period of a reading schedule: what a mesh can read again and again, and the shortest interval of our meters."""
+
+DUE_TIMES_MAX = 1_000
+"""Times a schedule is asked for at once: a day of the shortest period is a tenth of it."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

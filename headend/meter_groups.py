@@ -48,6 +48,10 @@ class Answering:
     transaction_id: str = ""
 
 
+NOBODY = Answering()
+"""Nobody wants to be told."""
+
+
 class UnknownGroupError(RequestError):
     """The utility has no group of this number or name."""
 

@@ -1,6 +1,6 @@
 """Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random, SystemRandom
@@ -20,6 +20,7 @@ from headend.errors import LinkError, RequestError, StoreError
 from headend.model.endpoint import NativeAddress, Transport
 from headend.model.partner import Caller, Partner
 from headend.model.utility import Utility, UtilityId
+from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
 from headend.settings import CollectionSettings, PartnerSettings, Settings, UtilitySettings
 from multispeak.authentication import PasswordAuthenticator
 from multispeak.http_hardening import BoundedSite
@@ -57,7 +58,7 @@ class UtilityService:
         self._settings = settings.collection
         self._now = around.now
         self._reactor = around.reactor
-        self._regularly: task.LoopingCall | None = None
+        self._loops: list[task.LoopingCall] = []
         self.collector = Collector(
             self.utility,
             store,
@@ -112,14 +113,25 @@ class UtilityService:
             except StoreError as error:
                 self.log.warn("collection of {utility} not begun: {error}", utility=self.utility.utility_id, error=error)
 
-        self._regularly = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(once()))
-        self._regularly.clock = self._reactor
-        self._regularly.start(self._settings.every_hours * 3600, now=True)
+        self._repeat(once, self._settings.every_hours * 3600)
+
+    def read_by_schedule(self) -> None:
+        """From now on follow the reading schedules that partners establish."""
+        history = timedelta(days=self._settings.history_days)
+        driver = ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history)
+        self._repeat(driver.look, LOOK_SECONDS)
+
+    def _repeat(self, work: Callable[[], Coroutine[Any, Any, object]], seconds: float) -> None:
+        loop = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(work()))
+        loop.clock = self._reactor
+        loop.start(seconds, now=True)
+        self._loops.append(loop)
 
     async def stop(self) -> None:
         """End conversations, record what they brought, give leases back, close links and store."""
-        if self._regularly is not None and self._regularly.running:
-            self._regularly.stop()
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
         await self.collector.stop()
         self._udp.close()
         await self._tcp.close()

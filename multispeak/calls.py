@@ -11,15 +11,19 @@ from headend.meter_groups import MeterGroups
 from headend.meter_sessions import MeterSessions
 from headend.model.partner import Caller, Partner
 from headend.model.utility import Utility
+from headend.monitoring import MeterMonitoring
 from headend.outage_devices import OutageDevices
 from headend.ports import ReadingQueries
+from headend.schedules import Schedules
 from headend.switches import Switches
 from multispeak.binding import ServiceBinding
 from multispeak.message_header import Paging, RequestHeader
 from multispeak.records import Records
 
 
-class UtilityStore(ReadingQueries, MasterData, MeterSessions, Switches, OutageDevices, MeterGroups, Protocol):
+class UtilityStore(
+    ReadingQueries, MasterData, MeterSessions, Switches, OutageDevices, MeterGroups, MeterMonitoring, Schedules, Protocol
+):
     """All that operations ask of the store of one utility, port by port."""
 
 

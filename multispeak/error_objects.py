@@ -26,11 +26,16 @@ class ObjectError:
         return cls(object_id, str(error), noun_type)
 
 
+def error_object(call: Call, error: ObjectError) -> Any:
+    """One errorObject."""
+    return call.records["errorObject"](
+        objectID=error.object_id,
+        errorString=error.sentence,
+        nounType=error.noun_type,
+        eventTime=local_time(call.now.replace(microsecond=0), call.utility.time_zone),
+    )
+
+
 def error_objects(call: Call, errors: Iterable[ObjectError]) -> Answer:
     """The answer of an operation that takes objects: an errorObject for each that was refused, an empty list where none was."""
-    error_object = call.records["errorObject"]
-    event_time = local_time(call.now.replace(microsecond=0), call.utility.time_zone)
-    told: list[Any] = [
-        error_object(objectID=e.object_id, errorString=e.sentence, nounType=e.noun_type, eventTime=event_time) for e in errors
-    ]
-    return Answer(call.records["ArrayOfErrorObject"](errorObject=told or None))
+    return Answer(call.records["ArrayOfErrorObject"](errorObject=[error_object(call, error) for error in errors] or None))

@@ -6,6 +6,8 @@
 from enum import StrEnum
 
 from headend.errors import EndpointRefusedError, HeadEndError, LinkError, RequestError, StoreError, UnknownMeterError
+from headend.meter_groups import UnknownGroupError
+from headend.schedules import UnknownScheduleError
 from multispeak.spyne_import import NS_SOAP11_ENV, NS_SOAP12_ENV, Fault
 from multispeak.writers import escape
 from multispeak.xml_values import UnreadableValueError
@@ -47,6 +49,8 @@ class RefusedCallError(RequestError):
 
 FAULT_CODES: dict[type[HeadEndError], str] = {
     UnknownMeterError: FaultCode.UNKNOWN_METER,
+    UnknownGroupError: "Client.UnknownGroup",
+    UnknownScheduleError: "Client.UnknownSchedule",
     UnreadableValueError: FaultCode.INVALID_MESSAGE,
     RequestError: "Client.InvalidRequest",
     EndpointRefusedError: "Server.EndpointRefused",

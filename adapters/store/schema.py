@@ -309,3 +309,32 @@ meter_session = Table(
     _big("until_no"),
     _big("started_us"),
 )
+
+meter_monitoring = Table(
+    "meter_monitoring",
+    metadata,
+    _text("kind", key=True),
+    _int("endpoint_id", key=True),
+    _text("partner", key=True),
+    _text("item_id", key=True),
+    _big("starts_us"),
+    _big("ends_us", nullable=True),
+    _text("response_url"),
+    _text("transaction_id"),
+    _text("details"),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    _text("kind", key=True),
+    _text("schedule_id", key=True),
+    _small("enabled"),
+    _text("purpose"),
+    _text("times"),
+    _text("targets"),
+    _text("version"),
+    _text("told"),
+    _text("partner"),
+    _big("followed_us"),
+)

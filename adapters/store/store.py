@@ -17,8 +17,10 @@ from adapters.store.group_store import GroupPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
 from adapters.store.master_store import MasterPart
 from adapters.store.migration import migrate
+from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
 from adapters.store.recording import record
+from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
 from headend.model.channels import ChannelId
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
@@ -34,7 +36,7 @@ _CHECK_OWNER = ""
 """In place of the meter number: no meter has an empty one."""
 
 
-class Store(GroupPart, MasterPart, DevicePart, SessionPart):
+class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, SchedulePart):
     """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
 
     Every method starts at once and gives a Deferred.

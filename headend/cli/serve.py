@@ -28,6 +28,7 @@ async def serve_until_stopped(reactor: Any, settings: Settings) -> int:
     try:
         for utility in service.utilities.values():
             utility.collect_regularly()
+            utility.read_by_schedule()
             click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
         for version, wsdl in service.wsdl_addresses("MR_Server").items():
             click.echo(f"MR_Server {version}: {wsdl}")
