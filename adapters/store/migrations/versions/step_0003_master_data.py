@@ -57,6 +57,7 @@ _STATEMENTS = (
         is_new {small} NOT NULL,
         CONSTRAINT pk_meter_change PRIMARY KEY (change_no, endpoint_id)
     ) {keyed}""",
+    "CREATE INDEX ix_endpoint_ap_title ON endpoint (ap_title)",
     "CREATE INDEX ix_meter_change_endpoint ON meter_change (endpoint_id, change_no)",
     "CREATE INDEX ix_service_point_location ON service_point (location_no)",
     "CREATE INDEX ix_account_customer ON account (customer_id)",
