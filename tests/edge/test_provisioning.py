@@ -38,6 +38,13 @@ def test_a_shipment_line_is_an_item():
     assert item.address == NativeAddress(Transport.UDP, "127.0.0.1", 1153)
 
 
+def test_one_that_will_register_has_no_address():
+    (item,) = shipment(GOOD.replace("127.0.0.1,1153", ",")).items
+    assert item.address is None
+    (problem,) = reasons(shipment(GOOD.replace("127.0.0.1,1153", ",1153")))
+    assert "host is missing" in problem
+
+
 def test_json_and_csv_say_the_same():
     row = dict(zip(HEADER.split(","), GOOD.split(","), strict=True)) | {"key_id": 2, "port": 1153}
     text = json.dumps([row], indent=1).encode()
