@@ -10,6 +10,8 @@ from sqlalchemy import Connection, event
 
 from adapters.store import reading_store
 from adapters.store.directory import entry_by_meter
+from adapters.store.master_loading import load
+from headend.master_data.naming import Named
 from headend.model.readings import day_start
 from tests import postgresql
 from tests.conftest import RunningReactor
@@ -68,8 +70,9 @@ def plans(store: OpenStore, function: object, *arguments: object) -> str:
         (reading_store.readings, ("M000777", START, END, 1_000)),
         (reading_store.interval_blocks, ("M000777", START, END)),
         (entry_by_meter, ("M000777",)),
+        (load, (Named(meters={"M000777"}, ap_titles={".100.7"}),)),
     ],
-    ids=["latest", "readings", "interval_blocks", "meter"],
+    ids=["latest", "readings", "interval_blocks", "meter", "master data"],
 )
 def test_reads_of_one_meter_scan_nothing_large(busy: OpenStore, function: object, arguments: tuple[object, ...]) -> None:
     plan = plans(busy, function, *arguments)
