@@ -50,5 +50,5 @@ class Switches(Protocol):
     def note_switch_state(self, meter_no: str, state: SwitchState, since: datetime, known_by: KnownBy) -> Awaitable[None]:
         """A switch stands so since then; older news than what is known changes nothing. Raises UnknownMeterError."""
 
-    def enable_switch(self, meter_no: str, now: datetime, *, enabled: bool) -> Awaitable[None]:
+    def enable_switch(self, meter_no: str, *, enabled: bool) -> Awaitable[None]:
         """From now on a switch obeys commands, or does not. Raises UnknownMeterError."""

@@ -169,7 +169,7 @@ class DevicePart:
     def note_switch_state(self, meter_no: str, state: SwitchState, since: datetime, known_by: KnownBy) -> Deferred[None]:
         return self._database.run(lambda c: note_switch_state(c, meter_no, state, since, known_by))
 
-    def enable_switch(self, meter_no: str, now: datetime, *, enabled: bool) -> Deferred[None]:
+    def enable_switch(self, meter_no: str, *, enabled: bool) -> Deferred[None]:
         return self._database.run(lambda c: enable_switch(c, meter_no, enabled=enabled))
 
     def outage_device(self, meter_no: str) -> Deferred[OutageDevice | None]:

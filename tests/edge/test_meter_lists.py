@@ -150,7 +150,7 @@ def test_the_state_of_a_switch_is_told_as_it_is_known(site: StoreSite, version: 
     assert state("M000001") == ("Open" if version == V3 else "Opened"), "older news changes nothing"
     site.store.call("note_switch_state", "M000001", SwitchState.ARMED, NOW + HOUR, KnownBy.READ)
     assert state("M000001") == "Armed"
-    site.store.call("enable_switch", "M000002", NOW, enabled=False)
+    site.store.call("enable_switch", "M000002", enabled=False)
     assert state("M000002") == "Disabled"
     say(site, SwitchSaid("M000001", "D1"))
     assert state("M000001") == "Armed", "naming the device says nothing of its state"
@@ -160,7 +160,7 @@ def test_the_state_of_a_switch_is_told_as_it_is_known(site: StoreSite, version: 
 
 def test_a_switch_is_supported_where_there_is_one_that_is_enabled(site: StoreSite) -> None:
     say(site, MeterChanged(MeterFacts("M000003", place=Place("SL1", "A1"))))
-    site.store.call("enable_switch", "M000002", NOW, enabled=False)
+    site.store.call("enable_switch", "M000002", enabled=False)
 
     def supported(inside: str) -> str:
         answer = site.ask(V4, CD, "IsCDSupported", f"<location>{inside}</location>")
