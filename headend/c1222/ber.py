@@ -33,12 +33,13 @@ def read_length(octets: bytes | bytearray, offset: int, end: int) -> tuple[int, 
     size = first & 0x7F
     if size == 0 or size > 2:
         raise LengthError(offset, "indefinite" if size == 0 else f"{size} octets long")
-    if offset + 1 + size > end:
+    start = offset + 1 + size
+    if start > end:
         raise TruncatedError(offset, 1 + size, end - offset)
-    length = int.from_bytes(octets[offset + 1 : offset + 1 + size])
+    length = octets[start - 1] if size == 1 else octets[start - 2] << 8 | octets[start - 1]
     if length < (0x80 if size == 1 else 0x100):
         raise LengthError(offset, f"{length} in {size + 1} octets is not minimal")
-    return length, offset + 1 + size
+    return length, start
 
 
 def content_bounds(octets: bytes, offset: int, end: int) -> tuple[int, int]:

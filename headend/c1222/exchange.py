@@ -1,92 +1,18 @@
-"""Pairs replies with requests, and requests with the replies already given.
+"""Invocation ids, and the replies already given to requests that come again.
 
-A reply is known by who sends it and by the invocation id it answers, never by the address it comes from.
 Source  reference/field-protocol-c1222.md 1.5
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from headend.c1222.apdu import Apdu
-from headend.c1222.identifiers import ApTitle
-from headend.c1222.limits import EXCHANGES_OUTSTANDING_MAX, REPLIES_REMEMBERED_MAX
-from headend.errors import RequestError
+from headend.c1222.limits import REPLIES_REMEMBERED_MAX
 from headend.limits import INVOCATION_ID_MAX
-
-T = TypeVar("T")
 
 
 def next_invocation_id(invocation_id: int, step: int = 1) -> int:
     """The id `step` after this one, within 1…32767."""
     return (invocation_id - 1 + step) % INVOCATION_ID_MAX + 1
-
-
-@dataclass(slots=True)
-class Exchange(Generic[T]):
-    """One request under way: its octets, which are what is sent again on silence, and what its reply is for."""
-
-    called: ApTitle
-    invocation_id: int
-    octets: bytes
-    purpose: T
-    transmissions: int = 1
-
-
-class Invoker(Generic[T]):
-    """The requests waiting for a reply.
-
-    A reply is found first and settled once it has proved genuine, so that a forged one cannot end an exchange.
-    Counters  settled, unexpected (replies to nothing that waits: late, twice, or from strangers)
-    """
-
-    def __init__(self, outstanding_max: int = EXCHANGES_OUTSTANDING_MAX) -> None:
-        self._waiting: dict[tuple[bytes, int], Exchange[T]] = {}
-        self._outstanding_max = outstanding_max
-        self.settled = 0
-        self.unexpected = 0
-
-    def __len__(self) -> int:
-        """How many requests wait."""
-        return len(self._waiting)
-
-    def begin(self, called: ApTitle, invocation_id: int, octets: bytes, purpose: T) -> Exchange[T]:
-        """A request that is about to be sent. Raises RequestError when too many wait, or one with this id to this title."""
-        key = (called.absolute, invocation_id)
-        if key in self._waiting:
-            raise RequestError(f"invocation id {invocation_id} is already waiting for {called}")
-        if len(self._waiting) >= self._outstanding_max:
-            raise RequestError(f"{len(self._waiting)} requests wait already")
-        exchange = self._waiting[key] = Exchange(called, invocation_id, octets, purpose)
-        return exchange
-
-    def find(self, reply: Apdu) -> Exchange[T] | None:
-        """The exchange this reply belongs to; None, and counted, for a late one, a second one or a stranger's."""
-        exchange = None if reply.reply_to is None else self._waiting.get((reply.calling.absolute, reply.reply_to))
-        if exchange is None:
-            self.unexpected += 1
-        return exchange
-
-    def resend(self, exchange: Exchange[T]) -> bytes | None:
-        """The same octets once more; None when the exchange is over."""
-        if self._waiting.get((exchange.called.absolute, exchange.invocation_id)) is not exchange:
-            return None
-        exchange.transmissions += 1
-        return exchange.octets
-
-    def settle(self, exchange: Exchange[T]) -> bool:
-        """End an exchange whose reply has been accepted; False when it was over already."""
-        ended = self.abandon(exchange)
-        self.settled += ended
-        return ended
-
-    def abandon(self, exchange: Exchange[T]) -> bool:
-        """End an exchange without a reply; False when it was over already."""
-        key = (exchange.called.absolute, exchange.invocation_id)
-        if self._waiting.get(key) is not exchange:
-            return False
-        del self._waiting[key]
-        return True
 
 
 class Responder:

@@ -21,9 +21,6 @@ REASSEMBLIES_MAX = 256
 REASSEMBLY_SECONDS = 30
 """How long the missing segments of an APDU are waited for: longer than a request is resent."""
 
-EXCHANGES_OUTSTANDING_MAX = 4_096
-"""Requests waiting for their reply at one invoker: several for each conversation a collector holds."""
-
 REPLIES_REMEMBERED_MAX = 1_024
 """Replies kept to be repeated by one responder: the requests of some ten seconds of a busy process."""
 

@@ -1,11 +1,13 @@
 """What the C12.22 codec costs: a full read of an hourly day (124 octets), per security mode, beside a raw UDP echo in the same run.
 
-CPU microseconds are the measure: on a shared machine they vary less than rates. `per core` is what one core would do with them, for
-the busier of two processes where there are two.
+Echo and exchange differ in nothing but the codec: two processes, the same calls on the same kind of sockets, as many datagrams
+outstanding, a request and a reply of the sizes that the encrypted exchange has. They take turns, round by round; a ratio is the median of
+the rounds' own ratios. CPU is that of the busier process: on a shared machine it varies less than the clock.
 """
 
 import multiprocessing
 import socket
+import statistics
 import struct
 import time
 from collections.abc import Callable
@@ -13,7 +15,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from headend.c1222.association import Association
-from headend.c1222.exchange import Invoker
 from headend.c1222.message import ApTitle, Cipher, SecurityMode, encode_message, open_apdu, parse_apdu
 from headend.c1222.services import FullRead, ResponseCode, encode_request
 from headend.c1222.table_data import decode_table_data, encode_table_data
@@ -23,7 +24,7 @@ HEAD_END = ApTitle.parse(".1.4")
 METERS = 256
 OUTSTANDING = 64
 ROUND_EXCHANGES = 2_000
-ROUNDS = 25
+ROUNDS = 31
 IV = 1_753_056_000
 BLOCK = bytes(range(124))
 READ = (encode_request(FullRead(64)),)
@@ -33,15 +34,28 @@ MARK, STOP = b"mark", b"stop"
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement; `ratio` is to the echo of the same run, None where that means nothing."""
+    """One measurement: what one core does with its CPU, what came by the clock, and both as parts of what the echo did.
+
+    The last three are None where there is but one process.
+    """
 
     name: str
     cpu_microseconds: float
-    ratio: float | None = None
+    per_second: float | None = None
+    cpu_ratio: float | None = None
+    clock_ratio: float | None = None
 
     @property
     def per_core(self) -> float:
         return 1e6 / self.cpu_microseconds
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of exchanges: the busier process's CPU, and the time it took, both in microseconds an exchange."""
+
+    cpu: float
+    clock: float
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,7 @@ def serve(mode: SecurityMode | None, pipe: Connection) -> None:
     Tells its port, and the CPU seconds it has used whenever it is sent MARK; ends at STOP.
     """
     far = {} if mode is None else fleet(mode).far
+    _, reply = echo_datagrams()
     with udp_socket() as ours:
         pipe.send(ours.getsockname()[1])
         receive, send = ours.recvfrom, ours.sendto
@@ -133,15 +148,22 @@ def serve(mode: SecurityMode | None, pipe: Connection) -> None:
             elif octets == STOP:
                 return
             else:
-                send(octets if mode is None else answer(far, octets), peer)
+                send(reply if mode is None else answer(far, octets), peer)
+
+
+def echo_datagrams() -> tuple[bytes, bytes]:
+    """Request and reply of an encrypted exchange, to be sent to and fro with nothing made of them."""
+    ends = fleet(SecurityMode.ENCRYPTED)
+    request = ends.near[0].encode(READ, INVOCATION_ID_MAX, IV)
+    return request, answer(ends.far, request)
 
 
 class Line:
-    """A socket connected to a far end, and the least CPU an exchange has taken at the busier of both ends."""
+    """A socket connected to a far end, and what its rounds took."""
 
     def __init__(self, mode: SecurityMode | None) -> None:
-        self.best = float("inf")
-        self._work = echo if mode is None else exchanges(mode)
+        self.rounds: list[Round] = []
+        self._work = echo() if mode is None else exchanges(mode)
         self._pipe, theirs = multiprocessing.Pipe()
         self._process = multiprocessing.Process(target=serve, args=(mode, theirs), daemon=True)
         self._process.start()
@@ -151,9 +173,12 @@ class Line:
     def round(self) -> None:
         """One round of exchanges."""
         far = self._far_seconds()
-        near = self._work(self._socket, ROUND_EXCHANGES)
+        near, began = time.process_time(), time.perf_counter()
+        self._work(self._socket, ROUND_EXCHANGES)
+        clock = time.perf_counter() - began
+        near = time.process_time() - near
         far = self._far_seconds() - far
-        self.best = min(self.best, max(near, far) / ROUND_EXCHANGES * 1e6)
+        self.rounds.append(Round(max(near, far) / ROUND_EXCHANGES * 1e6, clock / ROUND_EXCHANGES * 1e6))
 
     def close(self) -> None:
         self._socket.send(STOP)
@@ -166,41 +191,41 @@ class Line:
         return seconds
 
 
-def echo(ours: socket.socket, count: int) -> float:
-    octets = bytes(53)
-    start = time.process_time()
-    for _ in range(OUTSTANDING):
-        ours.send(octets)
-    for _ in range(count - OUTSTANDING):
-        ours.recv(2048)
-        ours.send(octets)
-    for _ in range(OUTSTANDING):
-        ours.recv(2048)
-    return time.process_time() - start
+def echo() -> Callable[[socket.socket, int], None]:
+    """Send and receive, as an exchange does."""
+    request, _ = echo_datagrams()
+
+    def work(ours: socket.socket, count: int) -> None:
+        for _ in range(OUTSTANDING):
+            ours.send(request)
+        for _ in range(count - OUTSTANDING):
+            ours.recv(2048)
+            ours.send(request)
+        for _ in range(OUTSTANDING):
+            ours.recv(2048)
+
+    return work
 
 
-def exchanges(mode: SecurityMode) -> Callable[[socket.socket, int], float]:
-    """A head-end's whole part: build, remember, send; receive, pair, verify, decode."""
+def exchanges(mode: SecurityMode) -> Callable[[socket.socket, int], None]:
+    """A head-end's whole part: build, remember, send; receive, pair by title and invocation id, verify, decode."""
     near = fleet(mode).near
 
-    def work(ours: socket.socket, count: int) -> float:
-        invoker: Invoker[Association] = Invoker()
+    def work(ours: socket.socket, count: int) -> None:
+        waiting: dict[bytes, tuple[int, Association]] = {}
 
         def send(number: int) -> None:
             association = near[number % METERS]
             invocation_id = number % INVOCATION_ID_MAX + 1
-            octets = association.encode(READ, invocation_id, IV)
-            invoker.begin(association.far, invocation_id, octets, association)
-            ours.send(octets)
+            waiting[association.far.absolute] = (invocation_id, association)
+            ours.send(association.encode(READ, invocation_id, IV))
 
         def receive() -> None:
             apdu = parse_apdu(ours.recv(2048))
-            exchange = invoker.find(apdu)
-            assert exchange is not None
-            assert decode_table_data(exchange.purpose.open(apdu)[0], 1) == BLOCK
-            invoker.settle(exchange)
+            invocation_id, association = waiting.pop(apdu.calling.absolute)
+            assert apdu.reply_to == invocation_id
+            assert decode_table_data(association.open(apdu)[0], 1) == BLOCK
 
-        start = time.process_time()
         for number in range(OUTSTANDING):
             send(number)
         for number in range(OUTSTANDING, count):
@@ -208,9 +233,21 @@ def exchanges(mode: SecurityMode) -> Callable[[socket.socket, int], float]:
             send(number)
         for _ in range(OUTSTANDING):
             receive()
-        return time.process_time() - start
 
     return work
+
+
+def exchange_row(name: str, line: Line, echoed: Line) -> Row:
+    """Medians of a line's rounds, and of their ratios to the echo's."""
+    pairs = list(zip(echoed.rounds, line.rounds, strict=True))
+    clock = statistics.median(r.clock for r in line.rounds)
+    return Row(
+        name,
+        statistics.median(r.cpu for r in line.rounds),
+        1e6 / clock,
+        statistics.median(theirs.cpu / ours.cpu for theirs, ours in pairs),
+        statistics.median(theirs.clock / ours.clock for theirs, ours in pairs),
+    )
 
 
 def run() -> list[Row]:
@@ -223,9 +260,9 @@ def run() -> list[Row]:
     finally:
         for line in lines.values():
             line.close()
-    echoed = lines[None].best
-    rows = [Row("UDP echo, 53 octets", echoed, 1.0)]
-    rows += [Row(f"UDP exchange, mode {mode.value}", lines[mode].best, echoed / lines[mode].best) for mode in SecurityMode]
+    request, reply = map(len, echo_datagrams())
+    rows = [exchange_row(f"UDP echo, {request} octets there, {reply} back", lines[None], lines[None])]
+    rows += [exchange_row(f"UDP exchange, mode {mode.value}", lines[mode], lines[None]) for mode in SecurityMode]
     for mode in SecurityMode:
         rows += codec_rows(mode)
     key = bytes(16)
@@ -237,9 +274,13 @@ def run() -> list[Row]:
 
 def main() -> None:
     """Print the rows."""
-    print(f"{'':45} {'CPU us':>8} {'per core':>10} {'of echo':>8}")
+    print(f"{'':45} {'':>8} {'':>10} {'':>10} {'of echo, by':>14}")
+    print(f"{'':45} {'CPU us':>8} {'per core':>10} {'per s':>10} {'CPU':>7} {'clock':>6}")
     for row in run():
-        print(f"{row.name:45} {row.cpu_microseconds:8.2f} {row.per_core:8,.0f}/s {'' if row.ratio is None else f'{row.ratio:8.2f}'}")
+        line = f"{row.name:45} {row.cpu_microseconds:8.2f} {row.per_core:10,.0f}"
+        if row.per_second is not None:
+            line += f" {row.per_second:10,.0f} {row.cpu_ratio:7.2f} {row.clock_ratio:6.2f}"
+        print(line)
 
 
 if __name__ == "__main__":

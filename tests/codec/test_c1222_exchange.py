@@ -12,17 +12,17 @@ from headend.c1222.association import Association
 from headend.c1222.ber import unsigned_element
 from headend.c1222.elements import apdu_octets, information_element, title_element
 from headend.c1222.errors import MacError, ReplayError, SegmentError
-from headend.c1222.exchange import Invoker, Responder, next_invocation_id
+from headend.c1222.exchange import Responder, next_invocation_id
 from headend.c1222.limits import APDU_OCTETS_MAX, MAC_FAILURE_BURST, REPLAY_ENTRIES, REPLAY_SECONDS
 from headend.c1222.message import ApTitle, Cipher, SecurityMode, parse_apdu
 from headend.c1222.replay import Freshness, MacFailures, ReplayWindow
 from headend.c1222.segmentation import Reassembler, split
-from headend.errors import RequestError, SecurityError, WireError
+from headend.errors import SecurityError, WireError
 from tests.codec.c1222_vectors import SEGMENTS, VECTORS
 
 NOW = datetime(2025, 7, 21, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
-HEAD_END, METER, OTHER = (ApTitle.parse(t) for t in (".1.4", ".100.1", ".100.2"))
+HEAD_END, METER = (ApTitle.parse(t) for t in (".1.4", ".100.1"))
 
 
 def segment(size: int, offset: int, part: bytes, invocation_id: int = 1) -> Apdu:
@@ -100,46 +100,6 @@ def test_segments_that_leave_no_room_are_refused() -> None:
 
 def message(near: ApTitle, far: ApTitle, number: int, reply_to: int | None = None) -> bytes:
     return Association(near, far, SecurityMode.CLEAR).encode([b"\x00"], number, 0, reply_to=reply_to)
-
-
-def test_a_reply_ends_its_exchange_once() -> None:
-    invoker: Invoker[str] = Invoker()
-    octets = message(HEAD_END, METER, 7)
-    exchange = invoker.begin(METER, 7, octets, "read")
-    assert invoker.resend(exchange) == octets
-    assert exchange.transmissions == 2
-    reply = parse_apdu(message(METER, HEAD_END, 900, reply_to=7))
-    found = invoker.find(reply)
-    assert found is exchange
-    assert found.purpose == "read"
-    assert invoker.settle(found)
-    assert not invoker.settle(found)
-    assert not invoker.abandon(found)
-    assert invoker.resend(found) is None
-    assert invoker.find(reply) is None  # it comes twice
-    assert (len(invoker), invoker.settled, invoker.unexpected) == (0, 1, 1)
-
-
-def test_replies_of_others_or_to_nothing_are_counted_and_end_nothing() -> None:
-    invoker: Invoker[None] = Invoker()
-    invoker.begin(METER, 7, b"", None)
-    for octets in (message(OTHER, HEAD_END, 1, 7), message(METER, HEAD_END, 1, 8), message(METER, HEAD_END, 7)):
-        assert invoker.find(parse_apdu(octets)) is None
-    assert (len(invoker), invoker.unexpected) == (1, 3)
-
-
-def test_an_invoker_has_a_bound_and_no_id_twice() -> None:
-    invoker: Invoker[None] = Invoker(outstanding_max=2)
-    first = invoker.begin(METER, 7, b"", None)
-    with pytest.raises(RequestError, match=r"7 is already waiting for \.100\.1"):
-        invoker.begin(METER, 7, b"", None)
-    invoker.begin(OTHER, 7, b"", None)
-    with pytest.raises(RequestError, match="2 requests"):
-        invoker.begin(OTHER, 8, b"", None)
-    assert invoker.abandon(first)
-    again = invoker.begin(METER, 7, b"", None)
-    assert not invoker.settle(first)  # the old exchange does not end the new one
-    assert invoker.settle(again)
 
 
 def test_invocation_ids_come_round() -> None:
