@@ -1,6 +1,6 @@
 """Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random, SystemRandom
@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import defer, task
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
 from adapters.c1222_tcp import TcpLink
@@ -26,6 +27,9 @@ from multispeak.authentication import PasswordAuthenticator
 from multispeak.http_hardening import BoundedSite
 from multispeak.site import Surroundings, multispeak_resource
 from wsdl import VERSIONS
+
+BEGIN_AGAIN_SECONDS = 30.0
+"""How long a collection that the store did not take waits before it is begun again, in seconds."""
 
 Now = Callable[[], datetime]
 DatagramRecorder = Callable[[str, bytes, tuple[str, int], tuple[str, int], float], None]
@@ -58,7 +62,7 @@ class UtilityService:
         self._settings = settings.collection
         self._now = around.now
         self._reactor = around.reactor
-        self._loops: list[task.LoopingCall] = []
+        self._repetitions: list[defer.Deferred[None]] = []
         self.collector = Collector(
             self.utility,
             store,
@@ -105,33 +109,50 @@ class UtilityService:
         return due
 
     def collect_regularly(self) -> None:
-        """From now on collect as often as the settings say."""
+        """From now on collect as often as the settings say; a collection that the store does not take is begun when it does."""
+        due_at = self._reactor.seconds()
 
-        async def once() -> None:
+        async def collect_and_wait() -> float:
+            nonlocal due_at
             try:
                 await self.collect(self._now() - timedelta(days=self._settings.history_days))
             except StoreError as error:
-                self.log.warn("collection of {utility} not begun: {error}", utility=self.utility.utility_id, error=error)
+                self.log.warn("collection of {utility} not begun yet: {error}", utility=self.utility.utility_id, error=error)
+                return BEGIN_AGAIN_SECONDS
+            seconds: float = self._reactor.seconds()
+            due_at = max(due_at + self._settings.every_hours * 3600, seconds)
+            return due_at - seconds
 
-        self._repeat(once, self._settings.every_hours * 3600)
+        self._repeat(collect_and_wait)
 
     def read_by_schedule(self) -> None:
         """From now on follow the reading schedules that partners establish."""
         history = timedelta(days=self._settings.history_days)
         driver = ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history)
-        self._repeat(driver.look, LOOK_SECONDS)
 
-    def _repeat(self, work: Callable[[], Coroutine[Any, Any, object]], seconds: float) -> None:
-        loop = task.LoopingCall(lambda: defer.Deferred.fromCoroutine(work()))
-        loop.clock = self._reactor
-        loop.start(seconds, now=True)
-        self._loops.append(loop)
+        async def look_and_wait() -> float:
+            await driver.look()
+            return LOOK_SECONDS
+
+        self._repeat(look_and_wait)
+
+    def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
+        """Do `work` again and again, after as many seconds as it says each time, until the service stops."""
+
+        async def repeated() -> None:
+            while True:
+                await task.deferLater(self._reactor, await work())
+
+        self._repetitions.append(defer.Deferred.fromCoroutine(repeated()).addErrback(self._repetition_ended))
+
+    def _repetition_ended(self, failure: Failure) -> None:
+        if not failure.check(defer.CancelledError):
+            self.log.failure("regular work of {utility} ended", failure, utility=self.utility.utility_id)
 
     async def stop(self) -> None:
         """End conversations, record what they brought, give leases back, close links and store."""
-        for loop in self._loops:
-            if loop.running:
-                loop.stop()
+        for repetition in self._repetitions:
+            repetition.cancel()
         await self.collector.stop()
         self._udp.close()
         await self._tcp.close()

@@ -51,9 +51,9 @@ def running() -> Iterator[RunningReactor]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def postgresql_server() -> Iterator[Any]:
     """The address of a PostgreSQL server."""
-    with postgresql.server(tmp_path_factory.mktemp("postgresql")) as address:
+    with postgresql.server() as address:
         yield address
 
 

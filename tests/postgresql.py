@@ -8,9 +8,10 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
 @contextmanager
-def server(directory: Path) -> Iterator[URL]:
+def server() -> Iterator[URL]:
     """The address of a server's maintenance database. Skips, with the reason, where none can be had."""
     named = os.environ.get("HEADEND_TEST_DATABASE_URL")
     if named:
@@ -30,7 +31,8 @@ def server(directory: Path) -> Iterator[URL]:
     elif _refusal(LOCAL) is None:
         yield make_url(LOCAL)
     else:
-        yield from _own_server(directory)
+        with own_server() as own:
+            yield own.url
 
 
 @contextmanager
@@ -57,22 +59,46 @@ def _libpq(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def _own_server(directory: Path) -> Iterator[URL]:
+class OwnServer:
+    """A server that can be stopped and started again; listens on loopback only."""
+
+    def __init__(self, url: URL, pg_ctl: Sequence[str | Path], options: Sequence[str | Path]) -> None:
+        self.url = url
+        self._pg_ctl = pg_ctl
+        self._options = options
+
+    def start(self) -> None:
+        subprocess.run([*self._pg_ctl, *self._options, "start"], check=True, stdout=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        """At once, whoever is connected."""
+        subprocess.run([*self._pg_ctl, "-m", "immediate", "stop"], check=False, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """A server of one's own. Skips, with the reason, where none can be had."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     found = programs[-1].parent if programs else Path(shutil.which("initdb") or "/nowhere/initdb").parent
     if not (found / "initdb").exists():
         pytest.skip("no PostgreSQL: none is named, none runs on 127.0.0.1:5432, and initdb is not installed")
+    with TemporaryDirectory(prefix="headend-postgresql-") as directory:  # not in pytest's, which only its own user may enter
+        yield from _own_server(found, Path(directory))
+
+
+def _own_server(programs: Path, directory: Path) -> Iterator[OwnServer]:
     data, port = directory / "data", _free_port()
-    data.mkdir()
     as_user: list[str | Path] = [*_unprivileged(directory)]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c shared_buffers=16MB"
-    subprocess.run([*as_user, found / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"], check=True, capture_output=True)
-    pg_ctl = [*as_user, found / "pg_ctl", "-D", data, "-w"]
-    subprocess.run([*pg_ctl, "-l", data / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
+    settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c shared_buffers=16MB"
+    initdb = [*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    subprocess.run(initdb, check=True, capture_output=True)
+    url = make_url(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+    own = OwnServer(url, [*as_user, programs / "pg_ctl", "-D", data, "-w"], ["-l", directory / "log", "-o", settings])
+    own.start()
     try:
-        yield make_url(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+        yield own
     finally:
-        subprocess.run([*pg_ctl, "-m", "immediate", "stop"], check=False, stdout=subprocess.DEVNULL)
+        own.stop()
 
 
 def _unprivileged(directory: Path) -> list[str]:
@@ -80,15 +106,9 @@ def _unprivileged(directory: Path) -> list[str]:
     if os.geteuid() != 0:
         return []
     for user in ("postgres", "nobody"):
-        try:
-            for path in (directory, *directory.iterdir()):
-                shutil.chown(path, user)
-        except LookupError:
-            continue
-        for parent in directory.parents:
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        return ["runuser", "-u", user, "--"]
+        with suppress(LookupError):
+            shutil.chown(directory, user)
+            return ["runuser", "-u", user, "--"]
     pytest.skip("no PostgreSQL: tests run as root, and there is no other user to start one as")
 
 

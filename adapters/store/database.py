@@ -17,7 +17,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from adapters.store import limits
-from adapters.store.errors import DATABASE_ERRORS, Remedy, StoreBusyError, database_name, judge
+from adapters.store.errors import DATABASE_ERRORS, StoreBusyError, database_name, store_error
+from adapters.store.outage import Outage
 from headend.errors import StoreError
 
 T = TypeVar("T")
@@ -35,18 +36,28 @@ class Database:
         self._read_engine = _engine(url, writes=False)
         self._write_pool = ThreadPool(0, 1 if self.is_sqlite else limits.THREADS_MAX, "store-write")
         self._read_pool = ThreadPool(0, limits.THREADS_MAX, "store-read")
+        self._outage = Outage(database_name(url), reactor)
         self._waiting: set[Deferred[Any]] = set()
+        self._opened = False
         self._closed = False
         self._write_pool.start()
         self._read_pool.start()
 
+    async def open(self, work: Work[None]) -> None:
+        """The first transaction, which makes the database ready. As `run`, but with less patience."""
+        await self._queue(self._write_pool, self._write_engine, work, limits.OPENING_PATIENCE_SECONDS)
+        self._opened = True
+
     def run(self, work: Work[T]) -> Deferred[T]:
-        """One read-write transaction. Raises StoreError; what `work` raises rolls back and comes through."""
-        return self._queue(self._write_pool, self._write_engine, work)
+        """One read-write transaction, tried again while the database is locked or restarts.
+
+        Raises StoreError; what `work` raises rolls back and comes through.
+        """
+        return self._queue(self._write_pool, self._write_engine, work, limits.PATIENCE_SECONDS)
 
     def read(self, work: Work[T]) -> Deferred[T]:
         """One read-only transaction that sees one state of the database throughout."""
-        return self._queue(self._read_pool, self._read_engine, work)
+        return self._queue(self._read_pool, self._read_engine, work, limits.PATIENCE_SECONDS)
 
     async def close(self) -> None:
         """Let what was begun end, then give back threads and connections."""
@@ -60,14 +71,14 @@ class Database:
         self._write_engine.dispose()
         self._read_engine.dispose()
 
-    def _queue(self, pool: ThreadPool, engine: Engine, work: Work[T]) -> Deferred[T]:
+    def _queue(self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float) -> Deferred[T]:
         if self._closed:
             raise StoreError(f"{database_name(self.url)} is closed")
         if len(self._waiting) >= limits.WORKS_WAITING_MAX:
             raise StoreBusyError(f"{database_name(self.url)} is overloaded: {len(self._waiting)} pieces of work are waiting")
         ended: Deferred[None] = Deferred()
         self._waiting.add(ended)
-        result = Deferred.fromCoroutine(self._tried(pool, engine, work))
+        result = Deferred.fromCoroutine(self._tried(pool, engine, work, patience_seconds))
         return result.addBoth(self._end, ended)
 
     def _end(self, result: Any, ended: Deferred[None]) -> Any:
@@ -75,21 +86,25 @@ class Database:
         ended.callback(None)
         return result
 
-    async def _tried(self, pool: ThreadPool, engine: Engine, work: Work[T]) -> T:
+    async def _tried(self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float) -> T:
+        give_up_at = self._reactor.seconds() + patience_seconds
         wait_seconds = limits.RETRY_SECONDS_FIRST
-        for _ in range(limits.TRIES_MAX - 1):
+        writes = engine is self._write_engine
+        while True:
             try:
-                return await deferToThreadPool(self._reactor, pool, _transaction, engine, work)
-            except DATABASE_ERRORS as error:
-                verdict = judge(error, self.url)
-                if verdict.remedy is not Remedy.RETRY:
-                    raise verdict.error from None
+                result = await deferToThreadPool(self._reactor, pool, _transaction, engine, work)
+            except DATABASE_ERRORS as failure:
+                error = store_error(failure, self.url)
+            else:
+                self._outage.worked(writes=writes)
+                return result
+            is_tried_again = isinstance(error, StoreBusyError) and self._reactor.seconds() + wait_seconds < give_up_at
+            if is_tried_again or self._opened:  # else whoever opens it says so, and ends
+                self._outage.failed(error, writes=writes)
+            if not is_tried_again:
+                raise error
             await deferLater(self._reactor, wait_seconds)
-            wait_seconds *= 2
-        try:
-            return await deferToThreadPool(self._reactor, pool, _transaction, engine, work)
-        except DATABASE_ERRORS as error:
-            raise judge(error, self.url).error from None
+            wait_seconds = min(2 * wait_seconds, limits.RETRY_SECONDS_MAX)
 
 
 def parse_url(text: str) -> URL:
@@ -126,6 +141,10 @@ def _engine(url: URL, *, writes: bool) -> Engine:
             "application_name": "headend",
             "connect_timeout": limits.CONNECT_SECONDS,
             "options": f"-c timezone=UTC -c lock_timeout={limits.LOCK_SECONDS}s",
+            "tcp_user_timeout": limits.DEAD_PEER_SECONDS * 1_000,
+            "keepalives_idle": limits.DEAD_PEER_SECONDS // 4,
+            "keepalives_interval": limits.DEAD_PEER_SECONDS // 4,
+            "keepalives_count": 3,
             # Partitions are pruned when a statement is planned, so each is planned with its own days.
             "prepare_threshold": None,
         },

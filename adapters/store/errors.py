@@ -1,8 +1,6 @@
 """What drivers raise, said as StoreError: what happened to which database, and never its password."""
 
 import sqlite3
-from dataclasses import dataclass
-from enum import Enum, auto
 
 import psycopg
 from sqlalchemy.engine import URL
@@ -13,7 +11,11 @@ from headend.errors import StoreError
 
 
 class StoreBusyError(StoreError):
-    """Another process holds the database or a row of it; worth another try."""
+    """Another process holds the database or a row of it, or the server restarts; worth another try."""
+
+
+class StoreRaceError(StoreBusyError):
+    """Two transactions got into each other's way: ordinary, and over as soon as one of them is."""
 
 
 class StoreCorruptedError(StoreError):
@@ -25,7 +27,7 @@ class StoreFullError(StoreError):
 
 
 class StoreUnreachableError(StoreError):
-    """The database cannot be opened: no server, no file, no permission."""
+    """The database cannot be opened, read or written: no server, no file, no permission, a disk that fails."""
 
 
 class StoreMismatchError(StoreError):
@@ -36,36 +38,21 @@ class PartitionMissingError(StoreError):
     """PostgreSQL has no partition for a day: dropped since it was made."""
 
 
-class Remedy(Enum):
-    """What to do about a failed transaction."""
-
-    RETRY = auto()
-    REPORT = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A failure translated: the error to raise, and whether to try again first."""
-
-    error: StoreError
-    remedy: Remedy
-
-
 _SQLITE_KINDS: dict[str, tuple[type[StoreError], str]] = {
     "SQLITE_BUSY": (StoreBusyError, "is locked by another process"),
     "SQLITE_LOCKED": (StoreBusyError, "is locked by another connection"),
     "SQLITE_NOTADB": (StoreCorruptedError, "is not a database: the file holds something else"),
     "SQLITE_CORRUPT": (StoreCorruptedError, "is corrupted: restore it from a backup, or move it away to start anew"),
     "SQLITE_FULL": (StoreFullError, "cannot grow: the disk is full"),
-    "SQLITE_IOERR": (StoreError, "cannot be read or written: the disk reports an error"),
+    "SQLITE_IOERR": (StoreUnreachableError, "cannot be read or written: the disk reports an error"),
     "SQLITE_CANTOPEN": (StoreUnreachableError, "cannot be opened: check that its directory exists and may be written"),
     "SQLITE_READONLY": (StoreUnreachableError, "may not be written"),
     "SQLITE_PERM": (StoreUnreachableError, "may not be opened"),
 }
 
 _SQLSTATE_KINDS: dict[str, tuple[type[StoreError], str]] = {
-    "40001": (StoreBusyError, "lost a race with another transaction"),
-    "40P01": (StoreBusyError, "lost a race with another transaction (deadlock)"),
+    "40001": (StoreRaceError, "lost a race with another transaction"),
+    "40P01": (StoreRaceError, "lost a race with another transaction (deadlock)"),
     "55P03": (StoreBusyError, "is locked by another transaction"),
     "53300": (StoreBusyError, "has no connection left"),
     "53100": (StoreFullError, "cannot grow: the disk is full"),
@@ -88,24 +75,23 @@ DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, psycopg.Error)
 """All that a database raises; drivers' own come through bare where SQLAlchemy calls back while it connects."""
 
 
-def judge(error: Exception, url: URL) -> Verdict:
+def store_error(error: Exception, url: URL) -> StoreError:
     """What a failed transaction means."""
     name = database_name(url)
     if isinstance(error, PoolTimeoutError):
-        return Verdict(StoreBusyError(f"{name} has no free connection"), Remedy.RETRY)
+        return StoreBusyError(f"{name} has no free connection")
     driver_error = error.orig if isinstance(error, DBAPIError) else error
     kind, what = StoreError, f"failed: {_first_line(driver_error or error)}"
     if isinstance(driver_error, sqlite3.Error):
         kind, what = _sqlite_kind(driver_error, what)
     elif isinstance(driver_error, psycopg.Error):
         kind, what = _postgresql_kind(driver_error, what)
-    retry = issubclass(kind, StoreBusyError)
-    return Verdict(kind(f"{name} {what}"), Remedy.RETRY if retry else Remedy.REPORT)
+    return kind(f"{name} {what}")
 
 
 def database_name(url: URL) -> str:
-    """The database as messages name it, without a password."""
-    return f"database {url.render_as_string(hide_password=True)}"
+    """The database as messages name it, without driver and password."""
+    return f"database {url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)}"
 
 
 def _sqlite_kind(error: sqlite3.Error, otherwise: str) -> tuple[type[StoreError], str]:

@@ -6,20 +6,27 @@ THREADS_MAX = 4
 WORKS_WAITING_MAX = 1_024
 """Pieces of work queued or running: past it the caller is told that the store is overloaded."""
 
-TRIES_MAX = 6
-"""Times one transaction is tried when the database says it was locked or lost a race."""
+PATIENCE_SECONDS = 30.0
+"""How long one transaction is tried again while the database is locked or restarts, in seconds; then its caller is told."""
+
+OPENING_PATIENCE_SECONDS = 10.0
+"""The same when a database is opened: whoever starts a process wants to know why it does not come up."""
 
 RETRY_SECONDS_FIRST = 0.05
-"""Wait before the second try, in seconds; doubled with each further one, 1.5 s in all."""
+RETRY_SECONDS_MAX = 2.0
+"""First and longest wait before a transaction is tried again; doubled from one to the other."""
 
-BUSY_SECONDS = 5.0
-"""How long SQLite waits for another process's lock, in seconds, within each try."""
+BUSY_SECONDS = 0.5
+"""How long SQLite waits for another process's lock within each try, in seconds: after the first it is said that there is one."""
 
 CONNECT_SECONDS = 10
 """How long a connection to PostgreSQL may take to come about, in seconds."""
 
 LOCK_SECONDS = 30
-"""How long PostgreSQL waits for a row or table lock, in seconds."""
+"""How long PostgreSQL waits for a row or table lock, in seconds: an import of a million endpoints holds rows for most of it."""
+
+DEAD_PEER_SECONDS = 60
+"""After how long a connection to PostgreSQL whose other end answers nothing is given up, in seconds."""
 
 SQLITE_CACHE_KIB = 16_384
 """Page cache of each SQLite connection, in KiB."""

@@ -156,7 +156,7 @@ async def open_store(url: str, utility: Utility, key_file: Path, reactor: Any, *
     sealer = _keys(key_file, utility, create=create_keys)
     database = Database(parsed, reactor)
     try:
-        await database.run(lambda c: _make_ready(c, utility, sealer))
+        await database.open(lambda c: _make_ready(c, utility, sealer))
     except BaseException:
         await database.close()
         raise

@@ -46,7 +46,7 @@ def run() -> list[Result]:
     try:
         with tempfile.TemporaryDirectory() as directory:
             results += _measured(running, "sqlite", f"sqlite:///{directory}/bench.sqlite", Path(directory))
-        with tempfile.TemporaryDirectory() as directory, postgresql.server(Path(directory)) as server, postgresql.database(server) as url:
+        with tempfile.TemporaryDirectory() as directory, postgresql.server() as server, postgresql.database(server) as url:
             results += _measured(running, "postgresql", url.render_as_string(hide_password=False), Path(directory))
     finally:
         running.stop()

@@ -110,7 +110,7 @@ def test_a_damaged_database_is_named(running: RunningReactor, tmp_path: Path) ->
 
 def test_a_locked_database_is_waited_for_and_then_named(running: RunningReactor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.store.limits.BUSY_SECONDS", 0.01)
-    monkeypatch.setattr("adapters.store.limits.RETRY_SECONDS_FIRST", 0.001)
+    monkeypatch.setattr("adapters.store.limits.PATIENCE_SECONDS", 0.3)
     store = opened(running, f"sqlite:///{tmp_path}/store.sqlite", tmp_path / "keys")
     other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
