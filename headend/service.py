@@ -110,7 +110,7 @@ class UtilityService:
 
     def collect_regularly(self) -> None:
         """From now on collect as often as the settings say; a collection that the store does not take is begun when it does."""
-        due_at = self._reactor.seconds()
+        due_at: float = self._reactor.seconds()
 
         async def collect_and_wait() -> float:
             nonlocal due_at
