@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from random import Random, SystemRandom
 from typing import Any
 
 from twisted.internet import defer, task
 from twisted.internet.error import CannotListenError
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -15,15 +17,17 @@ from twisted.web.resource import Resource
 from adapters.c1222_tcp import TcpLink
 from adapters.c1222_udp import UdpLink
 from adapters.store import Store, open_store
+from adapters.tls import ServerTls
 from headend.collection.policy import CollectionPolicy
 from headend.collector import Collector
 from headend.errors import LinkError, RequestError, StoreError
 from headend.model.endpoint import NativeAddress, Transport
-from headend.model.partner import Caller, Partner
 from headend.model.utility import Utility, UtilityId
+from headend.partner_directory import PartnerDirectory
+from headend.passwords import hash_matches, is_hash, make_hash
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
-from headend.settings import CollectionSettings, PartnerSettings, Settings, UtilitySettings
-from multispeak.authentication import PasswordAuthenticator
+from headend.settings import CollectionSettings, Settings, UtilitySettings
+from multispeak.authentication import PartnerAuthenticator
 from multispeak.http_hardening import BoundedSite
 from multispeak.site import Surroundings, multispeak_resource
 from wsdl import VERSIONS
@@ -205,37 +209,46 @@ async def _stop_all(utilities: Mapping[UtilityId, UtilityService], listening: An
 def _serve(settings: Settings, utilities: Mapping[UtilityId, UtilityService], around: Surrounding) -> tuple[Any, str]:
     """(the listening port, the public URL). Listens first: WSDLs tell an address, and the port may be one picked now."""
     root = Resource()
-    host, port = settings.server.host, settings.server.port
+    site = BoundedSite(root, around.reactor)
+    server = settings.server
+    tls = server.tls and ServerTls(server.tls.certificate, server.tls.key, server.tls.client_ca)
     try:
-        listening = around.reactor.listenTCP(port, BoundedSite(root, around.reactor), interface=host)
+        if tls is None:
+            listening = around.reactor.listenTCP(server.port, site, interface=server.host)
+        else:
+            listening = around.reactor.listenSSL(server.port, site, tls, interface=server.host)
     except CannotListenError as error:
-        raise RequestError(f"cannot serve at {host}:{port}: {error.socketError.strerror or error.socketError}") from None
-    public_url = settings.server.public_url or f"http://{host}:{listening.getHost().port}"
+        raise RequestError(f"cannot serve at {server.host}:{server.port}: {error.socketError.strerror or error.socketError}") from None
+    public_url = server.public_url or f"{'http' if tls is None else 'https'}://{server.host}:{listening.getHost().port}"
     surroundings = Surroundings(
-        authenticator=PasswordAuthenticator(PartnerDirectory(settings)),
+        authenticator=authenticator(settings, around),
         stores=lambda caller: utilities[caller.utility.utility_id].store,
         public_url=public_url,
         now=around.now,
         clock=around.reactor,
         random=around.random,
+        app_version=version("open-ami-headend"),
     )
     root.putChild(b"multispeak", multispeak_resource(surroundings))
     return listening, public_url
 
 
-class PartnerDirectory:
-    """Partners of all utilities by the UserID they log in with, which says which utility is meant."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._callers = {p.user_id: Caller(u.utility, _partner(p)) for u in settings.utilities for p in u.partners}
-
-    def find(self, user_id: str) -> Caller | None:
-        """The partner and its utility; None for a stranger."""
-        return self._callers.get(user_id)
+LOGIN_THREADS = 2
+"""Hashed passwords checked at once: each holds a core and 20 MiB for 40 ms."""
 
 
-def _partner(settings: PartnerSettings) -> Partner:
-    return Partner(settings.user_id, settings.name or settings.user_id, settings.password.get_secret_value(), settings.page_size)
+def authenticator(settings: Settings, around: Surrounding) -> PartnerAuthenticator:
+    """Who opens with what, as the settings say it; new settings are a new one, which knows no earlier login."""
+    partners = [(u.utility, [p.partner for p in u.partners]) for u in settings.utilities]
+    few = defer.DeferredSemaphore(LOGIN_THREADS)
+
+    async def check_hash(password: str, stored: str) -> bool:
+        matches: bool = await few.run(deferToThreadPool, around.reactor, around.reactor.getThreadPool(), hash_matches, password, stored)
+        return matches
+
+    any_hashed = any(is_hash(partner.password) for _, theirs in partners for partner in theirs)
+    decoy = make_hash(around.random.randbytes(16).hex(), around.random.randbytes) if any_hashed else ""
+    return PartnerAuthenticator(PartnerDirectory(partners), around.now, check_hash, around.random.randbytes(32), decoy)
 
 
 def collection_policy(settings: CollectionSettings) -> CollectionPolicy:

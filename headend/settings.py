@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from headend import limits
 from headend.c1222.identifiers import ApTitle
 from headend.errors import HeadEndError, RequestError
 from headend.model.utility import Utility, UtilityId
+from headend.partner_settings import PartnerSettings
+from headend.settings_section import Section
 
 SETTINGS_OCTETS_MAX = 1_000_000
 """Largest settings file read, in octets: a thousand partners fit in a tenth of it."""
-
-PASSWORD_CHARACTERS_MIN = 8
-"""Characters of a partner's password: fewer are guessed within the attempts that are let through in a month."""
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -35,42 +34,39 @@ class SettingsError(RequestError):
         super().__init__(f"{file} has {len(problems)} mistake{'s' if len(problems) != 1 else ''}:{lines}")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class TlsSettings(Section):
+    """HTTPS: our certificate with its chain and its key, both PEM, and the CA of client certificates, where partners are known by those."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    @field_validator("certificate", "key", "client_ca")
+    @classmethod
+    def _beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return None if value is None else _base(info) / value
 
 
-class ServerSettings(_Section):
-    """Where SOAP is served. `public_url` is what WSDLs say as address; by default made from host and port. Port 0 picks one."""
+class ServerSettings(Section):
+    """Where SOAP is served: over HTTPS where `tls` is given. `public_url` is what WSDLs say as address; by default made from host and port.
+
+    Port 0 picks one.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$")
+    tls: TlsSettings | None = None
 
 
-class PartnerSettings(_Section):
-    """A SOAP peer: its credentials, and how many objects it gets a page."""
-
-    user_id: str = Field(min_length=1, max_length=64)
-    password: SecretStr
-    name: str = ""
-    page_size: int = Field(default=10_000, ge=1, le=100_000)
-
-    @field_validator("password")
-    @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
-        if len(value.get_secret_value()) < PASSWORD_CHARACTERS_MIN:
-            raise ValueError(f"has fewer than {PASSWORD_CHARACTERS_MIN} characters")
-        return value
-
-
-class FieldSettings(_Section):
+class FieldSettings(Section):
     """The field side: where endpoints reach this head-end over C12.22, by UDP and TCP on one port number."""
 
     host: str = "127.0.0.1"
     port: Port = 1153
 
 
-class CollectionSettings(_Section):
+class CollectionSettings(Section):
     """How endpoints are interrogated: every so many hours, so many at once, each request sent so often.
 
     `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database: one
@@ -86,7 +82,7 @@ class CollectionSettings(_Section):
     transmissions: int = Field(default=limits.TRANSMISSIONS_MAX, ge=1, le=10)
 
 
-class UtilitySettings(_Section):
+class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
     id: Name
@@ -127,7 +123,7 @@ class UtilitySettings(_Section):
     @field_validator("database", "key_file")
     @classmethod
     def _beside_the_file(cls, value: str | Path, info: ValidationInfo) -> str | Path:
-        base: Path = (info.context or {}).get("base", Path())
+        base = _base(info)
         if isinstance(value, Path):
             return base / value
         prefix = "sqlite:///"
@@ -138,7 +134,7 @@ class UtilitySettings(_Section):
         return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title)
 
 
-class Settings(_Section):
+class Settings(Section):
     """All of it. Partner names are unique over all utilities, because the login says which utility is meant."""
 
     server: ServerSettings = ServerSettings()
@@ -150,12 +146,33 @@ class Settings(_Section):
             *([] if self.utilities else ["utilities names none"]),
             *_repeated("utility id", [u.id for u in self.utilities]),
             *_repeated("database", [u.database for u in self.utilities]),
-            *_repeated("partner user_id", [p.user_id for u in self.utilities for p in u.partners]),
+            *_repeated("partner user_id", [p.user_id for p in self._partners]),
+            *_repeated("partner certificate", [p.certificate.sha256 or p.certificate.subject for p in self._partners if p.certificate]),
+            *self._unheard_certificates(),
             *_repeated("field address", [f"{u.field.host}:{u.field.port}" for u in self.utilities if u.field.port]),
         ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def _partners(self) -> list[PartnerSettings]:
+        return [partner for utility in self.utilities for partner in utility.partners]
+
+    def _unheard_certificates(self) -> list[str]:
+        """Partners known by a certificate that this server does not ask for, or could not believe."""
+        tls = self.server.tls
+        return [
+            f"partner {p.user_id!r} has a certificate, which needs server.tls{'' if tls is None else '.client_ca'}"
+            for p in self._partners
+            if p.certificate and (tls is None or (p.certificate.subject and tls.client_ca is None))
+        ]
+
+
+def _base(info: ValidationInfo) -> Path:
+    """What relative paths are relative to."""
+    base: Path = (info.context or {}).get("base", Path())
+    return base
 
 
 def _repeated(what: str, values: list[str]) -> list[str]:

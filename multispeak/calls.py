@@ -29,7 +29,10 @@ class UtilityStore(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated call: its operation, who calls, what was asked, whose store answers, and the classes to answer with."""
+    """One authenticated call: its operation, who calls, what was asked, whose store answers, and the classes to answer with.
+
+    `new_id` gives ids that cannot be guessed.
+    """
 
     operation: str
     caller: Caller
@@ -38,6 +41,7 @@ class Call:
     store: UtilityStore
     binding: ServiceBinding
     now: datetime
+    new_id: Callable[[], str]
 
     @property
     def utility(self) -> Utility:

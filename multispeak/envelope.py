@@ -12,9 +12,8 @@ from multispeak.contract import HEADER_NAME
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import ATTRIBUTES_CHECKED_FROM_OCTETS, ATTRIBUTES_MAX, START_TAG_OCTETS_MAX
 from multispeak.spyne_import import NS_SOAP11_ENV, NS_SOAP12_ENV
+from multispeak.ws_security import SECURITY_TAG, not_understood
 
-_WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-SECURITY_TAG = f"{{{_WSSE}}}Security"
 _ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 ENCODINGS = {"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii"}
 # A value that holds `>` or UTF-16 gets past this one; then the parsed tree is looked at.
@@ -93,10 +92,12 @@ def open_envelope(root: etree._Element, envelope_namespace: str) -> Envelope:
     for block in head if head is not None else ():
         if str(block.tag).rpartition("}")[2] == HEADER_NAME:
             header = block
-        elif block.tag == SECURITY_TAG:
-            security = block
-        elif block.get(f"{{{envelope_namespace}}}mustUnderstand") in _TRUE:
-            raise RefusedCallError(FaultCode.MUST_UNDERSTAND, f"header {block.tag!s} is not understood here")
+            continue
+        strange = str(block.tag)
+        if block.tag == SECURITY_TAG:
+            security, strange = block, not_understood(block)
+        if strange and block.get(f"{{{envelope_namespace}}}mustUnderstand") in _TRUE:
+            raise RefusedCallError(FaultCode.MUST_UNDERSTAND, f"header {strange} is not understood here")
     return Envelope(header, security, body[0])
 
 
@@ -109,11 +110,3 @@ def _require_envelope(root: etree._Element, envelope_namespace: str) -> None:
         raise RefusedCallError(FaultCode.VERSION_MISMATCH, sentence)
     raise RefusedCallError(FaultCode.ENVELOPE, f"the document element is {root.tag!s}, not a SOAP Envelope")
 
-
-def username_token(security: etree._Element | None) -> tuple[str, str]:
-    """UserID and password of a WS-Security UsernameToken with a plain password; empty where there is none."""
-    if security is None:
-        return "", ""
-    user = security.findtext(f"{{{_WSSE}}}UsernameToken/{{{_WSSE}}}Username") or ""
-    password = security.findtext(f"{{{_WSSE}}}UsernameToken/{{{_WSSE}}}Password") or ""
-    return user, password

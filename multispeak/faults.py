@@ -28,6 +28,7 @@ class FaultCode(StrEnum):
     INVALID_MESSAGE = "Client.InvalidMessage"
     AUTHENTICATION = "Client.Authentication"
     TOO_MANY_ATTEMPTS = "Client.TooManyAttempts"
+    NOT_ALLOWED = "Client.NotAllowed"
     MISSING_PARAMETER = "Client.MissingParameter"
     INVALID_PERIOD = "Client.InvalidPeriod"
     INVALID_LAST_RECEIVED = "Client.InvalidLastReceived"

@@ -5,6 +5,7 @@ Both ask for credentials like all others: what is behind an address and what it 
 
 from collections.abc import Mapping
 
+from multispeak.access import allowed
 from multispeak.calls import Answer, Call, Handler
 
 
@@ -16,8 +17,9 @@ def general_handlers(implemented: Mapping[str, Handler]) -> dict[str, Handler]:
         return Answer(call.records["ArrayOfErrorObject"]())
 
     async def get_methods(call: Call) -> Answer:
-        """The names of the operations that this server implements."""
-        names = sorted(implemented.keys() & call.binding.service.operations.keys())
+        """The names of the operations that this server implements and the caller may use."""
+        service = call.binding.service
+        names = allowed(call.partner, service.name, implemented.keys() & service.operations.keys())
         return Answer(call.records["ArrayOfString"](string=names))
 
     return {"PingURL": ping_url, "GetMethods": get_methods}

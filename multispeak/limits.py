@@ -60,6 +60,28 @@ FAILED_LOGINS_SECONDS = 60
 FAILED_LOGINS_REMEMBERED_MAX = 10_000
 """Addresses and users remembered for it; the oldest are forgotten."""
 
+LOGINS_REMEMBERED_MAX = 1_000
+"""Logins with a hashed password that are known without hashing: one for each partner of a large process, and some to spare."""
+
+LOGINS_CHECKED_MAX = 32
+"""Hashed passwords checked or waiting for it at once, 20 MiB and 40 ms each on one of a few threads; also how many guesses may be
+under way beyond `FAILED_LOGINS_MAX` before they are counted."""
+
+TOKEN_FRESH_SECONDS = 300
+"""How far Created of a UsernameToken's digest may be from our clock, as the profile recommends."""
+
+NONCES_PER_USER_MAX = 50_000
+"""Nonces remembered for one user: 80 calls a second for as long as they are fresh, both ways."""
+
+NONCE_OCTETS_MAX = 64
+"""Octets of a nonce: stacks send 16 or 20."""
+
+PAGING_SESSIONS_MAX = 10_000
+"""Lists under way whose SessionID is remembered; the oldest are forgotten and get a new one."""
+
+SESSION_ID_CHARACTERS_MAX = 64
+"""Longest SessionID taken from a caller: ours have 36."""
+
 REPAIRS_MAX = 10_000
 """Elements of an invalid message that gets a lenient second look: real ones have hundreds, and the look may take the square of them."""
 
@@ -68,4 +90,5 @@ YEAR_MIN, YEAR_MAX = 1990, 2100
 
 assert FETCH_OBJECTS <= UNSTREAMED_OBJECTS_MAX <= PAGE_OBJECTS_MAX
 assert CHUNK_OCTETS < BODY_OCTETS_MAX
+assert NONCES_PER_USER_MAX >= 2 * TOKEN_FRESH_SECONDS
 assert FAILED_LOGINS_MAX <= FAILED_LOGINS_PER_ADDRESS_MAX <= FAILED_LOGINS_REMEMBERED_MAX

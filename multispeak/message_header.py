@@ -10,16 +10,17 @@ from random import Random
 from uuid import UUID
 
 from multispeak.contract import HEADER_NAME, Contract
-from multispeak.envelope import Envelope, username_token
+from multispeak.envelope import Envelope
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.writers import escape
+from multispeak.ws_security import UsernameToken, read_username_token
 
 APP_NAME = "Open AMI Head-End"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHeader:
-    """What of a caller's header is used; text as sent, empty where absent."""
+    """What of a caller's header is used; text as sent, empty where absent. `token` is what a WS-Security header says instead of it."""
 
     user_id: str = ""
     password: str = field(default="", repr=False)
@@ -31,20 +32,21 @@ class RequestHeader:
     previous_session_id: str = ""
     registration_id: str = ""
     message_id: str = ""
+    token: UsernameToken | None = None
 
 
 def read_header(envelope: Envelope) -> RequestHeader:
-    """The MultiSpeak header; a WS-Security UsernameToken stands in for missing credentials, as some 4.1 peers send it.
+    """The MultiSpeak header, and the UsernameToken beside or instead of it.
 
     Read attribute by attribute and not against the schema: an empty ObjectsRemaining or a missing BuildString harms nobody.
     """
     block = envelope.header
-    user_id, password = username_token(envelope.security)
+    token = read_username_token(envelope.security)
     if block is None:
-        return RequestHeader(user_id, password)
+        return RequestHeader(token=token)
     return RequestHeader(
-        user_id=block.get("UserID") or user_id,
-        password=block.get("Pwd") or password,
+        user_id=block.get("UserID", ""),
+        password=block.get("Pwd", ""),
         namespace=str(block.tag).rpartition("}")[0][1:],
         version=(block.get("Version") or block.get("MajorVersion") or "").strip(),
         app_name=block.get("AppName", ""),
@@ -53,6 +55,7 @@ def read_header(envelope: Envelope) -> RequestHeader:
         previous_session_id=block.get("PreviousSessionID", ""),
         registration_id=block.get("RegistrationID", ""),
         message_id=block.get("MessageID", ""),
+        token=token,
     )
 
 
@@ -73,7 +76,7 @@ def require_version(header: RequestHeader, contract: Contract) -> None:
 class Paging:
     """Where a list answer ends: how many objects follow it, and the token to go on from (empty when none was sent).
 
-    `session_id` names the session the page belongs to, for operations whose sessions outlive their pages.
+    `session_id` names the session the page belongs to, for operations whose sessions outlive their pages; others get one.
     """
 
     remaining: int = 0
@@ -84,7 +87,7 @@ class Paging:
 class HeaderWriter:
     """Writes our header for one contract; nothing of the caller's is echoed, credentials least of all."""
 
-    def __init__(self, contract: Contract, random: Random, now: Callable[[], datetime]) -> None:
+    def __init__(self, contract: Contract, random: Random, now: Callable[[], datetime], app_version: str) -> None:
         self._random = random
         self._now = now
         known = {a.name for a in contract.header.attributes}
@@ -93,15 +96,18 @@ class HeaderWriter:
             version = f'MajorVersion="{major}" MinorVersion="{minor}" Build="{build}" BuildString="Release"'
         else:
             version = f'Version="{contract.version}"'
-        self._start = f'<{HEADER_NAME} xmlns="{contract.namespace}" {version} AppName="{APP_NAME}"'
+        application = f' AppVersion="{escape(app_version)}"' if app_version else ""
+        self._start = f'<{HEADER_NAME} xmlns="{contract.namespace}" {version} AppName="{APP_NAME}"{application}'
+
+    def new_id(self) -> str:
+        """An id of ours, in random order."""
+        return str(UUID(int=self._random.getrandbits(128), version=4))
 
     def write(self, utility_name: str, paging: Paging | None) -> str:
-        """The header element; `paging` is None for an answer that is no list."""
-        message_id = UUID(int=self._random.getrandbits(128), version=4)
+        """The header element; `paging` is None for an answer that is no list. On the last page nothing is left to go on from."""
         now = self._now().isoformat(timespec="milliseconds")
         page = ""
         if paging is not None:
-            page = f' ObjectsRemaining="{paging.remaining}" LastSent="{escape(paging.last_sent)}"'
-            if paging.session_id:
-                page += f' SessionID="{escape(paging.session_id)}"'
-        return f'{self._start} Company="{escape(utility_name)}" MessageID="{message_id}" TimeStamp="{now}"{page}/>'
+            last_sent = escape(paging.last_sent) if paging.remaining else ""
+            page = f' SessionID="{escape(paging.session_id)}" ObjectsRemaining="{paging.remaining}" LastSent="{last_sent}"'
+        return f'{self._start} Company="{escape(utility_name)}" MessageID="{self.new_id()}" TimeStamp="{now}"{page}/>'

@@ -1,10 +1,13 @@
 """The contract's schema, compiled once for each service, and what it has to say about a message."""
 
 import re
+from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Any
 
 from lxml import etree
 
+from headend.model.habits import Habit
 from multispeak.contract import Contract, ServiceDef
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.tolerance import Tolerance
@@ -39,15 +42,15 @@ class MessageCheck:
         self._schema = compile_schema(contract, service)
         self._tolerance = Tolerance(contract, service)
 
-    def require_valid(self, message: etree._Element) -> None:
-        """Accept a message, put right where its meaning was plain.
+    def require_valid(self, message: etree._Element, habits: Collection[Habit], now: Callable[[], datetime]) -> None:
+        """Accept a message, put right where its sender is tolerated that.
 
         Raises  RefusedCallError naming the element, its line and what is wrong with it
         """
         if self._schema.validate(message):
             return
         first = self._first_error(message)
-        self._tolerance.repair(message)
+        self._tolerance.repair(message, habits, now)
         if not self._schema.validate(message):
             raise RefusedCallError(FaultCode.INVALID_MESSAGE, self._first_error(message) or first)
 

@@ -19,6 +19,7 @@ from multispeak.contract import Contract, load_contract
 from multispeak.endpoints import ALIASES, Endpoints, endpoint_path
 from multispeak.message_header import HeaderWriter
 from multispeak.operations import operation_handlers
+from multispeak.paging_sessions import PagingSessions
 from multispeak.records import Records
 from multispeak.soap_resource import AsmxAware, EndpointResource, Gate
 from multispeak.soap_server import EndpointParts, build_servers
@@ -40,6 +41,7 @@ class Surroundings:
     now: Callable[[], datetime]
     clock: IReactorTime
     random: Random
+    app_version: str = ""
 
 
 def multispeak_resource(surroundings: Surroundings) -> Resource:
@@ -68,13 +70,15 @@ def _endpoint(
     gate: Gate,
 ) -> EndpointResource:
     service = contract.services[name]
+    header_writer = HeaderWriter(contract, surroundings.random, surroundings.now, surroundings.app_version)
     parts = EndpointParts(
         ServiceBinding(contract, service, records),
         endpoints,
         handlers,
         surroundings.stores,
         surroundings.authenticator,
-        HeaderWriter(contract, surroundings.random, surroundings.now),
+        header_writer,
+        PagingSessions(header_writer.new_id),
         surroundings.now,
     )
     wsdl = partial(render_wsdl, contract, service, endpoints.urls[contract.version, name])

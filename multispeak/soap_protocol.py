@@ -5,12 +5,14 @@ create_out_string; what is wrong becomes a Fault that it carries on.
 Source  reference/spyne.md 3
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from headend.errors import HeadEndError
-from headend.model.partner import Caller
+from headend.model.habits import Habit
+from headend.model.partner import Caller, ClientCertificate
 from multispeak.binding import ServiceBinding
 from multispeak.calls import Answer, ListAnswer
 from multispeak.contract import local_name
@@ -29,6 +31,7 @@ class Exchange:
     address: str
     soap_action: str
     seconds: float
+    certificate: ClientCertificate | None = None
     envelope: Envelope | None = None
     header: RequestHeader = field(default_factory=RequestHeader)
     operation: str = ""
@@ -59,11 +62,14 @@ class _Compiled:
 
     ns_soap_env: str
 
-    def __init__(self, binding: ServiceBinding, endpoints: Endpoints, header_writer: HeaderWriter) -> None:
+    def __init__(
+        self, binding: ServiceBinding, endpoints: Endpoints, header_writer: HeaderWriter, now: Callable[[], datetime]
+    ) -> None:
         super().__init__()
         self._binding = binding
         self._endpoints = endpoints
         self._header_writer = header_writer
+        self._now = now
         self._parser = request_parser()
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:
@@ -80,24 +86,29 @@ class _Compiled:
             ctx.in_body_doc = exchange.envelope.payload
             ctx.method_request_string = str(ctx.in_body_doc.tag)
             self._endpoints.require_here(self._binding, ctx.method_request_string)
-            self._require_action(exchange.soap_action, ctx.method_request_string)
             require_version(exchange.header, self._binding.contract)
             exchange.operation = local_name(ctx.method_request_string.replace("}", ":"))
 
-    def _require_action(self, soap_action: str, tag: str) -> None:
-        """An absent or empty SOAPAction is taken, as are quotes and spaces around it; another operation's is not."""
-        action = soap_action.strip().strip('"').strip()
-        expected = self._binding.service.operations[local_name(tag.replace("}", ":"))].soap_action
-        if action and action != expected:
-            sentence = f"SOAPAction is {action[:200]!r}, but the Body holds {tag}, whose SOAPAction is {expected!r}"
-            raise RefusedCallError(FaultCode.SOAP_ACTION, sentence)
-
     def deserialize(self, ctx: Any, message: object) -> None:
-        """Validate the operation's element and read it into a record."""
+        """Validate the operation's element, with what its sender is tolerated, and read it into a record."""
+        exchange: Exchange = ctx.udc
+        assert exchange.caller is not None, "nothing is made of a stranger's message"
+        habits = exchange.caller.partner.tolerated
         with _FAULTS:
-            self._binding.check.require_valid(ctx.in_body_doc)
+            self._require_action(exchange, habits)
+            self._binding.check.require_valid(ctx.in_body_doc, habits, self._now)
             ctx.in_object = self._binding.operations[ctx.descriptor.name].read(ctx.in_body_doc)
         ctx.in_header = ctx.udc.header
+
+    def _require_action(self, exchange: Exchange, habits: Collection[Habit]) -> None:
+        """An absent or empty SOAPAction is taken, with or without quotes; another operation's is not."""
+        action = exchange.soap_action.strip().strip('"')
+        if Habit.SOAP_ACTION in habits:
+            action = action.strip()
+        expected = self._binding.service.operations[exchange.operation].soap_action
+        if action and action != expected:
+            sentence = f"SOAPAction is {action[:200]!r}, but the Body holds {exchange.operation}, whose SOAPAction is {expected!r}"
+            raise RefusedCallError(FaultCode.SOAP_ACTION, sentence)
 
     def serialize(self, ctx: Any, message: object) -> None:
         """The answer, or the fault, as text or as a stream of octets."""

@@ -14,6 +14,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from multispeak.client_certificates import certificate_of
 from multispeak.envelope import ENCODINGS
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import CALLS_MAX, CHUNK_OCTETS
@@ -73,7 +74,7 @@ class EndpointResource(Resource):
             _head(request, 415, PLAIN)
             return (refusal + "\n").encode()
         action = action or (request.getHeader(b"soapaction") or b"").decode("latin-1")
-        exchange = Exchange(_address(request), action, self._clock.seconds())
+        exchange = Exchange(_address(request), action, self._clock.seconds(), certificate_of(request))
         octets = request.content.read() if request.content else b""
         if self._gate.full():
             self._send(request, server.refuse(RefusedCallError(FaultCode.BUSY, f"{CALLS_MAX} calls are in progress; try again")))

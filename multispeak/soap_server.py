@@ -5,7 +5,7 @@ Those without a handler answer that they are not implemented. Credentials are ch
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,14 @@ from twisted.logger import Logger
 
 from headend.errors import HeadEndError
 from headend.model.partner import Caller
-from multispeak.authentication import Authenticator
+from multispeak.access import require_allowed
+from multispeak.authentication import Authenticator, Evidence
 from multispeak.binding import ServiceBinding
 from multispeak.calls import Answer, Call, Handlers, ListAnswer, UtilityStore
 from multispeak.endpoints import Endpoints
 from multispeak.faults import FaultCode, RefusedCallError, as_fault, internal_fault
-from multispeak.message_header import HeaderWriter
+from multispeak.message_header import HeaderWriter, Paging
+from multispeak.paging_sessions import PagingSessions
 from multispeak.soap_protocol import CompiledSoap11, CompiledSoap12, Exchange
 from multispeak.spyne_import import Application, ComplexModel, Fault, MethodContext, ServerBase, ServiceBase, Unicode, rpc
 
@@ -49,6 +51,7 @@ class EndpointParts:
     stores: Callable[[Caller], UtilityStore]
     authenticator: Authenticator
     header_writer: HeaderWriter
+    sessions: PagingSessions
     now: Callable[[], datetime]
 
 
@@ -86,7 +89,15 @@ async def _answer(parts: EndpointParts, name: str, exchange: Exchange, request: 
         binding = parts.binding
         sentence = f"{name} of {binding.service.name} {binding.contract.version} is not implemented; GetMethods lists what is"
         raise RefusedCallError(FaultCode.NOT_IMPLEMENTED, sentence)
-    return await handler(Call(name, caller, exchange.header, request, parts.stores(caller), parts.binding, parts.now()))
+    call = Call(name, caller, exchange.header, request, parts.stores(caller), parts.binding, parts.now(), parts.header_writer.new_id)
+    answer = await handler(call)
+    return answer if answer.paging is None else _in_session(parts.sessions, call, answer, answer.paging)
+
+
+def _in_session(sessions: PagingSessions, call: Call, answer: Answer | ListAnswer, paging: Paging) -> Answer | ListAnswer:
+    last_received = getattr(call.request, "lastReceived", None) or ""
+    session = sessions.session_of(call.partner.user_id, call.operation, last_received, call.header.session_id, paging)
+    return replace(answer, paging=replace(paging, session_id=session))
 
 
 class LeanContext(MethodContext):  # type: ignore[misc]
@@ -106,12 +117,13 @@ class SoapServer(ServerBase):  # type: ignore[misc]
 
     def __init__(self, parts: EndpointParts, protocol: Any, media_type: str, client_fault_status: int) -> None:
         def fresh() -> Any:
-            return protocol(parts.binding, parts.endpoints, parts.header_writer)
+            return protocol(parts.binding, parts.endpoints, parts.header_writer, parts.now)
 
         contract, service = parts.binding.contract, parts.binding.service
         application = Application([_service_class(parts)], contract.namespace, name=service.name, in_protocol=fresh(), out_protocol=fresh())
         super().__init__(application)
         self._authenticator = parts.authenticator
+        self._service_name = service.name
         self._content_type = media_type + "; charset=utf-8"
         self._client_fault_status = client_fault_status
 
@@ -129,7 +141,7 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         ctx.udc = exchange
         (ctx,) = self.generate_contexts(ctx)
         if ctx.in_error is None:
-            self._admit(ctx, exchange)
+            await self._admit(ctx, exchange)
         if ctx.in_error is None:
             self.get_in_object(ctx)
         if ctx.in_error is None:
@@ -142,10 +154,12 @@ class SoapServer(ServerBase):  # type: ignore[misc]
             return await self._start(chunks)
         return Reply(self._status(ctx.out_error), self._content_type, b"".join(ctx.out_string))
 
-    def _admit(self, ctx: Any, exchange: Exchange) -> None:
+    async def _admit(self, ctx: Any, exchange: Exchange) -> None:
         """Know the caller before anything is made of the message: what strangers send is parsed, no more."""
+        evidence = Evidence(exchange.header, exchange.address, exchange.seconds, exchange.certificate)
         try:
-            exchange.caller = self._authenticator.authenticate(exchange.header, exchange.address, exchange.seconds)
+            exchange.caller = await self._authenticator.authenticate(evidence)
+            require_allowed(exchange.caller.partner, self._service_name, exchange.operation)
         except HeadEndError as error:
             ctx.in_error = ctx.out_error = as_fault(error)
         else:

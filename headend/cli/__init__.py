@@ -2,14 +2,18 @@
 
 import click
 
+from headend.cli.certificate import certificate
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
 from headend.cli.imports import import_
+from headend.cli.password import password
 from headend.cli.self_check import self_check
 from headend.cli.serve import serve
 
+COMMANDS = (demo, serve, emulate, import_, certificate, password, self_check)
 
-@click.group(commands=[demo, serve, emulate, import_, self_check], context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="open-ami-headend")
 def main() -> None:
     """An open AMI head-end: reads meters over ANSI C12.22 and answers CIS, MDM and OMS over MultiSpeak 3.0 and 4.1.6."""

@@ -1,10 +1,13 @@
 """Turns our errors into what a command line says and the status it ends with."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from headend.errors import HeadEndError
 from headend.settings import Settings, SettingsError, load_settings
 
 
@@ -15,3 +18,13 @@ def settings_or_exit(file: Path) -> Settings:
     except SettingsError as error:
         click.echo(f"headend: {error}", err=True)
         sys.exit(2)
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Our errors inside end the command with a sentence and exit status 1."""
+    try:
+        yield
+    except HeadEndError as error:
+        click.echo(f"headend: {error}", err=True)
+        sys.exit(1)

@@ -1,8 +1,12 @@
 """Partners: the systems of a utility that call us and are told things, and how each wants it done."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
+from headend.model.endpoint import Commodity
+from headend.model.habits import COMMON_HABITS, Habit
 from headend.model.utility import Utility
 
 
@@ -21,9 +25,79 @@ class EnergyUnit(StrEnum):
     WATT_HOUR = "Wh"
 
 
+class PeerServer(StrEnum):
+    """The kinds of server that take what a head-end tells: billing, meter data, outage analysis, the receiver of all notifications."""
+
+    CB = "CB"
+    MDM = "MDM"
+    OA = "OA"
+    NOT = "NOT"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What we log in with at a partner's server."""
+
+    user_id: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A TLS client certificate: SHA-256 of its DER octets in lower-case hex, and its subject as RFC 4514 writes it; empty where unknown."""
+
+    sha256: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterScope:
+    """The meters that a partner knows of: those of a group or of a commodity. All others are unknown to it."""
+
+    group: str = ""
+    commodity: Commodity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationProfile:
+    """How a partner is told things.
+
+    `urls` by kind of server, `notification_urls` by notification, which win. `allowed_urls` are patterns (`*`, `?`) of the addresses that
+    the partner may name itself; none allows every one. `target` is the kind of server it runs, where it runs several. `version` is the
+    MultiSpeak version it is told things in; empty, the one it spoke when it asked. `plural` sends many objects in one notification.
+    """
+
+    urls: Mapping[PeerServer, str] = field(default_factory=dict)
+    notification_urls: Mapping[str, str] = field(default_factory=dict)
+    allowed_urls: tuple[str, ...] = ()
+    target: PeerServer | None = None
+    version: str = ""
+    plural: bool = True
+    timeout_seconds: float = 30.0
+    credentials: Credentials | None = None
+
+    def may_name(self, url: str) -> bool:
+        """Whether the partner may ask to be told things at this address."""
+        return not self.allowed_urls or any(fnmatchcase(url, pattern) for pattern in self.allowed_urls)
+
+    def url_for(self, notification: str, servers: Iterable[PeerServer]) -> str:
+        """The configured address for a notification that `servers`, in order of preference, can take; empty where there is none."""
+        if notification in self.notification_urls:
+            return self.notification_urls[notification]
+        takers = [server for server in servers if server in self.urls]
+        if self.target in takers:
+            return self.urls[self.target]
+        return self.urls[takers[0]] if takers else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A SOAP peer of a utility and its profile. `page_size` counts objects."""
+    """A SOAP peer of a utility and its profile.
+
+    `password` is in the clear or a hash (`headend.passwords`); empty where only a client certificate opens. `company` and `applications`
+    (patterns) must match what the partner says of itself, where they are given. `operations` are patterns of `Operation` or
+    `Server/Operation`; one with `!` before it takes away. `page_size` counts objects. `tolerated` are the habits put right for it.
+    """
 
     user_id: str
     name: str
@@ -31,6 +105,37 @@ class Partner:
     page_size: int = 10_000
     identifier: MeterIdentifier = MeterIdentifier.METER_NO
     energy_unit: EnergyUnit = EnergyUnit.KILOWATT_HOUR
+    company: str = ""
+    applications: tuple[str, ...] = ()
+    certificate: ClientCertificate | None = None
+    operations: tuple[str, ...] = ("*",)
+    meters: MeterScope | None = None
+    tolerated: frozenset[Habit] = COMMON_HABITS
+    notifications: NotificationProfile = field(default_factory=NotificationProfile)
+
+    def may_call(self, server: str, operation: str) -> bool:
+        """Whether the profile lets an operation of a server be called."""
+        allowed = False
+        for pattern in self.operations:
+            takes_away = pattern.startswith("!")
+            if fnmatchcase(operation if "/" not in pattern else f"{server}/{operation}", pattern.removeprefix("!")):
+                if takes_away:
+                    return False
+                allowed = True
+        return allowed
+
+    def is_application(self, company: str, app_name: str) -> bool:
+        """Whether what a caller says of itself is what the profile says."""
+        company_matches = not self.company or company.strip().casefold() == self.company.casefold()
+        name = app_name.strip().casefold()
+        return company_matches and (not self.applications or any(fnmatchcase(name, a.casefold()) for a in self.applications))
+
+    def holds(self, certificate: ClientCertificate) -> bool:
+        """Whether a certificate that TLS has verified is this partner's."""
+        known = self.certificate
+        if known is None:
+            return False
+        return certificate.sha256 == known.sha256 if known.sha256 else certificate.subject == known.subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Bad input: every mistake gets its own fault, which names the cause and the object, in both SOAP versions; no tracebacks, no secrets."""
 
+import asyncio
 import logging
 import time
 
@@ -7,11 +8,11 @@ import pytest
 from twisted.logger import globalLogPublisher
 
 from headend.errors import StoreError
-from multispeak.authentication import PasswordAuthenticator
+from multispeak.authentication import Evidence, PartnerAuthenticator
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import FAILED_LOGINS_MAX, FAILED_LOGINS_PER_ADDRESS_MAX, FAILED_LOGINS_SECONDS
 from multispeak.message_header import RequestHeader
-from tests.fakes.soap_world import ENVELOPES, NAMESPACES, PASSWORD, Directory, ask, authenticator, demo_queries, envelope, fault_of, server
+from tests.fakes.soap_world import ENVELOPES, NAMESPACES, PASSWORD, ask, authenticator, demo_queries, envelope, fault_of, server
 
 V3, V4 = NAMESPACES["3.0"], NAMESPACES["4.1.6"]
 E11 = ENVELOPES["1.1"]
@@ -111,7 +112,7 @@ HOSTILE = [
         "Server.NotImplemented",
         "InitiateDemandReset",
     ),
-    ("no header", raw(f'<PingURL xmlns="{V3}"/>'), "Client.Authentication", "missing"),
+    ("no header", raw(f'<PingURL xmlns="{V3}"/>'), "Client.Authentication", "no UserID and Pwd"),
     ("wrong password", envelope("3.0", "PingURL", password="guess"), "Client.Authentication", "do not match"),
     ("unknown user", envelope("3.0", "PingURL", user="nobody"), "Client.Authentication", "'nobody'"),
     ("nobody learns what is implemented", envelope("3.0", "GetMethods", password=""), "Client.Authentication", "do not match"),
@@ -250,9 +251,9 @@ def test_nothing_of_a_request_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     assert not [r for r in caplog.records if r.name.startswith("spyne")]
 
 
-def refusal(logins: PasswordAuthenticator, user: str, password: str, address: str, seconds: float) -> FaultCode | None:
+def refusal(logins: PartnerAuthenticator, user: str, password: str, address: str, seconds: float) -> FaultCode | None:
     try:
-        logins.authenticate(RequestHeader(user, password), address, seconds)
+        asyncio.run(logins.authenticate(Evidence(RequestHeader(user, password), address, seconds)))
     except RefusedCallError as error:
         told, code = str(error), error.code
     else:
@@ -271,7 +272,7 @@ def test_failed_logins_are_throttled_for_a_user_and_an_address_and_forgotten() -
 
 
 def test_failed_logins_over_many_users_are_throttled_for_the_address() -> None:
-    logins = PasswordAuthenticator(Directory())
+    logins = authenticator()
     for i in range(FAILED_LOGINS_PER_ADDRESS_MAX):
         assert refusal(logins, f"user{i}", "guess!", "a", 1.0) == FaultCode.AUTHENTICATION
     assert refusal(logins, "cis", PASSWORD, "a", 1.0) == FaultCode.TOO_MANY_ATTEMPTS

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from headend.model.habits import COMMON_HABITS
 from multispeak.contract import Contract, TypeDef, load_contract
 from multispeak.faults import RefusedCallError
 from multispeak.limits import REPAIRS_MAX
@@ -24,6 +25,7 @@ from multispeak.xml_values import (
     write_decimal,
     write_float,
 )
+from tests.fakes.soap_world import NOW
 from wsdl import VERSIONS
 
 CONTRACTS = {version: load_contract(version) for version in VERSIONS}
@@ -166,7 +168,7 @@ def test_an_invalid_message_of_many_elements_is_refused_as_it_came(hidden: str) 
     body = hidden.format("<b/>" * REPAIRS_MAX)
     message = etree.fromstring(f'<GetLatestReadings xmlns="{contract.namespace}">{body}</GetLatestReadings>')
     with pytest.raises(RefusedCallError, match=r"line 1: Element"):
-        check.require_valid(message)
+        check.require_valid(message, COMMON_HABITS, lambda: NOW)
     assert len(message[0]) == REPAIRS_MAX
 
 
@@ -174,5 +176,5 @@ def test_a_foreign_element_in_a_message_of_few_elements_is_dropped() -> None:
     contract = CONTRACTS["3.0"]
     check = MessageCheck(contract, contract.services["MR_Server"])
     message = etree.fromstring(f'<GetLatestReadings xmlns="{contract.namespace}"><a><b/></a></GetLatestReadings>')
-    check.require_valid(message)
+    check.require_valid(message, COMMON_HABITS, lambda: NOW)
     assert len(message) == 0

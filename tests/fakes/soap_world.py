@@ -18,11 +18,11 @@ from twisted.web.resource import Resource
 
 from headend.model.channels import CHANNEL_BY_NAME
 from headend.model.endpoint import CONFIGURATIONS, Customer, Endpoint, EndpointId, MeterEntry, NativeAddress, ServicePoint, Transport
-from headend.model.partner import Caller, Partner
+from headend.model.partner import Caller, ClientCertificate, Partner
 from headend.model.readings import IntervalFlag, IntervalValue, ReadSource, RegisterRead
 from headend.model.utility import Utility, UtilityId
-from multispeak.authentication import PasswordAuthenticator
-from multispeak.message_header import RequestHeader
+from headend.passwords import hash_matches
+from multispeak.authentication import CallerDirectory, Evidence, PartnerAuthenticator
 from multispeak.site import Surroundings, multispeak_resource
 from multispeak.soap_protocol import Exchange
 from multispeak.soap_server import SoapServer
@@ -46,6 +46,9 @@ class Directory:
         if name != USER:
             return None
         return Caller(self.utility, Partner(user_id, "Billing", PASSWORD, int(size) if size else 10_000))
+
+    def find_certified(self, certificate: ClientCertificate) -> Caller | None:
+        return None
 
 
 def meter_entry(meter_no: str, number: int, configuration: str) -> MeterEntry:
@@ -86,8 +89,13 @@ def _intervals(channel: str, seconds: int, count: int) -> Iterator[IntervalValue
         yield IntervalValue(CHANNEL_BY_NAME[channel].channel_id, FIRST_MIDNIGHT + timedelta(seconds=seconds * i), seconds, quantity, flags)
 
 
-def authenticator() -> PasswordAuthenticator:
-    return PasswordAuthenticator(Directory())
+async def check_at_once(password: str, stored: str) -> bool:
+    """A hash check without threads."""
+    return hash_matches(password, stored)
+
+
+def authenticator(directory: CallerDirectory | None = None) -> PartnerAuthenticator:
+    return PartnerAuthenticator(directory or Directory(), lambda: NOW, check_at_once, b"key of this process")
 
 
 @contextmanager
@@ -115,8 +123,8 @@ class _Stage:
         self.logins = authenticator()
         self.random = seeded()
 
-    def authenticate(self, header: RequestHeader, address: str, seconds: float) -> Caller:
-        return self.logins.authenticate(header, address, seconds)
+    async def authenticate(self, evidence: Evidence) -> Caller:
+        return await self.logins.authenticate(evidence)
 
     @cached_property
     def tree(self) -> Resource:

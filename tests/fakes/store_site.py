@@ -10,17 +10,16 @@ from lxml import etree
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
-from headend.model.partner import Caller, Partner
+from headend.model.partner import Caller, ClientCertificate, Partner
 from headend.model.utility import Utility
-from multispeak.authentication import PasswordAuthenticator
+from multispeak.authentication import Evidence
 from multispeak.contract import load_contract
-from multispeak.message_header import RequestHeader
 from multispeak.schema import compile_schema
 from multispeak.site import Surroundings, multispeak_resource
 from multispeak.soap_protocol import Exchange
 from multispeak.soap_server import SoapServer
 from tests.conftest import RunningReactor
-from tests.fakes.soap_world import NOW, PASSWORD, USER, envelope
+from tests.fakes.soap_world import NOW, PASSWORD, USER, authenticator, envelope
 from tests.store.world import UTILITY, OpenStore
 from wsdl import VERSIONS
 
@@ -37,6 +36,9 @@ class OnePartner:
     def find(self, user_id: str) -> Caller | None:
         return Caller(self.utility, self.partner) if user_id == self.partner.user_id else None
 
+    def find_certified(self, certificate: ClientCertificate) -> Caller | None:
+        return Caller(self.utility, self.partner) if self.partner.holds(certificate) else None
+
 
 class _Stage:
     """One tree for all tests of a process: compiling contracts takes seconds. Store, partner and clock are put in by each test."""
@@ -45,10 +47,10 @@ class _Stage:
         self.store: Any = None
         self.now = NOW
         self.directory = OnePartner()
-        self.logins = PasswordAuthenticator(self.directory)
+        self.logins = authenticator(self.directory)
 
-    def authenticate(self, header: RequestHeader, address: str, seconds: float) -> Caller:
-        return self.logins.authenticate(header, address, seconds)
+    async def authenticate(self, evidence: Evidence) -> Caller:
+        return await self.logins.authenticate(evidence)
 
     @cached_property
     def tree(self) -> Resource:
@@ -73,7 +75,7 @@ class StoreSite:
         _STAGE.store = store.store
         _STAGE.now = NOW
         _STAGE.directory = OnePartner(store.store.utility)
-        _STAGE.logins = PasswordAuthenticator(_STAGE.directory)
+        _STAGE.logins = authenticator(_STAGE.directory)
 
     @property
     def partner(self) -> Partner:

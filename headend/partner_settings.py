@@ -1,0 +1,183 @@
+"""A partner's profile as the settings file says it, one section a partner; every mistake has its place and its words."""
+
+import re
+from typing import Annotated, Literal
+
+from cryptography.x509 import Name as X509Name
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+from headend.model.endpoint import Commodity
+from headend.model.habits import COMMON_HABITS, Habit
+from headend.model.partner import (
+    ClientCertificate,
+    Credentials,
+    EnergyUnit,
+    MeterIdentifier,
+    MeterScope,
+    NotificationProfile,
+    Partner,
+    PeerServer,
+)
+from headend.passwords import hash_problem, is_hash
+from headend.settings_section import HttpUrl, Section
+
+PASSWORD_CHARACTERS_MIN = 8
+"""Characters of a partner's password: fewer are guessed within the attempts that are let through in a month."""
+
+PATTERNS_MAX = 200
+"""Patterns of one list of a profile: one for each operation of a server."""
+
+OperationPattern = Annotated[str, Field(pattern=r"^!?([A-Za-z_*?]+/)?[A-Za-z0-9_*?]+$", max_length=120)]
+Text = Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class CertificateSettings(Section):
+    """The TLS client certificate a partner is known by: `sha256`, the fingerprint of the very one, or `subject`, of any from the CA."""
+
+    sha256: str = ""
+    subject: str = ""
+
+    @field_validator("sha256")
+    @classmethod
+    def _fingerprint(cls, value: str) -> str:
+        plain = value.replace(":", "").replace(" ", "").lower()
+        if value and not re.fullmatch(r"[0-9a-f]{64}", plain):
+            raise ValueError("is no SHA-256 fingerprint: 64 hex digits, with or without colons")
+        return plain
+
+    @field_validator("subject")
+    @classmethod
+    def _subject(cls, value: str) -> str:
+        try:
+            return X509Name.from_rfc4514_string(value).rfc4514_string() if value else ""
+        except ValueError:
+            raise ValueError("is no subject as RFC 4514 writes it, e.g. CN=cis,O=Example") from None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "CertificateSettings":
+        if bool(self.sha256) == bool(self.subject):
+            raise ValueError("names either sha256 or subject")
+        return self
+
+
+class MeterSettings(Section):
+    """Which meters a partner knows of: those of a `group` or of a `commodity`."""
+
+    group: str = Field(default="", max_length=256)
+    commodity: Commodity | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "MeterSettings":
+        if bool(self.group) == (self.commodity is not None):
+            raise ValueError("names either a group or a commodity")
+        return self
+
+
+class NotificationSettings(Section):
+    """How a partner is told things.
+
+    `urls` by kind of server (CB, MDM, OA, NOT) or by notification; `response_urls` are patterns of the addresses it may name itself.
+    """
+
+    user_id: str = Field(default="", max_length=64)
+    password: SecretStr = SecretStr("")
+    urls: dict[str, HttpUrl] = Field(default_factory=dict)
+    response_urls: tuple[Text, ...] = Field(default=(), max_length=PATTERNS_MAX)
+    target: PeerServer | None = None
+    version: Literal["", "3.0", "4.1.6"] = ""
+    plural: bool = True
+    timeout_seconds: float = Field(default=30, ge=1, le=600)
+
+    @field_validator("urls")
+    @classmethod
+    def _named(cls, value: dict[str, str]) -> dict[str, str]:
+        strange = [n for n in value if n not in set(PeerServer) and not re.fullmatch(r"[A-Z][A-Za-z]*Notification", n)]
+        if strange:
+            raise ValueError(f"{', '.join(strange)}: names are {', '.join(PeerServer)} and those of notifications")
+        return value
+
+    @field_validator("password")
+    @classmethod
+    def _in_the_clear(cls, value: SecretStr) -> SecretStr:
+        if is_hash(value.get_secret_value()):
+            raise ValueError("is a hash; what we log in with must be the password itself")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NotificationSettings":
+        if self.version == "3.0" and PeerServer.NOT in {self.target, *self.urls}:
+            raise ValueError("version 3.0 has no NOT server")
+        return self
+
+    @property
+    def profile(self) -> NotificationProfile:
+        by_server = {PeerServer(name): url for name, url in self.urls.items() if name in set(PeerServer)}
+        return NotificationProfile(
+            urls=by_server,
+            notification_urls={name: url for name, url in self.urls.items() if name not in by_server},
+            allowed_urls=self.response_urls,
+            target=self.target,
+            version=self.version,
+            plural=self.plural,
+            timeout_seconds=self.timeout_seconds,
+            credentials=Credentials(self.user_id, self.password.get_secret_value()) if self.user_id else None,
+        )
+
+
+class PartnerSettings(Section):
+    """A SOAP peer: how it is known, what it may ask, how it wants to be answered and told."""
+
+    user_id: str = Field(min_length=1, max_length=64)
+    password: SecretStr | None = None
+    name: str = Field(default="", max_length=120)
+    company: str = Field(default="", max_length=120)
+    applications: tuple[Text, ...] = Field(default=(), max_length=PATTERNS_MAX)
+    certificate: CertificateSettings | None = None
+    operations: tuple[OperationPattern, ...] = Field(default=("*",), min_length=1, max_length=PATTERNS_MAX)
+    meters: MeterSettings | None = None
+    page_size: int = Field(default=10_000, ge=1, le=100_000)
+    identifier: MeterIdentifier = MeterIdentifier.METER_NO
+    energy_unit: EnergyUnit = EnergyUnit.KILOWATT_HOUR
+    tolerance: frozenset[Habit] = COMMON_HABITS
+    notifications: NotificationSettings = NotificationSettings()
+
+    @field_validator("password")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        stored = value.get_secret_value() if value else ""
+        if value is not None and is_hash(stored):
+            problem = hash_problem(stored)
+            if problem:
+                raise ValueError(problem)
+        elif value is not None and len(stored) < PASSWORD_CHARACTERS_MIN:
+            raise ValueError(f"has fewer than {PASSWORD_CHARACTERS_MIN} characters")
+        return value
+
+    @field_validator("certificate")
+    @classmethod
+    def _some_login(cls, value: CertificateSettings | None, info: ValidationInfo) -> CertificateSettings | None:
+        """Runs for an absent certificate, too."""
+        if value is None and info.data.get("password", value) is None and "password" in info.data:
+            raise ValueError("is missing, and so is password: one of them must open")
+        return value
+
+    model_config = Section.model_config | {"validate_default": True}
+
+    @property
+    def partner(self) -> Partner:
+        certificate = self.certificate
+        return Partner(
+            user_id=self.user_id,
+            name=self.name or self.user_id,
+            password=self.password.get_secret_value() if self.password else "",
+            page_size=self.page_size,
+            identifier=self.identifier,
+            energy_unit=self.energy_unit,
+            company=self.company,
+            applications=self.applications,
+            certificate=ClientCertificate(certificate.sha256, certificate.subject) if certificate else None,
+            operations=self.operations,
+            meters=MeterScope(self.meters.group, self.meters.commodity) if self.meters else None,
+            tolerated=self.tolerance,
+            notifications=self.notifications.profile,
+        )

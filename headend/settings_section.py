@@ -1,0 +1,16 @@
+"""What every section of the settings keeps to: frozen, unknown names are mistakes, values stay out of errors."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HTTP_URL = r"^https?://[^\s/@]+(/[^\s]*)?$"
+"""An absolute address over HTTP; credentials have no place in one."""
+
+HttpUrl = Annotated[str, Field(pattern=HTTP_URL, max_length=2_000)]
+
+
+class Section(BaseModel):
+    """One table of the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
