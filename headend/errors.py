@@ -25,6 +25,13 @@ class UnknownMeterError(RequestError):
         super().__init__(f"meter {shown(meter_no)} is not known")
 
 
+class RestrictedPartnerError(RequestError):
+    """What was asked is not answered to a partner that knows only some of the meters."""
+
+    def __init__(self) -> None:
+        super().__init__("this is not answered to a partner whose profile names the meters that it knows")
+
+
 class EndpointRefusedError(HeadEndError):
     """The device said no.
 

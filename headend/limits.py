@@ -60,6 +60,12 @@ SCHEDULE_PERIOD_SECONDS_MIN = 900
 DUE_TIMES_MAX = 1_000
 """Times a schedule is asked for at once: a day of the shortest period is a tenth of it."""
 
+REGISTRATIONS_PER_PARTNER_MAX = 1_000
+"""Registration ids of one partner, registered under or not: one for each notification and system of the largest, many times over."""
+
+REGISTRATION_ID_DAYS = 7
+"""How long a registration id is kept that nothing is registered under, in days."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

@@ -222,7 +222,7 @@ def _serve(settings: Settings, utilities: Mapping[UtilityId, UtilityService], ar
     public_url = server.public_url or f"{'http' if tls is None else 'https'}://{server.host}:{listening.getHost().port}"
     surroundings = Surroundings(
         authenticator=authenticator(settings, around),
-        stores=lambda caller: utilities[caller.utility.utility_id].store,
+        stores=lambda caller: utilities[caller.utility.utility_id].store.seen_by(caller.partner.meters),
         public_url=public_url,
         now=around.now,
         clock=around.reactor,

@@ -7,6 +7,7 @@ from typing import Any
 from lxml import etree
 
 from multispeak.contract import Contract, ElementDef, OperationDef, ServiceDef, TypeDef
+from multispeak.publications import Publications
 from multispeak.readers import Reader, Readers
 from multispeak.records import Records
 from multispeak.schema import MessageCheck
@@ -75,5 +76,11 @@ class ServiceBinding:
         self.service = service
         self.records = records
         self.check = MessageCheck(contract, service)
+        self.publications = Publications.of(contract)
         readers, writers = Readers(contract, records), Writers(contract, records)
         self.operations = {name: OperationBinding(contract, o, readers, writers) for name, o in service.operations.items()}
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Notifications that this server publishes."""
+        return self.publications.by_server[self.service.name]

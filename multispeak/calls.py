@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from headend.code_lists import CodeLists
 from headend.errors import RequestError
 from headend.master_data.port import MasterData
 from headend.meter_groups import MeterGroups
@@ -14,6 +15,7 @@ from headend.model.utility import Utility
 from headend.monitoring import MeterMonitoring
 from headend.outage_devices import OutageDevices
 from headend.ports import ReadingQueries
+from headend.registrations import Registrations
 from headend.schedules import Schedules
 from headend.switches import Switches
 from multispeak.binding import ServiceBinding
@@ -22,7 +24,17 @@ from multispeak.records import Records
 
 
 class UtilityStore(
-    ReadingQueries, MasterData, MeterSessions, Switches, OutageDevices, MeterGroups, MeterMonitoring, Schedules, Protocol
+    ReadingQueries,
+    MasterData,
+    MeterSessions,
+    Switches,
+    OutageDevices,
+    MeterGroups,
+    MeterMonitoring,
+    Schedules,
+    Registrations,
+    CodeLists,
+    Protocol,
 ):
     """All that operations ask of the store of one utility, port by port."""
 

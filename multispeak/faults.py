@@ -5,8 +5,17 @@
 
 from enum import StrEnum
 
-from headend.errors import EndpointRefusedError, HeadEndError, LinkError, RequestError, StoreError, UnknownMeterError
+from headend.errors import (
+    EndpointRefusedError,
+    HeadEndError,
+    LinkError,
+    RequestError,
+    RestrictedPartnerError,
+    StoreError,
+    UnknownMeterError,
+)
 from headend.meter_groups import UnknownGroupError
+from headend.registrations import UnknownRegistrationError
 from headend.schedules import UnknownScheduleError
 from multispeak.spyne_import import NS_SOAP11_ENV, NS_SOAP12_ENV, Fault
 from multispeak.writers import escape
@@ -34,6 +43,8 @@ class FaultCode(StrEnum):
     INVALID_LAST_RECEIVED = "Client.InvalidLastReceived"
     UNKNOWN_METER = "Client.UnknownMeter"
     NO_SWITCH = "Client.NoSwitch"
+    UNKNOWN_REGISTRATION = "Client.UnknownRegistration"
+    UNKNOWN_DOMAIN = "Client.UnknownDomain"
     NOT_IMPLEMENTED = "Server.NotImplemented"
     BUSY = "Server.Busy"
     INTERNAL = "Server.HeadEnd"
@@ -52,6 +63,8 @@ FAULT_CODES: dict[type[HeadEndError], str] = {
     UnknownMeterError: FaultCode.UNKNOWN_METER,
     UnknownGroupError: "Client.UnknownGroup",
     UnknownScheduleError: "Client.UnknownSchedule",
+    UnknownRegistrationError: FaultCode.UNKNOWN_REGISTRATION,
+    RestrictedPartnerError: FaultCode.NOT_ALLOWED,
     UnreadableValueError: FaultCode.INVALID_MESSAGE,
     RequestError: "Client.InvalidRequest",
     EndpointRefusedError: "Server.EndpointRefused",

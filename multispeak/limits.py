@@ -82,6 +82,15 @@ PAGING_SESSIONS_MAX = 10_000
 SESSION_ID_CHARACTERS_MAX = 64
 """Longest SessionID taken from a caller: ours have 36."""
 
+REGISTRATION_TEXT_CHARACTERS_MAX = 256
+"""Longest responseUserID, responsePwd or MSFunction of a registration."""
+
+METHODS_MAX = 200
+"""Methods that one registration names: the contracts have a few dozen notifications."""
+
+URL_CHARACTERS_MAX = 2_000
+"""Longest address a partner may name: what servers and proxies pass on."""
+
 REPAIRS_MAX = 10_000
 """Elements of an invalid message that gets a lenient second look: real ones have hundreds, and the look may take the square of them."""
 

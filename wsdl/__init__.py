@@ -1,4 +1,7 @@
-"""The published contracts: facts of each MultiSpeak version as `<version>/contract.json`, from which WSDL and XSD are rendered."""
+"""The published contracts: facts of each MultiSpeak version as `<version>/contract.json`, from which WSDL and XSD are rendered.
+
+Facts beside the contracts, such as who publishes what, are in files of their own; SOURCES.md explains each.
+"""
 
 from importlib.resources import files
 
@@ -13,3 +16,13 @@ def contract_text(version: str) -> str:
     if version not in VERSIONS:
         raise LookupError(f"no contract for MultiSpeak {version}; there are {', '.join(VERSIONS)}")
     return files(__name__).joinpath(version, "contract.json").read_text(encoding="utf-8")
+
+
+def deferred_text() -> str:
+    """Operations that are answered later, and by what; JSON as SOURCES.md explains it."""
+    return files(__name__).joinpath("deferred.json").read_text(encoding="utf-8")
+
+
+def publications_text() -> str:
+    """Notifications that a head-end's servers publish; JSON as SOURCES.md explains it."""
+    return files(__name__).joinpath("publications.json").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Meter keys at rest: sealed one by one with AES-GCM under a key file that stays outside the database.
+"""Meter keys and other secrets at rest: sealed one by one with AES-GCM under a key file that stays outside the database.
 
 Layout  key file: lines of text, `headend-key-file 1`, then `<id> <64 hex digits>` for each key; the last one seals, all open.
         The id is the first 8 hex digits of the key's SHA-256, so a changed line is noticed.
@@ -36,7 +36,7 @@ class KeyFileError(StoreError):
 
 
 class KeySealer:
-    """Seals and opens meter keys; shows none of them."""
+    """Seals and opens meter keys and partners' secrets; shows none of them."""
 
     def __init__(self, path: Path, utility_id: str, keys: dict[bytes, bytes], random_octets: Callable[[int], bytes] = os.urandom) -> None:
         self._path = path
@@ -55,15 +55,23 @@ class KeySealer:
 
     def open(self, sealed: bytes, meter_no: str, key_id: int) -> bytes:
         """The key again. Raises StoreMismatchError for one sealed under a file that is not this one, StoreError for a damaged one."""
-        cipher = self._ciphers.get(sealed[1 : 1 + _ID_OCTETS])
-        if cipher is None or sealed[0] != _VERSION:
-            raise StoreMismatchError(
-                f"a stored key was sealed under key {sealed[1 : 1 + _ID_OCTETS].hex()}, which key file {self._path} does not hold"
-            )
         try:
-            return cipher.decrypt(sealed[1 + _ID_OCTETS : _PREFIX_OCTETS], sealed[_PREFIX_OCTETS:], self._owner(meter_no, key_id))
+            return self._decrypted(sealed, self._owner(meter_no, key_id))
         except InvalidTag:
             raise StoreError(f"the stored key {key_id} of meter {meter_no!r} is damaged or belongs to another") from None
+
+    def seal_text(self, text: str, owner: str) -> bytes:
+        """A secret that is no meter's, bound to what it belongs to."""
+        nonce = self._random_octets(_NONCE_OCTETS)
+        sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), self._secret_of(owner))
+        return bytes((_VERSION,)) + self._current + nonce + sealed
+
+    def open_text(self, sealed: bytes, owner: str) -> str:
+        """The secret again. Raises StoreMismatchError for one sealed under another file, StoreError for a damaged one."""
+        try:
+            return self._decrypted(sealed, self._secret_of(owner)).decode()
+        except InvalidTag:
+            raise StoreError(f"the stored secret of {owner} is damaged or belongs to another") from None
 
     def holds(self, sealed: bytes, key: bytes, meter_no: str, key_id: int) -> bool:
         """Whether `sealed` is this key of this meter. Raises StoreMismatchError for one sealed under another file."""
@@ -73,6 +81,19 @@ class KeySealer:
             raise
         except StoreError:
             return False
+
+    def _decrypted(self, sealed: bytes, associated: bytes) -> bytes:
+        """Raises InvalidTag, StoreMismatchError."""
+        cipher = self._ciphers.get(sealed[1 : 1 + _ID_OCTETS])
+        if cipher is None or sealed[0] != _VERSION:
+            raise StoreMismatchError(
+                f"a stored key was sealed under key {sealed[1 : 1 + _ID_OCTETS].hex()}, which key file {self._path} does not hold"
+            )
+        return cipher.decrypt(sealed[1 + _ID_OCTETS : _PREFIX_OCTETS], sealed[_PREFIX_OCTETS:], associated)
+
+    def _secret_of(self, owner: str) -> bytes:
+        # Three fields, the last one no number: no meter's key is bound to this.
+        return f"{self._utility_id}\0{owner}\0secret".encode()
 
     def _owner(self, meter_no: str, key_id: int) -> bytes:
         return f"{self._utility_id}\0{meter_no}\0{key_id}".encode()

@@ -13,6 +13,7 @@ from adapters.store.day_packing import split_day
 from adapters.store.directory import ENTRIES, entries_by_id, entry_by_meter, entry_of
 from adapters.store.instants import DAY_US, from_day, from_us, to_us
 from adapters.store.packing import unpack
+from adapters.store.scopes import Conditions
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId, MeterEntry
 from headend.model.readings import IntervalBlock, IntervalValue, ReadSource, RegisterRead, day_start
@@ -24,13 +25,13 @@ _R = schema.register_read.c
 _READ_KEY = ("endpoint_id", "instant_us")
 
 
-def meters(connection: Connection, after: str | None, limit: int) -> Page[MeterEntry]:
+def meters(connection: Connection, after: str | None, limit: int, only: Conditions = ()) -> Page[MeterEntry]:
     """Active endpoints in order of meter number."""
-    wanted = and_(_E.active == 1, _E.meter_no > (after or ""))
+    wanted = and_(_E.active == 1, _E.meter_no > (after or ""), *only)
     rows = connection.execute(ENTRIES.where(wanted).order_by(_E.meter_no).limit(limit)).all()
     if len(rows) < limit or not rows:
         return Page([entry_of(row) for row in rows], 0 if limit else _count(connection, wanted))
-    return Page([entry_of(row) for row in rows], _count(connection, and_(_E.active == 1, _E.meter_no > rows[-1].meter_no)))
+    return Page([entry_of(row) for row in rows], _count(connection, and_(_E.active == 1, _E.meter_no > rows[-1].meter_no, *only)))
 
 
 def latest(connection: Connection, meter_no: str) -> MeterReadings | None:
@@ -54,13 +55,13 @@ def readings(connection: Connection, meter_no: str, start: datetime, end: dateti
     return MeterReadings(entry, registers, interval_values(blocks, start, end)[: limit - len(registers)])
 
 
-def latest_page(connection: Connection, after: str | None, limit: int) -> Page[MeterReadings]:
+def latest_page(connection: Connection, after: str | None, limit: int, only: Conditions = ()) -> Page[MeterReadings]:
     """Latest register reads of meters that have any, in order of meter number."""
 
     def having_reads(above: str) -> Select[Any]:
         joined = schema.endpoint.join(schema.endpoint_state, _S.endpoint_id == _E.endpoint_id)
         columns = select(_E.endpoint_id, _S.last_read_us, _E.meter_no).select_from(joined)
-        return columns.where(_S.last_read_us.is_not(None), _E.meter_no > above)
+        return columns.where(_S.last_read_us.is_not(None), _E.meter_no > above, *only)
 
     rows = connection.execute(having_reads(after or "").order_by(_E.meter_no).limit(limit)).all()
     remaining = 0
@@ -70,23 +71,32 @@ def latest_page(connection: Connection, after: str | None, limit: int) -> Page[M
 
 
 def readings_page(
-    connection: Connection, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
+    connection: Connection,
+    start: datetime,
+    end: datetime,
+    after: ReadingKey | None,
+    limit: int,
+    only: Conditions = (),
+    *,
+    counted: bool = True,
 ) -> Page[MeterReadings]:
     """Register reads in [start, end] by meter number and instant; not `counted`, `remaining` is 1 where more follow."""
-    keys = connection.execute(_ordered_instants(start, end, after).limit(limit + 1)).all()
+    keys = connection.execute(_ordered_instants(start, end, after, only).limit(limit + 1)).all()
     remaining = len(keys) - limit
     if counted and remaining > 0:
-        remaining = _count_after(connection, start, end, keys[limit - 1])
+        remaining = _count_after(connection, start, end, keys[limit - 1], only)
     return Page(_readings_of(connection, [(row.endpoint_id, row.instant_us) for row in keys[:limit]]), max(0, remaining))
 
 
-def readings_page_end(connection: Connection, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> PageEnd:
+def readings_page_end(
+    connection: Connection, start: datetime, end: datetime, after: ReadingKey | None, limit: int, only: Conditions = ()
+) -> PageEnd:
     """Where the page that `readings_page` would answer ends."""
-    keys = connection.execute(_ordered_instants(start, end, after).limit(limit + 1)).all()
+    keys = connection.execute(_ordered_instants(start, end, after, only).limit(limit + 1)).all()
     if not keys[:limit]:
-        return PageEnd(None, 0, _count_after(connection, start, end, None) if keys else 0)
+        return PageEnd(None, 0, _count_after(connection, start, end, None, only) if keys else 0)
     last = keys[:limit][-1]
-    remaining = _count_after(connection, start, end, last) if len(keys) > limit else 0
+    remaining = _count_after(connection, start, end, last, only) if len(keys) > limit else 0
     return PageEnd(ReadingKey(last.meter_no, from_us(last.instant_us)), len(keys[:limit]), remaining)
 
 
@@ -163,12 +173,12 @@ def _read(row: tuple[Any, ...]) -> RegisterRead:
     return RegisterRead(EndpointId(endpoint_id), ChannelId(channel_id), from_us(instant_us), ReadSource(source), value, exponent, flags)
 
 
-def _instants(start: datetime, end: datetime, after: ReadingKey | None) -> Select[Any]:
+def _instants(start: datetime, end: datetime, after: ReadingKey | None, only: Conditions) -> Select[Any]:
     """Distinct (meter number, endpoint, instant) with reads in [start, end], after `after`."""
     statement = (
         select(_E.meter_no, _R.endpoint_id, _R.instant_us)
         .select_from(schema.endpoint.join(schema.register_read, _R.endpoint_id == _E.endpoint_id))
-        .where(_R.instant_us.between(to_us(start), to_us(end)))
+        .where(_R.instant_us.between(to_us(start), to_us(end)), *only)
         .distinct()
     )
     if after is None:
@@ -177,13 +187,13 @@ def _instants(start: datetime, end: datetime, after: ReadingKey | None) -> Selec
     return statement.where(_E.meter_no >= after.meter_no, later)
 
 
-def _ordered_instants(start: datetime, end: datetime, after: ReadingKey | None) -> Select[Any]:
-    return _instants(start, end, after).order_by(_E.meter_no, _R.instant_us)
+def _ordered_instants(start: datetime, end: datetime, after: ReadingKey | None, only: Conditions) -> Select[Any]:
+    return _instants(start, end, after, only).order_by(_E.meter_no, _R.instant_us)
 
 
-def _count_after(connection: Connection, start: datetime, end: datetime, last: Any) -> int:
+def _count_after(connection: Connection, start: datetime, end: datetime, last: Any, only: Conditions) -> int:
     after = None if last is None else ReadingKey(last.meter_no, from_us(last.instant_us))
-    return connection.execute(select(func.count()).select_from(_instants(start, end, after).subquery())).scalar_one()
+    return connection.execute(select(func.count()).select_from(_instants(start, end, after, only).subquery())).scalar_one()
 
 
 def _readings_of(connection: Connection, keys: list[tuple[int, int]]) -> list[MeterReadings]:

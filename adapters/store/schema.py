@@ -338,3 +338,22 @@ schedule = Table(
     _text("partner"),
     _big("followed_us"),
 )
+
+registration = Table(
+    "registration",
+    metadata,
+    _text("registration_id", key=True),
+    _text("partner"),
+    _big("requested_us"),
+    _big("registered_us", nullable=True),
+    _text("version"),
+    _text("server"),
+    _text("response_url"),
+    _text("response_user_id"),
+    _octets("response_password", nullable=True),
+    _text("function"),
+)
+
+registration_notification = Table(
+    "registration_notification", metadata, _text("notification", key=True), _text("registration_id", key=True)
+)

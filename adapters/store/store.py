@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, directory, endpoint_store, leasing, reading_store, schema
+from adapters.store.code_list_store import CodeListPart
 from adapters.store.database import Database, parse_url
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
@@ -20,12 +21,15 @@ from adapters.store.migration import migrate
 from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
 from adapters.store.recording import record
+from adapters.store.registration_store import RegistrationPart
+from adapters.store.restricted_store import RestrictedStore
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
 from headend.model.channels import ChannelId
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId, MeterEntry
 from headend.model.events import ExceptionRecord
+from headend.model.partner import MeterScope
 from headend.model.readings import IntervalBlock
 from headend.model.utility import Utility
 from headend.ports import CustomerItem, MeterReadings, Page, PageEnd, ReadingKey, ShipmentItem
@@ -36,7 +40,7 @@ _CHECK_OWNER = ""
 """In place of the meter number: no meter has an empty one."""
 
 
-class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, SchedulePart):
+class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, SchedulePart, RegistrationPart, CodeListPart):
     """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
 
     Every method starts at once and gives a Deferred.
@@ -51,6 +55,11 @@ class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, Sche
     def close(self) -> Awaitable[None]:
         """Let what was begun end, then give back threads, connections and files."""
         return Deferred.fromCoroutine(self._database.close())
+
+    def seen_by(self, scope: MeterScope | None) -> "Store":
+        """The store as a partner sees it that knows only the meters of a scope; all of it without one."""
+        # No subclass: it answers for every port by refusing what it does not have.
+        return self if scope is None else cast("Store", RestrictedStore(self._database, self._sealer, scope))
 
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))

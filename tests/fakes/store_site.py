@@ -54,8 +54,10 @@ class _Stage:
 
     @cached_property
     def tree(self) -> Resource:
-        surroundings = Surroundings(self, lambda caller: self.store, "http://127.0.0.1:8080", lambda: self.now, Clock(), Random(7))
-        return multispeak_resource(surroundings)
+        def store_of(caller: Caller) -> Any:
+            return self.store.seen_by(caller.partner.meters)
+
+        return multispeak_resource(Surroundings(self, store_of, "http://127.0.0.1:8080", lambda: self.now, Clock(), Random(7)))
 
     @cached_property
     def schemas(self) -> dict[tuple[str, str], etree.XMLSchema]:
