@@ -66,6 +66,21 @@ REGISTRATIONS_PER_PARTNER_MAX = 1_000
 REGISTRATION_ID_DAYS = 7
 """How long a registration id is kept that nothing is registered under, in days."""
 
+DEFERRED_TARGETS_MAX = 50_000
+"""Targets of one deferred request: a group of the largest kind that is read at once, stored in a second."""
+
+DEFERRED_DAYS_DEFAULT = 1
+"""How long a deferred request is tried whose caller does not say: a battery endpoint wakes four times in it."""
+
+DEFERRED_DAYS_MAX = 366
+"""How far ahead a deferred request may begin or expire, in days."""
+
+MONITORINGS_MAX = 10_000
+"""Open outage monitorings of one partner that are told in one answer."""
+
+TRANSACTION_DAYS = 7
+"""How long a transaction id stands for its request, in days, however soon that is done: longer than anything tries again."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

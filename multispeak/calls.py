@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from headend.code_lists import CodeLists
+from headend.deferred_requests import DeferredRequests
 from headend.errors import RequestError
 from headend.master_data.port import MasterData
 from headend.meter_groups import MeterGroups
@@ -34,6 +35,7 @@ class UtilityStore(
     Schedules,
     Registrations,
     CodeLists,
+    DeferredRequests,
     Protocol,
 ):
     """All that operations ask of the store of one utility, port by port."""

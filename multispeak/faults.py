@@ -5,6 +5,8 @@
 
 from enum import StrEnum
 
+from headend.deferred_expiry import ExpirationError
+from headend.deferred_requests import TransactionReusedError
 from headend.errors import (
     EndpointRefusedError,
     HeadEndError,
@@ -41,6 +43,10 @@ class FaultCode(StrEnum):
     MISSING_PARAMETER = "Client.MissingParameter"
     INVALID_PERIOD = "Client.InvalidPeriod"
     INVALID_LAST_RECEIVED = "Client.InvalidLastReceived"
+    INVALID_EXPIRATION = "Client.InvalidExpiration"
+    RESPONSE_URL = "Client.ResponseURL"
+    TRANSACTION_REUSED = "Client.TransactionReused"
+    TOO_MANY_OBJECTS = "Client.TooManyObjects"
     UNKNOWN_METER = "Client.UnknownMeter"
     NO_SWITCH = "Client.NoSwitch"
     UNKNOWN_REGISTRATION = "Client.UnknownRegistration"
@@ -63,6 +69,8 @@ FAULT_CODES: dict[type[HeadEndError], str] = {
     UnknownMeterError: FaultCode.UNKNOWN_METER,
     UnknownGroupError: "Client.UnknownGroup",
     UnknownScheduleError: "Client.UnknownSchedule",
+    ExpirationError: FaultCode.INVALID_EXPIRATION,
+    TransactionReusedError: FaultCode.TRANSACTION_REUSED,
     UnknownRegistrationError: FaultCode.UNKNOWN_REGISTRATION,
     RestrictedPartnerError: FaultCode.NOT_ALLOWED,
     UnreadableValueError: FaultCode.INVALID_MESSAGE,

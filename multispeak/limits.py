@@ -88,6 +88,12 @@ REGISTRATION_TEXT_CHARACTERS_MAX = 256
 METHODS_MAX = 200
 """Methods that one registration names: the contracts have a few dozen notifications."""
 
+TRANSACTION_ID_CHARACTERS_MAX = 256
+"""Longest transactionID: UUIDs have 36."""
+
+PARAMETER_CHARACTERS_MAX = 20_000
+"""Longest parameter of a request that is kept for later: a list of a thousand field names."""
+
 URL_CHARACTERS_MAX = 2_000
 """Longest address a partner may name: what servers and proxies pass on."""
 

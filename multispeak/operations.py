@@ -5,6 +5,7 @@ Source  reference/multispeak.md 1
 
 from multispeak.calls import Handler, Handlers
 from multispeak.connect_disconnect import connect_disconnect_handlers
+from multispeak.deferred_operations import deferred_handlers
 from multispeak.domain_operations import domain_handlers
 from multispeak.general_operations import general_handlers
 from multispeak.group_operations import group_handlers
@@ -13,6 +14,7 @@ from multispeak.meter_lists import meter_list_handlers
 from multispeak.meter_reading import meter_reading_handlers
 from multispeak.monitoring_operations import monitoring_handlers
 from multispeak.outage_detection import outage_detection_handlers
+from multispeak.outage_monitoring import outage_monitoring_handlers
 from multispeak.registration_operations import registration_handlers
 from multispeak.schedule_operations import schedule_handlers
 
@@ -29,6 +31,8 @@ def operation_handlers(version: str) -> Handlers:
         group_handlers(version),
         monitoring_handlers(version),
         schedule_handlers(version),
+        deferred_handlers(version),
+        outage_monitoring_handlers(),
         registration_handlers(),
         domain_handlers(version),
         general_handlers(handlers),

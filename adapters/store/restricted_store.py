@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from adapters.store import directory, group_store, reading_store
 from adapters.store.database import Database
+from adapters.store.deferred_store import DeferredPart
 from adapters.store.keys import KeySealer
 from adapters.store.registration_store import RegistrationPart
 from adapters.store.scopes import conditions, known
@@ -24,7 +25,7 @@ from headend.ports import MeterReadings, Page, PageEnd, ReadingKey
 T = TypeVar("T")
 
 
-class RestrictedStore(RegistrationPart):
+class RestrictedStore(RegistrationPart, DeferredPart):
     """The ports that operations use, within a scope; what has nothing to do with meters is as in the whole store."""
 
     def __init__(self, database: Database, sealer: KeySealer, scope: MeterScope) -> None:

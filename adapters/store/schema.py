@@ -357,3 +357,39 @@ registration = Table(
 registration_notification = Table(
     "registration_notification", metadata, _text("notification", key=True), _text("registration_id", key=True)
 )
+
+deferred_request = Table(
+    "deferred_request",
+    metadata,
+    _big("request_id", key=True),
+    _text("partner"),
+    _text("transaction_id", nullable=True),
+    _text("kind"),
+    _text("operation"),
+    _text("server"),
+    _text("version"),
+    _text("response_url"),
+    _text("answers"),
+    _text("parameters"),
+    _big("accepted_us"),
+    _big("begins_us", nullable=True),
+    _big("expires_us"),
+    _octets("fingerprint"),
+    _text("refusals"),
+)
+
+deferred_target = Table(
+    "deferred_target",
+    metadata,
+    _big("request_id", key=True),
+    _int("endpoint_id", key=True),
+    _int("position"),
+    _text("action", nullable=True),
+    _small("actuates"),
+    _text("details"),
+    _text("state"),
+    _int("attempts"),
+    _big("due_us", nullable=True),
+    _big("changed_us"),
+    _text("reason"),
+)

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from adapters.store import collection_store, directory, endpoint_store, leasing, reading_store, schema
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.database import Database, parse_url
+from adapters.store.deferred_store import DeferredPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.group_store import GroupPart
@@ -40,7 +41,7 @@ _CHECK_OWNER = ""
 """In place of the meter number: no meter has an empty one."""
 
 
-class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, SchedulePart, RegistrationPart, CodeListPart):
+class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, SchedulePart, RegistrationPart, CodeListPart, DeferredPart):
     """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
 
     Every method starts at once and gives a Deferred.

@@ -156,7 +156,8 @@ def test_a_profile_bounds_where_a_partner_is_told_things(store_site: StoreSite) 
 
 
 def test_ids_are_bounded_and_forgotten_when_nothing_is_registered_under_them(store_site: StoreSite) -> None:
-    rows = ", ".join(f"('{i}', 'cis', {int(NOW.timestamp()) * 1_000_000}, '', '', '', '', '')" for i in range(REGISTRATIONS_PER_PARTNER_MAX))
+    requested_us = int(NOW.timestamp()) * 1_000_000
+    rows = ", ".join(f"('{i}', 'cis', {requested_us}, '', '', '', '', '')" for i in range(REGISTRATIONS_PER_PARTNER_MAX))
     columns = "registration_id, partner, requested_us, version, server, response_url, response_user_id, function"
     store_site.store.sql(f"INSERT INTO registration ({columns}) VALUES {rows}")
     code, text = fault_of(etree.tostring(store_site.ask("3.0", "MR_Server", "RequestRegistrationID")))

@@ -97,10 +97,14 @@ class StoreSite:
 
     def ask(self, version: str, service: str, operation: str, inside: str = "") -> etree._Element:
         """The whole answer envelope to a request with credentials; `inside` is what stands in the operation's element."""
+        return self.send(version, service, envelope(version, operation, inside))
+
+    def send(self, version: str, service: str, octets: bytes, action: str = "") -> etree._Element:
+        """The same to a request as it is."""
         server: SoapServer = _STAGE.tree.children[version.encode()].children[service.encode()].servers["text/xml"]
 
         async def respond() -> bytes:
-            reply = await server.respond(envelope(version, operation, inside), Exchange("192.0.2.1", "", 0.0))
+            reply = await server.respond(octets, Exchange("192.0.2.1", action, 0.0))
             rest = [chunk async for chunk in reply.chunks] if reply.chunks else []
             return reply.octets + b"".join(rest)
 
