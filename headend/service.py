@@ -26,9 +26,11 @@ from headend.model.utility import Utility, UtilityId
 from headend.partner_directory import PartnerDirectory
 from headend.passwords import hash_matches, is_hash, make_hash
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
-from headend.settings import CollectionSettings, Settings, UtilitySettings
+from headend.settings import CollectionSettings, Settings, SettingsError, UtilitySettings
 from multispeak.authentication import PartnerAuthenticator
+from multispeak.contract import load_contract
 from multispeak.http_hardening import BoundedSite
+from multispeak.profile_checks import profile_problems
 from multispeak.site import Surroundings, multispeak_resource
 from wsdl import VERSIONS
 
@@ -173,7 +175,8 @@ class HeadEndService:
 
     @classmethod
     async def start(cls, settings: Settings, around: Surrounding) -> "HeadEndService":
-        """Start it all, or nothing. Raises StoreError, LinkError, RequestError for an address that is taken."""
+        """Start it all, or nothing. Raises StoreError, LinkError, RequestError for an address that is taken or a profile that cannot be."""
+        check_profiles(settings)
         utilities: dict[UtilityId, UtilityService] = {}
         try:
             for each in settings.utilities:
@@ -231,6 +234,14 @@ def _serve(settings: Settings, utilities: Mapping[UtilityId, UtilityService], ar
     )
     root.putChild(b"multispeak", multispeak_resource(surroundings))
     return listening, public_url
+
+
+def check_profiles(settings: Settings) -> None:
+    """Hold partners' profiles against the contracts, which settings do not know. Raises SettingsError."""
+    partners = [p.partner for u in settings.utilities for p in u.partners if p.operations != ("*",) or p.notifications.urls]
+    problems = profile_problems([load_contract(v) for v in VERSIONS], partners) if partners else []
+    if problems:
+        raise SettingsError("the settings file", problems)
 
 
 LOGIN_THREADS = 2

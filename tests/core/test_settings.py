@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from headend.model.endpoint import Commodity
+from headend.model.habits import COMMON_HABITS, Habit
+from headend.model.partner import ClientCertificate, EnergyUnit, MeterIdentifier, MeterScope, NotificationProfile, Partner, PeerServer
 from headend.settings import SettingsError, load_settings
+from multispeak.contract import load_contract
+from multispeak.profile_checks import profile_problems
+from wsdl import VERSIONS
 
 GOOD = """
 [server]
@@ -95,3 +101,132 @@ def test_no_password_is_ever_shown(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(write(tmp_path, GOOD.replace('"correct horse"', '"short"')))
     assert dict(caught.value.problems) == {"utilities[1].partners[1].password": "has fewer than 8 characters"}
+
+
+PROFILE = GOOD.replace(
+    'password = "correct horse"',
+    '''password = "correct horse"
+company = "ACME"
+applications = ["CIS*"]
+certificate = { sha256 = "AB:FINGERPRINT" }
+operations = ["Get*", "CD_Server/*", "!GetDomain*"]
+meters = { commodity = "gas" }
+page_size = 7
+identifier = "serial_no"
+energy_unit = "Wh"
+tolerance = ["letter_case", "order"]
+
+[utilities.partners.notifications]
+user_id = "headend"
+password = "battery staple"
+version = "4.1.6"
+target = "NOT"
+plural = false
+timeout_seconds = 45
+response_urls = ["https://cis.example/*"]
+urls = { NOT = "https://cis.example/NOT_Server", ODEventNotification = "https://oms.example/x" }
+''',
+).replace("FINGERPRINT", ":".join(["cd"] * 31)).replace("port = 0", 'port = 0\ntls = { certificate = "s.pem", key = "s.key" }')
+
+
+def test_a_profile_becomes_a_partner(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, PROFILE))
+    partner = settings.utilities[0].partners[0].partner
+    assert settings.server.tls is not None
+    assert settings.server.tls.key == tmp_path / "s.key"
+    assert (partner.company, partner.applications, partner.page_size) == ("ACME", ("CIS*",), 7)
+    assert partner.certificate == ClientCertificate("ab" + "cd" * 31)
+    assert partner.meters == MeterScope(commodity=Commodity.GAS)
+    assert (partner.identifier, partner.energy_unit) == (MeterIdentifier.SERIAL_NO, EnergyUnit.WATT_HOUR)
+    assert partner.tolerated == {Habit.LETTER_CASE, Habit.ORDER}
+    told = partner.notifications
+    assert (told.version, told.target, told.plural, told.timeout_seconds) == ("4.1.6", PeerServer.NOT, False, 45)
+    assert told.urls == {PeerServer.NOT: "https://cis.example/NOT_Server"}
+    assert told.notification_urls == {"ODEventNotification": "https://oms.example/x"}
+    assert told.credentials is not None
+    assert told.credentials.password == "battery staple"
+    assert "battery" not in repr(partner) + repr(settings)
+
+
+def test_a_partner_without_a_profile_may_do_everything(tmp_path: Path) -> None:
+    partner = load_settings(write(tmp_path, GOOD)).utilities[0].partners[0].partner
+    assert partner == Partner("cis", "cis", "correct horse")
+    assert partner.tolerated == COMMON_HABITS
+
+
+def test_every_mistake_of_a_profile_is_told_at_once(tmp_path: Path) -> None:
+    text = (
+        PROFILE.replace("correct horse", "$argon2id$v=19$m=99999999,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$" + "A" * 43)
+        .replace("AB:", "XY:")
+        .replace('"!GetDomain*"', '"Get Domain"')
+        .replace('commodity = "gas"', 'commodity = "gas", group = "north"')
+        .replace('"Wh"', '"GWh"')
+        .replace('"order"', '"chaos"')
+        .replace("battery staple", "$argon2id$x")
+        .replace("NOT = ", "XX = ")
+        .replace("https://oms.example/x", "https://u:p@oms.example/x")
+    )
+    found = problems(tmp_path, text)
+    assert {p.removeprefix(PARTNER + ".") for p in found} == {
+        "password",
+        "certificate.sha256",
+        "operations[3]",
+        "meters",
+        "energy_unit",
+        "tolerance[2]",
+        "notifications.password",
+        "notifications.urls.ODEventNotification",
+    }
+    assert found[PARTNER + ".password"].startswith("is a hash too dear to check")
+    assert "99999999" not in "".join(found.values())
+    assert found[PARTNER + ".certificate.sha256"].startswith("is no SHA-256 fingerprint")
+    assert found[PARTNER + ".meters"] == "names either a group or a commodity"
+
+
+PARTNER = "utilities[1].partners[1]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "said"),
+    [
+        ('password = "correct horse"', "", f"{PARTNER}.certificate", "one of them must open"),
+        ('"correct horse"', '"$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA"', f"{PARTNER}.password", "`headend password` makes one"),
+        ('"correct horse"', '"correct horse"\ncertificate = { subject = "CN=cis" }', "settings", "needs server.tls"),
+        ('"correct horse"', '"correct horse"\ncertificate = { subject = "cis" }', f"{PARTNER}.certificate.subject", "RFC 4514"),
+        ('"correct horse"', '"correct horse"\ncertificate = {}', f"{PARTNER}.certificate", "either sha256 or subject"),
+        ('"correct horse"', '"correct horse"\nnotifications = { urls = { XX = "http://x" } }', f"{PARTNER}.notifications.urls", "XX"),
+        (
+            '"correct horse"',
+            '"correct horse"\nnotifications = { version = "3.0", target = "NOT" }',
+            f"{PARTNER}.notifications",
+            "no NOT server",
+        ),
+    ],
+)
+def test_a_mistake_of_a_profile_names_its_place(tmp_path: Path, old: str, new: str, place: str, said: str) -> None:
+    assert said in problems(tmp_path, GOOD.replace(old, new))[place]
+
+
+def test_a_subject_needs_a_ca_and_a_fingerprint_does_not(tmp_path: Path) -> None:
+    with_tls = GOOD.replace("port = 0", 'port = 0\ntls = { certificate = "s.pem", key = "s.key" }')
+    by_subject = with_tls.replace('"correct horse"', '"correct horse"\ncertificate = { subject = "CN=cis" }')
+    assert "server.tls.client_ca" in problems(tmp_path, by_subject)["settings"]
+    load_settings(write(tmp_path, by_subject.replace('key = "s.key"', 'key = "s.key", client_ca = "ca.pem"')))
+    load_settings(write(tmp_path, with_tls.replace('"correct horse"', f'"correct horse"\ncertificate = {{ sha256 = "{"ab" * 32}" }}')))
+
+
+def test_a_certificate_belongs_to_one_partner(tmp_path: Path) -> None:
+    one = PROFILE[PROFILE.index("[[utilities.partners]]") :]
+    assert "partner certificate" in problems(tmp_path, PROFILE + one.replace('"cis"', '"oms"'))["settings"]
+
+
+def test_profiles_are_held_against_the_contracts() -> None:
+    contracts = [load_contract(version) for version in VERSIONS]
+    good = Partner("good", "", "", operations=("Get*", "!Initiate*", "OD_Server/PingURL", "EnableReadingSchedules"))
+    profile = NotificationProfile(notification_urls={"MakeTeaNotification": "http://x"})
+    bad = Partner("bad", "", "", operations=("*", "!InitiateTea", "MR_Server/GetCDMeterState"), notifications=profile)
+    assert [what for _, what in profile_problems(contracts, [good, bad])] == [
+        "operations: '!InitiateTea' matches none of this head-end's",
+        "operations: 'MR_Server/GetCDMeterState' matches none of this head-end's",
+        "notifications.urls: no server of any version takes MakeTeaNotification",
+    ]
