@@ -22,14 +22,16 @@ from headend.collection.policy import CollectionPolicy
 from headend.collector import Collector
 from headend.errors import LinkError, RequestError, StoreError
 from headend.model.endpoint import NativeAddress, Transport
+from headend.model.partner import Caller
 from headend.model.utility import Utility, UtilityId
 from headend.partner_directory import PartnerDirectory
 from headend.passwords import hash_matches, is_hash, make_hash
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
-from headend.settings import CollectionSettings, Settings, SettingsError, UtilitySettings
+from headend.settings import CollectionSettings, MessageSettings, Settings, SettingsError, UtilitySettings
 from multispeak.authentication import PartnerAuthenticator
 from multispeak.contract import load_contract
 from multispeak.http_hardening import BoundedSite
+from multispeak.message_log import LogPolicy, MessageLog
 from multispeak.profile_checks import profile_problems
 from multispeak.site import Surroundings, multispeak_resource
 from wsdl import VERSIONS
@@ -78,6 +80,7 @@ class UtilityService:
             owner=settings.collection.collector,
             policy=collection_policy(settings.collection),
         )
+        self.messages = message_log(settings.messages, store, around)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -96,6 +99,8 @@ class UtilityService:
             await store.close()
             raise
         service.collector.start()
+        if service.messages is not None:
+            service.messages.start()
         return service
 
     def _listen(self, host: str, port: int) -> None:
@@ -162,6 +167,8 @@ class UtilityService:
         await self.collector.stop()
         self._udp.close()
         await self._tcp.close()
+        if self.messages is not None:
+            await self.messages.stop()
         await self.store.close()
 
 
@@ -231,9 +238,35 @@ def _serve(settings: Settings, utilities: Mapping[UtilityId, UtilityService], ar
         clock=around.reactor,
         random=around.random,
         app_version=version("open-ami-headend"),
+        logs=UtilityLogs(settings, utilities),
     )
     root.putChild(b"multispeak", multispeak_resource(surroundings))
     return listening, public_url
+
+
+class UtilityLogs:
+    """The message logs of all utilities; a stranger's exchanges are kept with whom it claimed to be, else with the first utility."""
+
+    def __init__(self, settings: Settings, utilities: Mapping[UtilityId, UtilityService]) -> None:
+        self._utilities = utilities
+        self._homes = {p.user_id: u.utility.utility_id for u in settings.utilities for p in u.partners}
+        self._first = settings.utilities[0].utility.utility_id
+
+    def log_of(self, caller: Caller | None, user_id: str) -> MessageLog | None:
+        """See `LogDirectory`."""
+        return self._utilities[caller.utility.utility_id if caller else self._homes.get(user_id, self._first)].messages
+
+
+def message_log(settings: MessageSettings, store: Store, around: Surrounding) -> MessageLog | None:
+    """A utility's message log as the settings want it; None where they want none."""
+    if not settings.days:
+        return None
+    policy = LogPolicy(settings.days, settings.megabytes * 1_000_000, settings.envelope_kib * 1_024)
+
+    def on_thread(work: Callable[..., Any], *arguments: Any) -> defer.Deferred[Any]:
+        return deferToThreadPool(around.reactor, around.reactor.getThreadPool(), work, *arguments)
+
+    return MessageLog(store, policy, around.now, around.reactor, on_thread)
 
 
 def check_profiles(settings: Settings) -> None:

@@ -82,6 +82,14 @@ class CollectionSettings(Section):
     transmissions: int = Field(default=limits.TRANSMISSIONS_MAX, ge=1, le=10)
 
 
+class MessageSettings(Section):
+    """The message log: how long exchanges are kept, how large it may grow, how much of an envelope is kept. 0 days keeps nothing."""
+
+    days: float = Field(default=30, ge=0, le=3_660)
+    megabytes: int = Field(default=1_024, ge=1, le=1_000_000)
+    envelope_kib: int = Field(default=64, ge=0, le=8_192)
+
+
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -93,6 +101,7 @@ class UtilitySettings(Section):
     ap_title: str = ".1.4"
     field: FieldSettings = FieldSettings()
     collection: CollectionSettings = CollectionSettings()
+    messages: MessageSettings = MessageSettings()
     partners: tuple[PartnerSettings, ...] = ()
 
     @field_validator("time_zone")

@@ -45,14 +45,20 @@ def request_parser() -> etree.XMLParser[etree._Element]:
     )
 
 
+def declared_encoding(octets: bytes) -> str:
+    """The encoding that a document's first line names, in small letters; empty where it names none."""
+    declared = _ENCODING.search(octets[:300])
+    return declared[1].decode().lower() if declared else ""
+
+
 def parse_request(octets: bytes, parser: etree.XMLParser[etree._Element]) -> etree._Element:
     """The document element.
 
     Raises  RefusedCallError for anything that is no plain XML document in UTF-8 or UTF-16
     """
-    declared = _ENCODING.search(octets[:300])
-    if declared and declared[1].decode().lower() not in ENCODINGS:
-        raise RefusedCallError(FaultCode.ENCODING, f"encoding {declared[1].decode()} is not taken; send UTF-8 or UTF-16")
+    encoding = declared_encoding(octets)
+    if encoding and encoding not in ENCODINGS:
+        raise RefusedCallError(FaultCode.ENCODING, f"encoding {encoding} is not taken; send UTF-8 or UTF-16")
     if not octets.strip():
         raise RefusedCallError(FaultCode.MALFORMED_XML, "the request has no body")
     if len(octets) > START_TAG_OCTETS_MAX and _long_start_tag(octets):

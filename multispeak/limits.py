@@ -94,6 +94,21 @@ TRANSACTION_ID_CHARACTERS_MAX = 256
 PARAMETER_CHARACTERS_MAX = 20_000
 """Longest parameter of a request that is kept for later: a list of a thousand field names."""
 
+LOG_QUEUE_MAX = 10_000
+"""Exchanges noted and not yet written to the message log: ten seconds of a busy process; past it they are dropped and counted."""
+
+LOG_QUEUE_OCTETS_MAX = 64 * 1024 * 1024
+"""Octets of envelopes that these hold."""
+
+LOG_BATCH_MAX = 500
+"""Exchanges written in one transaction."""
+
+LOG_FLUSH_SECONDS = 1.0
+"""How often noted exchanges are written, in seconds."""
+
+LOG_PURGE_SECONDS = 300.0
+"""How often old exchanges are forgotten, in seconds."""
+
 URL_CHARACTERS_MAX = 2_000
 """Longest address a partner may name: what servers and proxies pass on."""
 

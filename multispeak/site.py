@@ -17,6 +17,7 @@ from multispeak.binding import ServiceBinding
 from multispeak.calls import Handlers, UtilityStore
 from multispeak.contract import Contract, load_contract
 from multispeak.endpoints import ALIASES, Endpoints, endpoint_path
+from multispeak.exchange_notes import EndpointNotes, LogDirectory
 from multispeak.message_header import HeaderWriter
 from multispeak.operations import operation_handlers
 from multispeak.paging_sessions import PagingSessions
@@ -32,7 +33,8 @@ class Surroundings:
     """What the site needs from the outside.
 
     `stores` finds the store of a caller's utility; `public_url` is scheme, host and port as clients know them, without a path: it goes
-    into the WSDLs, whatever a request's Host says.
+    into the WSDLs, whatever a request's Host says. `random` gives ids that must not be guessed, so in earnest it is the system's.
+    `logs` keeps exchanges, where they are to be kept.
     """
 
     authenticator: Authenticator
@@ -42,6 +44,7 @@ class Surroundings:
     clock: IReactorTime
     random: Random
     app_version: str = ""
+    logs: LogDirectory | None = None
 
 
 def multispeak_resource(surroundings: Surroundings) -> Resource:
@@ -82,4 +85,5 @@ def _endpoint(
         surroundings.now,
     )
     wsdl = partial(render_wsdl, contract, service, endpoints.urls[contract.version, name])
-    return EndpointResource(f"{name} of MultiSpeak {contract.version}", build_servers(parts), wsdl, gate, surroundings.clock)
+    notes = EndpointNotes(surroundings.logs, name, contract.version, surroundings.now) if surroundings.logs else None
+    return EndpointResource(f"{name} of MultiSpeak {contract.version}", build_servers(parts), wsdl, gate, surroundings.clock, notes)

@@ -20,13 +20,14 @@ from multispeak.endpoints import Endpoints
 from multispeak.envelope import Envelope, open_envelope, parse_request, request_parser
 from multispeak.faults import FaultCode, RefusedCallError, as_fault, render_fault
 from multispeak.message_header import HeaderWriter, RequestHeader, read_header, require_version
+from multispeak.object_counts import counted, objects_asked, objects_told
 from multispeak.spyne_import import Soap11, Soap12
 from multispeak.streaming import stream_list
 
 
 @dataclass(slots=True)
 class Exchange:
-    """What the transport knows of a request, and what the protocol finds in it; travels as Spyne's `ctx.udc`."""
+    """What the transport knows of a request, and what is found in it and becomes of it; travels as Spyne's `ctx.udc`."""
 
     address: str
     soap_action: str
@@ -37,6 +38,13 @@ class Exchange:
     operation: str = ""
     caller: Caller | None = None
     utility_name: str = ""
+    fault_code: str = ""
+    transaction_id: str = ""
+    objects_in: int = 0
+    objects_out: int = 0
+    answer_head: bytes = field(default=b"", repr=False)
+    octets_out: int = 0
+    cut_off: bool = False
     chunks: AsyncGenerator[bytes, None] | None = None
 
 
@@ -98,6 +106,8 @@ class _Compiled:
             self._require_action(exchange, habits)
             self._binding.check.require_valid(ctx.in_body_doc, habits, self._now)
             ctx.in_object = self._binding.operations[ctx.descriptor.name].read(ctx.in_body_doc)
+        exchange.transaction_id = getattr(ctx.in_object, "transactionID", None) or ""
+        exchange.objects_in = objects_asked(ctx.in_object)
         ctx.in_header = ctx.udc.header
 
     def _require_action(self, exchange: Exchange, habits: Collection[Habit]) -> None:
@@ -114,6 +124,7 @@ class _Compiled:
         """The answer, or the fault, as text or as a stream of octets."""
         exchange: Exchange = ctx.udc
         if ctx.out_error is not None:
+            exchange.fault_code = str(ctx.out_error.faultcode)
             ctx.out_document = render_fault(ctx.out_error, self.ns_soap_env, self._binding.contract.namespace)
             return
         answer: Answer | ListAnswer = ctx.out_object[0]
@@ -124,9 +135,10 @@ class _Compiled:
         end = "</soap:Body></soap:Envelope>"
         operation = self._binding.operations[ctx.descriptor.name]
         if isinstance(answer, ListAnswer):
-            exchange.chunks = stream_list(start, operation.list_shape(), answer.batches, end)
+            exchange.chunks = stream_list(start, operation.list_shape(), counted(exchange, answer.batches), end)
             ctx.out_document = b""
         else:
+            exchange.objects_out = objects_told(answer.result)
             ctx.out_document = f"{start}{operation.write(answer.result)}{end}".encode()
 
     def create_out_string(self, ctx: Any, charset: str | None = None) -> None:

@@ -14,8 +14,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from headend.message_log import CUT_OFF, REFUSED
 from multispeak.client_certificates import certificate_of
 from multispeak.envelope import ENCODINGS
+from multispeak.exchange_notes import EndpointNotes
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import CALLS_MAX, CHUNK_OCTETS
 from multispeak.soap_protocol import Exchange
@@ -23,6 +25,7 @@ from multispeak.soap_server import Reply, SoapServer
 from multispeak.streaming import StreamProducer, in_chunks
 
 PLAIN = "text/plain; charset=utf-8"
+_SOAP_VERSIONS = {"text/xml": "1.1", "application/soap+xml": "1.2"}
 
 
 class Gate:
@@ -41,7 +44,15 @@ class EndpointResource(Resource):
     isLeaf = True
     _log = Logger()
 
-    def __init__(self, title: str, servers: Mapping[str, SoapServer], wsdl: Callable[[], bytes], gate: Gate, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        title: str,
+        servers: Mapping[str, SoapServer],
+        wsdl: Callable[[], bytes],
+        gate: Gate,
+        clock: IReactorTime,
+        notes: EndpointNotes | None = None,
+    ) -> None:
         super().__init__()
         self._title = title
         self.servers = servers
@@ -49,6 +60,7 @@ class EndpointResource(Resource):
         self._wsdl_octets = b""
         self._gate = gate
         self._clock = clock
+        self._notes = notes
 
     def render_GET(self, request: Request) -> bytes:
         """`?wsdl` is the contract; anything else a line that says so."""
@@ -70,17 +82,24 @@ class EndpointResource(Resource):
         encoding = (request.getHeader(b"content-encoding") or b"identity").decode("latin-1")
         if encoding.strip().lower() != "identity":
             refusal = f"content encoding {encoding[:40]!r} is not taken; send the message as it is"
-        if server is None or refusal:
-            _head(request, 415, PLAIN)
-            return (refusal + "\n").encode()
         action = action or (request.getHeader(b"soapaction") or b"").decode("latin-1")
         exchange = Exchange(_address(request), action, self._clock.seconds(), certificate_of(request))
         octets = request.content.read() if request.content else b""
+        if server is None or refusal:
+            _head(request, 415, PLAIN)
+            exchange.answer_head = (refusal + "\n").encode()
+            exchange.octets_out = len(exchange.answer_head)
+            self._note(exchange, media_type, octets, REFUSED)
+            return exchange.answer_head
         if self._gate.full():
-            self._send(request, server.refuse(RefusedCallError(FaultCode.BUSY, f"{CALLS_MAX} calls are in progress; try again")))
+            busy = RefusedCallError(FaultCode.BUSY, f"{CALLS_MAX} calls are in progress; try again")
+            self._send(request, server.refuse(busy, exchange), exchange)
+            self._note(exchange, media_type, octets)
         else:
             self._gate.busy += 1
-            Deferred.fromCoroutine(self._call(request, server, octets, exchange)).addBoth(self._ended, request)
+            call = Deferred.fromCoroutine(self._call(request, server, octets, exchange))
+            call.addBoth(self._ended, request, exchange)
+            call.addCallback(lambda _: self._note(exchange, media_type, octets, CUT_OFF if exchange.cut_off else ""))
         return NOT_DONE_YET
 
     async def _call(self, request: Request, server: SoapServer, octets: bytes, exchange: Exchange) -> None:
@@ -88,34 +107,47 @@ class EndpointResource(Resource):
         request.notifyFinish().addErrback(left.append)
         reply = await server.respond(octets, exchange)
         if left:
+            exchange.cut_off = True
             if reply.chunks is not None:
                 await reply.chunks.aclose()
             return
         if reply.chunks is None and len(reply.octets) <= CHUNK_OCTETS:
-            self._send(request, reply)
+            self._send(request, reply, exchange)
             return
+        exchange.answer_head = reply.octets
         _head(request, reply.status, reply.content_type)
         if reply.chunks is not None:
             request.write(reply.octets)
         else:
             request.setHeader(b"content-length", str(len(reply.octets)).encode())
-        await StreamProducer(request, reply.chunks or in_chunks(reply.octets), self._clock).run()
+        producer = StreamProducer(request, reply.chunks or in_chunks(reply.octets), self._clock)
+        try:
+            await producer.run()
+        finally:
+            exchange.octets_out = producer.octets_sent + (0 if reply.chunks is None else len(reply.octets))
+            exchange.cut_off = bool(left)
         if not left:
             request.finish()
 
-    def _ended(self, result: object, request: Request) -> None:
+    def _ended(self, result: object, request: Request, exchange: Exchange) -> None:
         """Whatever came of a call; one that failed in mid-answer is cut off, so that nobody takes it for complete."""
         self._gate.busy -= 1
         if isinstance(result, Failure):
+            exchange.cut_off = True
             self._log.failure("answer cut off", failure=result)
             if request.channel is not None:
                 request.channel.forceAbortClient()
 
-    def _send(self, request: Request, reply: Reply) -> None:
+    def _send(self, request: Request, reply: Reply, exchange: Exchange) -> None:
+        exchange.answer_head, exchange.octets_out = reply.octets, len(reply.octets)
         _head(request, reply.status, reply.content_type)
         request.setHeader(b"content-length", str(len(reply.octets)).encode())
         request.write(reply.octets)
         request.finish()
+
+    def _note(self, exchange: Exchange, media_type: str, octets: bytes, verdict: str = "") -> None:
+        if self._notes is not None:
+            self._notes.note(exchange, _SOAP_VERSIONS.get(media_type, ""), octets, self._clock.seconds(), verdict)
 
 
 class AsmxAware(Resource):

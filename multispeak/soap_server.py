@@ -133,7 +133,7 @@ class SoapServer(ServerBase):  # type: ignore[misc]
             return await self._respond(octets, exchange)
         except Exception:  # noqa: BLE001 - our bug: the caller gets a fault, the log the traceback
             self._log.failure("call failed", operation=exchange.operation)
-            return self._fault_reply(internal_fault())
+            return self._fault_reply(internal_fault(), exchange)
 
     async def _respond(self, octets: bytes, exchange: Exchange) -> Reply:
         ctx = LeanContext(self, MethodContext.SERVER)
@@ -151,7 +151,7 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         self.get_out_string(ctx)
         chunks = exchange.chunks if ctx.out_error is None else None
         if chunks is not None:
-            return await self._start(chunks)
+            return await self._start(chunks, exchange)
         return Reply(self._status(ctx.out_error), self._content_type, b"".join(ctx.out_string))
 
     async def _admit(self, ctx: Any, exchange: Exchange) -> None:
@@ -165,9 +165,9 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         else:
             exchange.utility_name = exchange.caller.utility.name
 
-    def refuse(self, error: HeadEndError) -> Reply:
+    def refuse(self, error: HeadEndError, exchange: Exchange) -> Reply:
         """A fault for a request that is not even looked at."""
-        return self._fault_reply(as_fault(error))
+        return self._fault_reply(as_fault(error), exchange)
 
     async def _settle(self, ctx: Any) -> None:
         """Await the operation, which Spyne has called and not awaited."""
@@ -177,18 +177,18 @@ class SoapServer(ServerBase):  # type: ignore[misc]
         except HeadEndError as error:
             ctx.out_error = as_fault(error)
 
-    async def _start(self, chunks: AsyncGenerator[bytes, None]) -> Reply:
+    async def _start(self, chunks: AsyncGenerator[bytes, None], exchange: Exchange) -> Reply:
         """Take the first chunk before the status goes out: until then a failure is a fault."""
         try:
             first = await anext(chunks)
         except HeadEndError as error:
-            return self._fault_reply(as_fault(error))
+            return self._fault_reply(as_fault(error), exchange)
         return Reply(200, self._content_type, first, chunks)
 
-    def _fault_reply(self, fault: Fault) -> Reply:
+    def _fault_reply(self, fault: Fault, exchange: Exchange) -> Reply:
         ctx = LeanContext(self, MethodContext.SERVER)
         ctx.out_error = fault
-        ctx.udc = Exchange("", "", 0.0)
+        ctx.udc = exchange
         self.get_out_string(ctx)
         return Reply(self._status(fault), self._content_type, b"".join(ctx.out_string))
 

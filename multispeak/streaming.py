@@ -65,6 +65,7 @@ class StreamProducer:
         self._paused: Deferred[None] | None = None
         self._stall: IDelayedCall | None = None
         self._stopped = False
+        self.octets_sent = 0
 
     async def run(self) -> None:
         """Send everything.
@@ -78,6 +79,7 @@ class StreamProducer:
                 if self._stopped:
                     return
                 self._request.write(chunk)
+                self.octets_sent += len(chunk)
                 await self._turn()
         finally:
             await self._chunks.aclose()

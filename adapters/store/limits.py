@@ -48,3 +48,6 @@ KEY_FILE_OCTETS_MAX = 65_536
 
 REASON_CHARACTERS_MAX = 1_000
 """Longest reason of an exception kept, in characters."""
+
+MESSAGES_PURGED_AT_ONCE = 5_000
+"""Exchanges of the message log forgotten in one transaction, so that it never holds others up for long."""

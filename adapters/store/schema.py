@@ -393,3 +393,29 @@ deferred_target = Table(
     _big("changed_us"),
     _text("reason"),
 )
+
+message = Table(
+    "message",
+    metadata,
+    Column("message_no", _BIG, primary_key=True, autoincrement=True),
+    _text("direction"),
+    _big("began_us"),
+    _big("duration_us"),
+    _text("partner"),
+    _text("address"),
+    _text("server"),
+    _text("version"),
+    _text("soap"),
+    _text("operation"),
+    _text("transaction_id"),
+    _text("registration_id"),
+    _int("objects_in"),
+    _int("objects_out"),
+    _big("octets_in"),
+    _big("octets_out"),
+    _text("verdict"),
+    _octets("request"),
+    _octets("answer"),
+)
+
+message_day = Table("message_day", metadata, _int("day", key=True), _big("messages"), _big("octets"))

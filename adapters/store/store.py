@@ -18,6 +18,7 @@ from adapters.store.errors import PartitionMissingError, StoreMismatchError, dat
 from adapters.store.group_store import GroupPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
 from adapters.store.master_store import MasterPart
+from adapters.store.message_store import MessagePart
 from adapters.store.migration import migrate
 from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
@@ -41,7 +42,18 @@ _CHECK_OWNER = ""
 """In place of the meter number: no meter has an empty one."""
 
 
-class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, SchedulePart, RegistrationPart, CodeListPart, DeferredPart):
+class Store(
+    GroupPart,
+    MasterPart,
+    DevicePart,
+    SessionPart,
+    MonitoringPart,
+    SchedulePart,
+    RegistrationPart,
+    CodeListPart,
+    DeferredPart,
+    MessagePart,
+):
     """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
 
     Every method starts at once and gives a Deferred.

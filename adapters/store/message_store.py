@@ -1,0 +1,146 @@
+"""The message log: exchanges in the order of their numbers, counted day by day so that keeping to a size costs no look at all of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, select, text
+from twisted.internet.defer import Deferred
+
+from adapters.store import schema
+from adapters.store.database import Database
+from adapters.store.instants import DAY_US, from_us, to_us
+from adapters.store.limits import MESSAGES_PURGED_AT_ONCE
+from headend.message_log import Direction, Envelopes, MessageEntry, MessageFilter, TransactionProgress
+
+_M, _D = schema.message.c, schema.message_day.c
+_Q, _T = schema.deferred_request.c, schema.deferred_target.c
+
+_ENTRY = [column for column in schema.message.columns if column.name not in {"message_no", "request", "answer"}]
+_SAME = [column.name for column in _ENTRY if column.name not in {"direction", "began_us"}]
+"""Columns that hold what the entry's field of their name does."""
+
+_COUNT = (
+    "INSERT INTO message_day (day, messages, octets) VALUES (:day, :messages, :octets)"
+    " ON CONFLICT (day) DO UPDATE SET messages = message_day.messages + excluded.messages, octets = message_day.octets + excluded.octets"
+)
+ROW_OCTETS = 200
+"""What a row costs beside its envelopes, about."""
+
+
+def add(connection: Connection, messages: Sequence[tuple[MessageEntry, Envelopes]]) -> None:
+    """Store exchanges."""
+    if not messages:
+        return
+    rows, counts = [], dict[int, list[int]]()
+    for entry, envelopes in messages:
+        values: dict[str, Any] = {name: getattr(entry, name) for name in _SAME}
+        values["direction"], values["began_us"] = entry.direction.value, to_us(entry.began)
+        rows.append(values | {"request": envelopes.request, "answer": envelopes.answer})
+        count = counts.setdefault(values["began_us"] // DAY_US, [0, 0])
+        count[0] += 1
+        count[1] += ROW_OCTETS + len(envelopes.request) + len(envelopes.answer)
+    connection.execute(schema.message.insert(), rows)
+    _recount(connection, counts)
+
+
+def listed(connection: Connection, wanted: MessageFilter, limit: int) -> list[tuple[int, MessageEntry]]:
+    """The newest exchanges that are meant, or the oldest after a number, in ascending order."""
+    statement = select(_M.message_no, *_ENTRY).where(*_conditions(wanted)).limit(limit)
+    if wanted.after is not None:
+        rows = connection.execute(statement.where(_M.message_no > wanted.after).order_by(_M.message_no)).all()
+    else:
+        rows = connection.execute(statement.order_by(_M.message_no.desc())).all()[::-1]
+    return [(row[0], _entry(tuple(row)[1:])) for row in rows]
+
+
+def found(connection: Connection, number: int) -> tuple[MessageEntry, Envelopes] | None:
+    """One exchange whole."""
+    row = connection.execute(select(*_ENTRY, _M.request, _M.answer).where(_M.message_no == number)).first()
+    return None if row is None else (_entry(tuple(row)[:-2]), Envelopes(row.request, row.answer))
+
+
+def purge(connection: Connection, before: datetime, octets_max: int) -> int:
+    """Forget some of the oldest exchanges, while they are too old or all together are too large; how many."""
+    total = connection.execute(select(func.coalesce(func.sum(_D.octets), 0))).scalar_one()
+    oldest = select(_M.message_no).order_by(_M.message_no).limit(MESSAGES_PURGED_AT_ONCE)
+    if total <= octets_max:
+        oldest = oldest.where(_M.began_us < to_us(before))
+    chosen = list(connection.execute(oldest).scalars())
+    if not chosen:
+        return 0
+    size = func.length(_M.request) + func.length(_M.answer) + ROW_OCTETS
+    forgotten = delete(schema.message).where(_M.message_no.in_(chosen)).returning(_M.began_us, size)
+    counts: dict[int, list[int]] = {}
+    for began_us, octets in connection.execute(forgotten):
+        count = counts.setdefault(began_us // DAY_US, [0, 0])
+        count[0] -= 1
+        count[1] -= octets
+    _recount(connection, counts)
+    connection.execute(delete(schema.message_day).where(_D.messages <= 0))
+    return len(chosen)
+
+
+def transaction_progress(connection: Connection, transaction_id: str) -> list[TransactionProgress]:
+    """Deferred requests under a transaction id, with their targets counted by state."""
+    statement = (
+        select(_Q.request_id, _Q.partner, _Q.operation, _Q.accepted_us, _Q.expires_us, _T.state, func.count())
+        .join(schema.deferred_target, _T.request_id == _Q.request_id)
+        .where(_Q.transaction_id == transaction_id)
+        .group_by(_Q.request_id, _Q.partner, _Q.operation, _Q.accepted_us, _Q.expires_us, _T.state)
+        .order_by(_Q.request_id, _T.state)
+    )
+    progress: dict[int, TransactionProgress] = {}
+    for request_id, partner, operation, accepted_us, expires_us, state, count in connection.execute(statement):
+        states = {**progress[request_id].states, state: count} if request_id in progress else {state: count}
+        progress[request_id] = TransactionProgress(request_id, partner, operation, from_us(accepted_us), from_us(expires_us), states)
+    return list(progress.values())
+
+
+def _recount(connection: Connection, counts: dict[int, list[int]]) -> None:
+    # In one order everywhere, so that two processes never wait for each other's days.
+    rows = [{"day": day, "messages": messages, "octets": octets} for day, (messages, octets) in sorted(counts.items())]
+    connection.execute(text(_COUNT), rows)
+
+
+def _conditions(wanted: MessageFilter) -> list[ColumnElement[bool]]:
+    patterns = ((_M.partner, wanted.partner), (_M.operation, wanted.operation), (_M.verdict, wanted.verdict))
+    found = [_like(column, pattern) for column, pattern in patterns if pattern]
+    if wanted.transaction_id:
+        found.append(_M.transaction_id == wanted.transaction_id)
+    if wanted.since is not None:
+        found.append(_M.began_us >= to_us(wanted.since))
+    return found
+
+
+def _like(column: Any, pattern: str) -> ColumnElement[bool]:
+    """A column that matches a pattern with `*`; what SQL has for patterns stands for itself."""
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    condition: ColumnElement[bool] = column.like(escaped, escape="\\")
+    return condition
+
+
+def _entry(row: tuple[Any, ...]) -> MessageEntry:
+    direction, began_us, *rest = row
+    return MessageEntry(Direction(direction), from_us(began_us), *rest)
+
+
+class MessagePart:
+    """MessageStore of a store."""
+
+    _database: Database
+
+    def add_messages(self, messages: Sequence[tuple[MessageEntry, Envelopes]]) -> Deferred[None]:
+        return self._database.run(lambda c: add(c, messages))
+
+    def messages(self, wanted: MessageFilter, limit: int) -> Deferred[list[tuple[int, MessageEntry]]]:
+        return self._database.read(lambda c: listed(c, wanted, limit))
+
+    def message(self, number: int) -> Deferred[tuple[MessageEntry, Envelopes] | None]:
+        return self._database.read(lambda c: found(c, number))
+
+    def purge_messages(self, before: datetime, octets_max: int) -> Deferred[int]:
+        return self._database.run(lambda c: purge(c, before, octets_max))
+
+    def transaction_progress(self, transaction_id: str) -> Deferred[list[TransactionProgress]]:
+        return self._database.read(lambda c: transaction_progress(c, transaction_id))
