@@ -112,9 +112,7 @@ class PrivateAuthority:
         if names is not None:
             draft = draft.add_extension(names, critical=False)
         certificate = draft.sign(self._key, SHA256())
-        issued = Issued(
-            self._directory / f"{file_name}.pem", self._directory / f"{file_name}.key", certificate.fingerprint(SHA256()).hex()
-        )
+        issued = Issued(self._directory / f"{file_name}.pem", self._directory / f"{file_name}.key", certificate.fingerprint(SHA256()).hex())
         try:
             _write(issued.key, _pem_of(key), private=True)
             _write(issued.certificate, certificate.public_bytes(Encoding.PEM))
@@ -123,9 +121,7 @@ class PrivateAuthority:
         return issued
 
 
-def _draft(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, days: int
-) -> x509.CertificateBuilder:
+def _draft(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, days: int) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -27,9 +27,7 @@ class ServerTls:
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None) -> None:
         ours, *chain = certificates_in(certificate)
         try:
-            options = CertificateOptions(
-                privateKey=crypto.PKey.from_cryptography_key(_key_in(key)), certificate=ours, extraCertChain=chain
-            )
+            options = CertificateOptions(privateKey=crypto.PKey.from_cryptography_key(_key_in(key)), certificate=ours, extraCertChain=chain)
             self._context = options.getContext()
         except SSL.Error:
             raise RequestError(f"{key} is not the key of the certificate in {certificate}") from None

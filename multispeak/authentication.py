@@ -63,9 +63,7 @@ class PartnerAuthenticator:
     check, so that time does not tell who exists.
     """
 
-    def __init__(
-        self, directory: CallerDirectory, now: Callable[[], datetime], check_hash: HashCheck, key: bytes, decoy: str = ""
-    ) -> None:
+    def __init__(self, directory: CallerDirectory, now: Callable[[], datetime], check_hash: HashCheck, key: bytes, decoy: str = "") -> None:
         self._directory = directory
         self._now = now
         self._check_hash = check_hash

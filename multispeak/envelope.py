@@ -115,4 +115,3 @@ def _require_envelope(root: etree._Element, envelope_namespace: str) -> None:
         sentence = f"the content type says SOAP {named}, the envelope is of the other version"
         raise RefusedCallError(FaultCode.VERSION_MISMATCH, sentence)
     raise RefusedCallError(FaultCode.ENVELOPE, f"the document element is {root.tag!s}, not a SOAP Envelope")
-

@@ -14,7 +14,10 @@ MARK = "…"
 SECRET_CHARACTERS_MIN = 6
 """A shorter secret is not looked for by itself: it would be found in every second word. It goes where its name tells."""
 
-_KEYWORD = re.compile(r"pwd|passw(?:or)?d|passphrase|usernametoken", re.IGNORECASE)
+_KEYWORD = re.compile(r"pwd|passw(?:or)?d|passphrase|usernametoken")
+_FIRST_LETTERS = ("pwd", "passw", "passphrase", "usernametoken")
+"""What all keywords begin with: text without any of these, as most answers are, is not searched further."""
+_ASCII_SMALL = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _REST_OF_NAME = re.compile(r"[\w.\-]{0,100}")
 _EQUALS = re.compile(r"\s{0,100}=\s{0,100}")
 _UNQUOTED = re.compile(r"[^\s<>]*")
@@ -50,9 +53,12 @@ def _decoded(octets: bytes) -> str:
 
 
 def _without_named(text: str) -> str:
+    small = _in_small_letters(text)
+    if not any(letters in small for letters in _FIRST_LETTERS):
+        return text
     kept: list[str] = []
     taken = begin = 0
-    while found := _KEYWORD.search(text, begin):
+    while found := _KEYWORD.search(small, begin):
         name_end = _end(_REST_OF_NAME, text, found.end())
         secret = _element(text, found.start(), name_end) or _attribute(text, name_end)
         begin = name_end
@@ -61,6 +67,12 @@ def _without_named(text: str) -> str:
             kept += (text[taken:start], mark)
             taken = begin = end
     return "".join((*kept, text[taken:]))
+
+
+def _in_small_letters(text: str) -> str:
+    """Letter by letter at the same places; there is a letter whose small one is two."""
+    small = text.lower()
+    return small if len(small) == len(text) else text.translate(_ASCII_SMALL)
 
 
 def _element(text: str, keyword: int, name_end: int) -> tuple[int, int, str] | None:

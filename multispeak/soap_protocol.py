@@ -70,9 +70,7 @@ class _Compiled:
 
     ns_soap_env: str
 
-    def __init__(
-        self, binding: ServiceBinding, endpoints: Endpoints, header_writer: HeaderWriter, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, binding: ServiceBinding, endpoints: Endpoints, header_writer: HeaderWriter, now: Callable[[], datetime]) -> None:
         super().__init__()
         self._binding = binding
         self._endpoints = endpoints

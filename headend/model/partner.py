@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from headend.model.endpoint import Commodity
 from headend.model.habits import COMMON_HABITS, Habit
@@ -115,17 +116,12 @@ class Partner:
 
     def may_call(self, server: str, operation: str) -> bool:
         """Whether the profile lets an operation of a server be called."""
-        allowed = False
-        for pattern in self.operations:
-            takes_away = pattern.startswith("!")
-            if fnmatchcase(operation if "/" not in pattern else f"{server}/{operation}", pattern.removeprefix("!")):
-                if takes_away:
-                    return False
-                allowed = True
-        return allowed
+        return _allowed(self.operations, server, operation)
 
     def is_application(self, company: str, app_name: str) -> bool:
         """Whether what a caller says of itself is what the profile says."""
+        if not self.company and not self.applications:
+            return True
         company_matches = not self.company or company.strip().casefold() == self.company.casefold()
         name = app_name.strip().casefold()
         return company_matches and (not self.applications or any(fnmatchcase(name, a.casefold()) for a in self.applications))
@@ -136,6 +132,19 @@ class Partner:
         if known is None:
             return False
         return certificate.sha256 == known.sha256 if known.sha256 else certificate.subject == known.subject
+
+
+@lru_cache(maxsize=4_096)
+def _allowed(patterns: tuple[str, ...], server: str, operation: str) -> bool:
+    """Kept, because every call asks."""
+    allowed = False
+    for pattern in patterns:
+        takes_away = pattern.startswith("!")
+        if fnmatchcase(f"{server}/{operation}" if "/" in pattern else operation, pattern.removeprefix("!")):
+            if takes_away:
+                return False
+            allowed = True
+    return allowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,9 +103,10 @@ def test_no_password_is_ever_shown(tmp_path: Path) -> None:
     assert dict(caught.value.problems) == {"utilities[1].partners[1].password": "has fewer than 8 characters"}
 
 
-PROFILE = GOOD.replace(
-    'password = "correct horse"',
-    '''password = "correct horse"
+PROFILE = (
+    GOOD.replace(
+        'password = "correct horse"',
+        """password = "correct horse"
 company = "ACME"
 applications = ["CIS*"]
 certificate = { sha256 = "AB:FINGERPRINT" }
@@ -125,8 +126,11 @@ plural = false
 timeout_seconds = 45
 response_urls = ["https://cis.example/*"]
 urls = { NOT = "https://cis.example/NOT_Server", ODEventNotification = "https://oms.example/x" }
-''',
-).replace("FINGERPRINT", ":".join(["cd"] * 31)).replace("port = 0", 'port = 0\ntls = { certificate = "s.pem", key = "s.key" }')
+""",
+    )
+    .replace("FINGERPRINT", ":".join(["cd"] * 31))
+    .replace("port = 0", 'port = 0\ntls = { certificate = "s.pem", key = "s.key" }')
+)
 
 
 def test_a_profile_becomes_a_partner(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ WRITTEN = "Tr0ub4dor&amp;3"
         ("<Pwd", "<Pwd>…"),
         ("<responsePwd/><a>b</a>", "<responsePwd/><a>b</a>"),
         ("<a>our pwd policy</a>", "<a>our pwd policy</a>"),
+        ("<a>İ</a><responsePwd>{}</responsePwd>", "<a>İ</a><responsePwd>…</responsePwd>"),
         ("", ""),
     ],
 )

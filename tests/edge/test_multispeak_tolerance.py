@@ -21,9 +21,7 @@ TURNED = "<endDate>2026-03-02T00:00:00Z</endDate><startDate>2026-03-01T00:00:00Z
 OD_REQUEST = "<meterNos><string>E1</string></meterNos>{}<transactionID>t</transactionID><expirationTime>60</expirationTime>"
 OUTAGE = "<oEvents><outageEvent><{0}>x</{0}></outageEvent></oEvents>"
 LOCATION = "<GMLLocation><g:coordinates>1,2</g:coordinates><g:coord><g:X>1</g:X></g:coord></GMLLocation>"
-POINT = (
-    '<changedServiceLocations xmlns:g="gml_V4.1_Release"><serviceLocation>' + LOCATION + "</serviceLocation></changedServiceLocations>"
-)
+POINT = '<changedServiceLocations xmlns:g="gml_V4.1_Release"><serviceLocation>' + LOCATION + "</serviceLocation></changedServiceLocations>"
 
 CASES = [
     (Habit.FOREIGN_ATTRIBUTES, "3.0", "MR_Server", "IsAMRMeter", '<meterNo colour="red">E1</meterNo>'),
