@@ -108,9 +108,9 @@ HOSTILE = [
     ("no meter", envelope("3.0", "IsAMRMeter"), "Client.MissingParameter", "IsAMRMeter"),
     (
         "not there yet",
-        envelope("3.0", "InitiateDemandReset", "<expirationTime>1</expirationTime>"),
+        envelope("3.0", "UpdateServiceLocationDisplays", "<servLocID>SP1</servLocID>"),
         "Server.NotImplemented",
-        "InitiateDemandReset",
+        "UpdateServiceLocationDisplays",
     ),
     ("no header", raw(f'<PingURL xmlns="{V3}"/>'), "Client.Authentication", "no UserID and Pwd"),
     ("wrong password", envelope("3.0", "PingURL", password="guess"), "Client.Authentication", "do not match"),
