@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, MeterEntry, NativeAddress, ServicePoint
 from headend.model.events import ExceptionRecord
+from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalBlock, IntervalValue, RegisterRead
 
 T = TypeVar("T")
@@ -37,10 +38,11 @@ class CollectionStore(Protocol):
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Awaitable[list[Assignment]]:
         """Up to `count` due endpoints that nobody else holds, now held by `owner` until `until`; [] when none is due."""
 
-    def record(self, collected: Sequence[Collected], now: datetime) -> Awaitable[None]:
+    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Awaitable[None]:
         """Store each item wholly or not at all, release its lease; several items may share a transaction. Twice changes nothing.
 
-        An item whose lease has passed to another owner is stored all the same: reads are facts.
+        `runs` hold further intervals of the items' endpoints, which came before those in the items. An item whose lease has passed to
+        another owner is stored all the same: reads are facts.
         """
 
     def release(self, owner: str) -> Awaitable[None]:

@@ -1,9 +1,13 @@
 """Instants and days as the store keeps them: microseconds and days since 1970-01-01 UTC, integers in both databases."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 DAY_US = 86_400_000_000
 """Microseconds of a day."""
+
+INSTANTS_MAX = 4_096
+"""Instants remembered: blocks of many endpoints end at the same."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
@@ -15,6 +19,7 @@ def to_us(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=INSTANTS_MAX)
 def from_us(us: int) -> datetime:
     """The instant in UTC."""
     return _EPOCH + timedelta(microseconds=us)

@@ -9,10 +9,9 @@ from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from adapters.store import schema
 from adapters.store.bulk import fetch
-from adapters.store.day_packing import split_day
+from adapters.store.day_packing import unpack_day
 from adapters.store.directory import ENTRIES, entries_by_id, entry_by_meter, entry_of
 from adapters.store.instants import DAY_US, from_day, from_us, to_us
-from adapters.store.packing import unpack
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId, MeterEntry
 from headend.model.readings import IntervalBlock, IntervalValue, ReadSource, RegisterRead, day_start
@@ -107,11 +106,9 @@ def stored_blocks(
         return []
     blocks = []
     for day, packed in _day_rows(connection, endpoint_id, first_day, last_day):
-        for (channel_id, interval_seconds), octets in split_day(packed).items():
-            if channels is None or channel_id in channels:
-                values, flags, exponent = unpack(octets)
-                channel = ChannelId(channel_id)
-                blocks.append(IntervalBlock(endpoint_id, channel, from_day(day), interval_seconds, exponent, values, flags))
+        for (channel_id, interval_seconds), (values, flags, exponent) in unpack_day(packed, channels).items():
+            channel = ChannelId(channel_id)
+            blocks.append(IntervalBlock(endpoint_id, channel, from_day(day), interval_seconds, exponent, values, flags))
     blocks.sort(key=lambda block: (block.channel_id, block.day, block.interval_seconds))
     return blocks
 

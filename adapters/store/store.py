@@ -26,6 +26,7 @@ from headend.model.channels import ChannelId
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId, MeterEntry
 from headend.model.events import ExceptionRecord
+from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalBlock
 from headend.model.utility import Utility
 from headend.ports import CustomerItem, MeterReadings, Page, PageEnd, ReadingKey, ShipmentItem
@@ -55,8 +56,8 @@ class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, Sche
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))
 
-    def record(self, collected: Sequence[Collected], now: datetime) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._record(list(collected), now))
+    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now))
 
     def release(self, owner: str) -> Deferred[None]:
         return self._database.run(lambda c: leasing.release(c, owner))
@@ -118,10 +119,10 @@ class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, Sche
     def endpoint(self, endpoint_id: EndpointId) -> Deferred[Endpoint | None]:
         return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))
 
-    async def _record(self, batch: list[Collected], now: datetime) -> None:
+    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime) -> None:
         if not batch:
             return
-        work = partial(self._record_work, batch, now)
+        work = partial(self._record_work, batch, runs, now)
         try:
             await self._database.run(work)
         except PartitionMissingError:
@@ -137,8 +138,8 @@ class Store(GroupPart, MasterPart, DevicePart, SessionPart, MonitoringPart, Sche
             await self._make_partitions(wanted.days)
             await self._database.run(work)
 
-    def _record_work(self, batch: list[Collected], now: datetime, connection: Connection) -> None:
-        record(connection, batch, now, self._partitions)
+    def _record_work(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, connection: Connection) -> None:
+        record(connection, batch, runs, now, self._partitions)
 
     async def _make_partitions(self, days: set[DayKey]) -> None:
         await self._database.run(lambda c: make_partitions(c, days))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
@@ -78,6 +79,12 @@ class IntervalBlock:
     def end_of(self, index: int) -> datetime:
         """The instant that stamps interval `index`."""
         return day_start(self.day) + timedelta(seconds=(index + 1) * self.interval_seconds)
+
+
+@lru_cache(maxsize=1_024)
+def utc_day(number: int) -> date:
+    """The UTC day so many days after 1970-01-01."""
+    return datetime.fromtimestamp(number * DAY_SECONDS, UTC).date()
 
 
 def day_start(day: date) -> datetime:
