@@ -113,7 +113,7 @@ class _Compiled:
         end = "</soap:Body></soap:Envelope>"
         operation = self._binding.operations[ctx.descriptor.name]
         if isinstance(answer, ListAnswer):
-            exchange.chunks = stream_list(start, operation.list_shape(), answer.batches, end)
+            exchange.chunks = stream_list(start, operation.list_shape(), answer.batches, end, written=answer.written)
             ctx.out_document = b""
         else:
             ctx.out_document = f"{start}{operation.write(answer.result)}{end}".encode()

@@ -48,3 +48,6 @@ KEY_FILE_OCTETS_MAX = 65_536
 
 REASON_CHARACTERS_MAX = 1_000
 """Longest reason of an exception kept, in characters."""
+
+ENDPOINTS_PER_SEARCH_MAX = 100_000
+"""Endpoints that one statement of a list goes through for reads that few of them have: a fraction of a second."""

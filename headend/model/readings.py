@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
 from functools import lru_cache
+from typing import NamedTuple
 
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
@@ -59,6 +60,18 @@ class RegisterRead:
         return Decimal(self.value).scaleb(self.exponent)
 
 
+class RegisterRow(NamedTuple):
+    """A register read as lists of many carry it; `instant_us` is microseconds since 1970 UTC, `source` a `ReadSource`."""
+
+    endpoint_id: int
+    instant_us: int
+    channel_id: ChannelId
+    source: int
+    exponent: int
+    flags: int
+    value: int
+
+
 @dataclass(frozen=True, slots=True)
 class IntervalBlock:
     """The intervals of one endpoint, channel, UTC day and interval length that are known.
@@ -90,14 +103,3 @@ def utc_day(number: int) -> date:
 def day_start(day: date) -> datetime:
     """Midnight UTC at which `day` begins."""
     return datetime.combine(day, time(), UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class IntervalValue:
-    """One interval as a reader meets it: stamped by its end, exact, None where the meter says it has no value."""
-
-    channel_id: ChannelId
-    end: datetime
-    interval_seconds: int
-    quantity: Decimal | None
-    flags: int

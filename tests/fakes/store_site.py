@@ -64,6 +64,12 @@ class _Stage:
 _STAGE = _Stage()
 
 
+def site_server(version: str, service: str) -> SoapServer:
+    """One endpoint's Spyne server over the store of the present `StoreSite`."""
+    server: SoapServer = _STAGE.tree.children[version.encode()].children[service.encode()].servers["text/xml"]
+    return server
+
+
 class StoreSite:
     """All six endpoints over one store. Every answer that is no fault is held against the contract's schema."""
 
@@ -93,7 +99,7 @@ class StoreSite:
 
     def ask(self, version: str, service: str, operation: str, inside: str = "") -> etree._Element:
         """The whole answer envelope to a request with credentials; `inside` is what stands in the operation's element."""
-        server: SoapServer = _STAGE.tree.children[version.encode()].children[service.encode()].servers["text/xml"]
+        server = site_server(version, service)
 
         async def respond() -> bytes:
             reply = await server.respond(envelope(version, operation, inside), Exchange("192.0.2.1", "", 0.0))

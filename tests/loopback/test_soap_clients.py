@@ -86,7 +86,7 @@ def test_zeep_reads_everything(caller: Any) -> None:
     for operation, arguments in (("GetReadingsByDate", {"startDate": START, "endDate": END}), ("GetLatestReadings", {})):
         answer = caller(operation, **arguments, lastReceived=None)
         assert answer.header.MultiSpeakMsgHeader.ObjectsRemaining == 0
-        assert answer.header.MultiSpeakMsgHeader.LastSent == "W1@2026-03-03T06:00:00Z"
+        assert answer.header.MultiSpeakMsgHeader.LastSent == "E9@2026-03-01T06:00:00Z"
 
 
 def test_zeep_pages_as_real_clients_do(caller: Any) -> None:

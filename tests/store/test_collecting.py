@@ -14,8 +14,10 @@ from headend.model.channels import ChannelId
 from headend.model.collection import Collected, MeterProgramRecord, OutgoingMessage
 from headend.model.endpoint import EndpointId, NativeAddress, Transport
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
+from headend.model.instants import to_us
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalFlag
+from headend.model.selections import REGISTERS, Period
 from tests.store.world import DAY, FROM, MIDNIGHT, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
 
 HISTORY = "SELECT endpoint_id, change_seq, superseded_seq FROM interval_day_history"
@@ -219,7 +221,8 @@ def test_a_changed_register_read_keeps_its_predecessor(store: OpenStore) -> None
     due(store, 1)
     for value, exponent in ((100, 0), (10, 1), (101, 0)):
         store.call("record", [Collected(EndpointId(1), NOW, register_reads=(register(1, value, exponent=exponent),))], NOW)
-    assert store.call("latest", "M000001").registers == [register(1, 101)]
+    stored = store.call("values_of", [EndpointId(1)], Period(FROM, NOW), REGISTERS).registers
+    assert [(read.instant_us, read.value, read.exponent) for read in stored] == [(to_us(register(1, 101).instant), 101, 0)]
     assert store.sql("SELECT value, change_seq, superseded_seq FROM register_read_history") == [(100, 1, 2)]
 
 
