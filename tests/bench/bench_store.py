@@ -22,6 +22,8 @@ from headend.model.collection import Collected, Progress, SetProgress
 from headend.model.endpoint import EndpointId
 from headend.model.interval_runs import IntervalRuns, runs_by_day
 from headend.model.readings import day_start
+from headend.model.selections import EVERYTHING, Period
+from headend.reading_queries import Position
 from tests import postgresql
 from tests.conftest import RunningReactor
 from tests.store.world import DAY, OpenStore, opened, register, shipment
@@ -140,13 +142,14 @@ def _thirteen_months(store: OpenStore, name: str) -> Iterator[Result]:
             store.call("record", [replace(items[0], progress=None)], day_start(DAY), runs)
     since, until = day_start(first), day_start(DAY)
     day_before, three_days = (until - timedelta(days=2), until - timedelta(days=1)), until - timedelta(days=3)
+    one, last = [EndpointId(1)], Position(EndpointId(1_000), 1 << 62)
     queries: tuple[tuple[str, Callable[[], object]], ...] = (
         ("13 months of hourly energy of one endpoint", lambda: store.call("interval_blocks", "M000001", since, until, {1})),
         ("13 months of all its channels", lambda: store.call("interval_blocks", "M000001", since, until)),
-        ("3 days of registers and intervals of one endpoint", lambda: store.call("readings", "M000001", three_days, until, 1_000)),
-        ("latest read of one meter", lambda: store.call("latest", "M000001")),
-        ("latest reads, page of 1000 meters", lambda: store.call("latest_page", None, 1_000)),
-        ("reads of one day by date, page of 1000", lambda: store.call("readings_page", *day_before, None, 1_000)),
+        ("3 days of registers and intervals of one endpoint", lambda: store.call("values_of", one, Period(three_days, until), EVERYTHING)),
+        ("latest reads of 1000 meters", lambda: store.call("latest_rows", 0, 1_000, 1_000)),
+        ("end of a page of 1000 reads of one day", lambda: store.call("register_page", Period(*day_before), None, None, 1_000)),
+        ("1000 reads of one day by date", lambda: store.call("register_rows", Period(*day_before), None, None, last, 1_000)),
     )
     for what, query in queries:
         walls = []
