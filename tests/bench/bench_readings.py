@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adapters.store.packing import pack
+
 from adapters.store.day_packing import join_day
 from adapters.store.instants import DAY_US, to_day
-from adapters.store.packing import pack
 from adapters.store.partitions import make_partitions
 from headend.model.endpoint import EndpointId
 from headend.model.instants import from_us
