@@ -311,7 +311,7 @@ def test_lists_are_bounded_and_not_empty(site: StoreSite) -> None:
 def test_a_meter_of_another_service_is_told_so(site: StoreSite) -> None:
     told = {"meterNo": ["M1", "G1"], **PERIOD, "serviceType": "Gas"}
     found = {row["meterNo"]: row for row in rows(asked(site, "3.0", "GetLatestReadingsByMeterNoList", **told))}
-    assert found["M1"]["errorString"] == "meter 'M1' measures electric and not Gas"
+    assert found["M1"]["errorString"] == "meter 'M1' measures electric and not gas"
     assert found["G1"]["gasVolume"] == "123.458"
 
 

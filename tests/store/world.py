@@ -86,6 +86,13 @@ class OpenStore:
     def call(self, name: str, *arguments: Any, **named: Any) -> Any:
         return self.running.wait(getattr(self.store, name), *arguments, **named)
 
+    def registers(self, meter_no: str) -> int:
+        """How many register reads there are of a meter."""
+        rows = self.sql(
+            f"SELECT count(*) FROM register_read AS r JOIN endpoint AS e ON e.endpoint_id = r.endpoint_id WHERE e.meter_no = '{meter_no}'"
+        )
+        return int(rows[0][0])
+
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of a statement of the test's own, where it has any."""
 
