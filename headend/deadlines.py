@@ -69,5 +69,8 @@ class Deadlines(Generic[T]):
             if item.deadline <= until:
                 item.deadline = NEVER
                 self._passed(item)
+        # Nearly all have been revoked by the time they pass: the timer waits for the first that has not.
+        while self._heap and self._heap[0][2].deadline != self._heap[0][0]:
+            heappop(self._heap)
         if self._heap and self._heap[0][0] < self._timer_at:
             self._arm(self._heap[0][0])

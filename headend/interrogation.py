@@ -5,8 +5,7 @@ for all that is likely to be due (the configuration counter, the clock, the stat
 events) and a further one only for what that missed. What the meter then says of its lists decides what is stored.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,37 +15,33 @@ from headend.c1219.general_tables import GeneralConfiguration
 from headend.c1219.manufacturer_tables import decode_counter
 from headend.c1219.program import MeterProgram, program_tables
 from headend.c1219.tables import ST_CLOCK, ST_GENERAL_CONFIGURATION, ST_PROFILE_STATUS, table_name
+from headend.c1222.epsem import split_services
 from headend.c1222.responses import ResponseCode
-from headend.c1222.table_data import decode_table_data
-from headend.collection.harvest import Harvest
+from headend.collection.foreseen import Foreseen, foresee
 from headend.collection.images import Piece
 from headend.collection.list_state import COUNTER_SPAN, STATUS_SPAN
 from headend.collection.policy import CollectionPolicy
-from headend.collection.reading import Reading
-from headend.collection.requests import Asked, full_reads, one_message
+from headend.collection.reading import Reading, aim_of
+from headend.collection.requests import Asked, answered_octets, full_reads, joined_requests, one_message
+from headend.collection.transcript import NO_REMARKS, Gathered, Remarks, Transcript
 from headend.errors import EndpointRefusedError, WireError
-from headend.model.collection import Assignment, Collected
-from headend.model.events import ExceptionKind, ExceptionRecord
+from headend.model.collection import Assignment, MeterProgramRecord
+from headend.model.events import ExceptionKind
 
 PROGRAM_READS_MAX = 2
 """Times a program is read in one conversation: a meter that is reprogrammed twice within it is left alone until later."""
-
-REASON_CHARACTERS_MAX = 500
-"""Longest reason kept."""
 
 REPLY_OCTETS_MIN = 160
 """Smallest reply a meter may insist on: less does not hold the state of its lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The reply to what was asked: bodies of its responses, verified."""
+class Answered(NamedTuple):
+    """The reply to what was asked: its services, verified, as `join_services` makes their list."""
 
-    responses: tuple[bytes, ...]
+    reply: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Silent:
+class Silent(NamedTuple):
     """No reply came to so many transmissions within so many seconds; `hint` is what came instead, in words, where anything did."""
 
     transmissions: int
@@ -55,30 +50,26 @@ class Silent:
     forged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(NamedTuple):
     """The pause is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Send these services in one message, again on silence."""
+class Ask(NamedTuple):
+    """Send one message of these services, again on silence; their list is as `join_services` makes it."""
 
-    services: tuple[bytes, ...]
+    message: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Wait before the next message."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """It is over; this is to be recorded."""
+class Finish(NamedTuple):
+    """It is over; what this comes to is to be recorded."""
 
-    collected: Collected
+    transcript: Transcript
 
 
 _NOTHING: Mapping[int, Any] = MappingProxyType({})
@@ -88,8 +79,7 @@ Action = Ask | Pause | Finish
 Decode = Callable[[Mapping[int, bytes]], MeterProgram]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """What does not change while it lasts."""
 
     assignment: Assignment
@@ -103,7 +93,8 @@ class Interrogation(NamedTuple):
 
     `reading` is what the program's tables brought, None while there is no program, whose tables gather in `tables` meanwhile.
     `refused` are tables the meter would not give, with the response code. `all_asked` says that the message under way asks for all that
-    seems to be due.
+    seems to be due. `foreseen` is what the first message asked and what it is to be answered, where that can be foreseen; there is no
+    `reading` then, until it turns out otherwise.
     """
 
     task: Task
@@ -118,6 +109,7 @@ class Interrogation(NamedTuple):
     exchanges: int = 0
     program_reads: int = 0
     all_asked: bool = False
+    foreseen: Foreseen | None = None
 
     @classmethod
     def begin(
@@ -126,18 +118,36 @@ class Interrogation(NamedTuple):
         """A new conversation and its first message. `program` is the one last seen, where it is known."""
         reply_octets_max = min(assignment.progress.reply_octets_max or policy.reply_octets_max, policy.reply_octets_max)
         task = Task(assignment, decode, zone, policy)
-        reading = None if program is None else Reading.of(program, assignment, zone, policy)
-        return cls(task, reading, reply_octets_max)._next(now)
+        if program is None:
+            return cls(task, None, reply_octets_max)._next(now)
+        foreseen = foresee(program, aim_of(program, assignment, zone, policy), now, reply_octets_max)
+        if foreseen is None:
+            return cls(task, Reading.of(program, assignment, zone, policy), reply_octets_max)._next(now)
+        state = cls(task, None, reply_octets_max, exchanges=1, foreseen=foreseen)
+        return state, Ask(foreseen.message)
 
     def step(self, event: Event, now: datetime) -> tuple["Interrogation", Action]:
         """What follows. Events after Finish are not expected."""
+        if self.foreseen is not None:
+            return self._with_foreseen(self.foreseen, event, now)
         match event:
-            case Answered(responses):
-                return self._answered(responses, now)
+            case Answered(reply):
+                return self._answered(reply, now)
             case Resumed():
                 return self._next(now)
             case Silent():
                 return self._silent(event, now)
+
+    def _with_foreseen(self, foreseen: Foreseen, event: Event, now: datetime) -> tuple["Interrogation", Action]:
+        """The end, where all came as foreseen; else what follows without such foresight."""
+        assignment, zone, policy = self.task.assignment, self.task.zone, self.task.policy
+        answers = foreseen.answers(event.reply) if isinstance(event, Answered) else None
+        if answers is not None:
+            gathered = foreseen.gathered(assignment.endpoint_id, answers, now, policy.clock_drift_seconds_max)
+            if gathered is not None:
+                return self, Finish(self._transcript(now, now, gathered))
+        reading = Reading.of(foreseen.program, assignment, zone, policy)
+        return self._replace(reading=reading, asked=foreseen.asked, all_asked=True, foreseen=None).step(event, now)
 
     # What is asked
 
@@ -155,7 +165,7 @@ class Interrogation(NamedTuple):
         if not asked:
             return self._finish(now)
         following = self._replace(asked=asked, exchanges=self.exchanges + 1, all_asked=all_asked)
-        return following, Ask(tuple([one.body for one in asked]))
+        return following, Ask(joined_requests(asked))
 
     def _program_reads(self) -> tuple[Asked, ...]:
         """The tables of the program that are missing; the clock and the profile's state come along, no sizes being needed for them."""
@@ -178,7 +188,11 @@ class Interrogation(NamedTuple):
 
     # What comes back
 
-    def _answered(self, responses: Sequence[bytes], now: datetime) -> tuple["Interrogation", Action]:
+    def _answered(self, reply: bytes, now: datetime) -> tuple["Interrogation", Action]:
+        try:
+            responses = split_services(reply)
+        except WireError as error:
+            return self._replace(heard=now)._finish(now, ExceptionKind.MALFORMED, f"a reply that is no list of services: {error}")
         if len(responses) == 1 < len(self.asked) and responses[0][:1] != b"\x00":
             responses = (responses[0],) * len(self.asked)
         pieces: list[Piece] = []
@@ -189,7 +203,7 @@ class Interrogation(NamedTuple):
                 refusals[asked.table] = response
                 continue
             try:
-                pieces.append(_piece(asked, response))
+                pieces.append(Piece(asked.table, asked.offset, answered_octets(asked, response), asked.length is None))
             except WireError as error:
                 problems.append(f"{table_name(asked.table)}: {error}")
                 refusals[asked.table] = b"\x00"
@@ -255,17 +269,17 @@ class Interrogation(NamedTuple):
         """Go on, unless the configuration counter says that the meter has been reprogrammed: then its program is read anew."""
         octets = reading.images.get(COUNTER_SPAN)
         if octets is None or decode_counter(octets, reading.program.general.formats) == reading.program.configuration_counter:
-            return self._harvested(reading, now) or self._next(now)
+            return self._completed(reading, now) or self._next(now)
         if self.program_reads >= PROGRAM_READS_MAX:
             return self._finish(now, ExceptionKind.MALFORMED, "reprogrammed again while its program was read")
         return self._replace(reading=None, tables={}, refused={})._next(now)
 
-    def _harvested(self, reading: Reading, now: datetime) -> tuple["Interrogation", Action] | None:
+    def _completed(self, reading: Reading, now: datetime) -> tuple["Interrogation", Action] | None:
         """The end, where the message just answered brought all there is: the usual case, which needs no look for what is wanted."""
         if not self.all_asked:
             return None
-        found = reading.harvest(self.task.assignment.endpoint_id, now)
-        return self._finish(now, found=found) if found.complete else None
+        gathered = reading.gathered(self.task.assignment.endpoint_id)
+        return self._finish(now, gathered=gathered) if gathered.complete else None
 
     # How it ends
 
@@ -279,53 +293,31 @@ class Interrogation(NamedTuple):
         return self._finish(now, ExceptionKind.SECURITY if event.forged else ExceptionKind.NO_ANSWER, reason)
 
     def _finish(
-        self, now: datetime, kind: ExceptionKind | None = None, reason: str = "", found: Harvest | None = None
+        self, now: datetime, kind: ExceptionKind | None = None, reason: str = "", gathered: Gathered | None = None
     ) -> tuple["Interrogation", Action]:
-        """Whatever was good is kept; what was not is one exception."""
+        """Whatever was good is kept; what was not will be one exception."""
         assignment, reading = self.task.assignment, self.reading
-        if reading is None or self.heard is None:
-            exception = self._exception(kind, reason, self.problems, now)
-            return self, Finish(Collected(assignment.endpoint_id, self.heard, assignment.lease_id, exception=exception))
-        if found is None:
-            found = reading.harvest(assignment.endpoint_id, now)
-        if self.reply_octets_max < self.task.policy.reply_octets_max:
-            found.progress = replace(found.progress, reply_octets_max=self.reply_octets_max)
-        collected = Collected(
-            endpoint_id=assignment.endpoint_id,
-            heard=self.heard,
-            lease_id=assignment.lease_id,
-            register_reads=tuple(found.register_reads),
-            interval_blocks=tuple(found.interval_blocks),
-            events=tuple(found.events),
-            program=reading.record,
-            progress=found.progress,
-            exception=self._exception(kind, reason, [*self.problems, *found.problems], now),
-        )
-        return self, Finish(collected)
+        if gathered is None and reading is not None and self.heard is not None:
+            gathered = reading.gathered(assignment.endpoint_id)
+        remarks = self._remarks(kind, reason)
+        program = None if reading is None or gathered is None else reading.record
+        return self, Finish(self._transcript(now, self.heard, gathered, remarks, program))
 
-    def _exception(self, kind: ExceptionKind | None, reason: str, problems: Sequence[str], now: datetime) -> ExceptionRecord | None:
+    def _transcript(
+        self,
+        now: datetime,
+        heard: datetime | None,
+        gathered: Gathered | None,
+        remarks: Remarks = NO_REMARKS,
+        program: MeterProgramRecord | None = None,
+    ) -> Transcript:
+        assignment = self.task.assignment
+        reply_octets_max = self.reply_octets_max if self.reply_octets_max < self.task.policy.reply_octets_max else 0
+        return Transcript(assignment.endpoint_id, assignment.lease_id, heard, now, remarks, gathered, program, reply_octets_max)
+
+    def _remarks(self, kind: ExceptionKind | None, reason: str) -> Remarks:
         clock = None if self.reading is None else self.reading.clock_problem
-        if kind is None and clock is None and not problems and not self.refused:
-            return None
-        reasons = [reason] if reason else []
+        if kind is None and clock is None and not self.problems and not self.refused:
+            return NO_REMARKS
         refusals = [str(EndpointRefusedError(code, f"read of {table_name(t)}")) for t, code in self.refused.items() if code]
-        for given, texts in (
-            (ExceptionKind.REFUSED, refusals),
-            (ExceptionKind.MALFORMED, problems),
-            (ExceptionKind.CLOCK, [clock] if clock else []),
-        ):
-            if texts:
-                kind = kind or given
-                reasons += texts
-        if kind is None:
-            return None
-        return ExceptionRecord(self.task.assignment.endpoint_id, kind, now, "; ".join(reasons)[:REASON_CHARACTERS_MAX])
-
-
-def _piece(asked: Asked, response: bytes) -> Piece:
-    """The octets a response holds. Raises WireError where they are not those asked for."""
-    octets = decode_table_data(response, 1)
-    if asked.length is not None and len(octets) != asked.length:
-        raise WireError(f"{len(octets)} octets at {asked.offset} where {asked.length} were asked for")
-    return Piece(asked.table, asked.offset, octets, asked.length is None)
-
+        return Remarks(kind, reason, tuple(refusals), self.problems, clock)

@@ -30,8 +30,29 @@ RECORD_BATCH_MAX = 256
 UNRECORDED_MAX = 4_096
 """Collected endpoints waiting for the store: past it no new conversation starts."""
 
-READINGS_MAX = 1_000_000
-"""Values one by-meter query returns: 13 months of a commercial endpoint are about half of it."""
+PERIOD_DAYS_MAX = 400
+"""Longest period of which all values of a meter are held at once, in days: 13 months of a commercial endpoint are half a million."""
+
+VALUES_PER_FETCH = 100_000
+"""Values of meters fetched at once, about: a stream's memory is this, however long the answer; a single meter may have more."""
+
+VALUES_PER_METER_DAY = 1_400
+"""Values of a meter's day reckoned with: a commercial endpoint with all its channels has 1,345."""
+
+METERS_PER_FETCH_MAX = 250
+"""Meters whose values are fetched at once, however few of each are wanted: ten milliseconds of work, so that others get their turn."""
+
+METERS_PER_LOOKUP = 1_000
+"""Meters of a set that are looked up at once."""
+
+LATEST_LOOK_BACK_DAYS = 35
+"""How far back the newest interval of a meter is looked for, in days: a meter that sent none for longer has none to tell of."""
+
+EVENTS_PER_FETCH = 20_000
+"""Events of a history log fetched at once."""
+
+EVENTS_PER_LOG_MAX = 10_000
+"""Events of one meter in one history log: a day's fault makes hundreds; past it a shorter period must be asked for."""
 
 TEXT_CHARACTERS_MAX = 256
 """Characters of an identifier or another short text of master data: the longest, an address line, has about a hundred."""
@@ -84,3 +105,5 @@ TRANSACTION_DAYS = 7
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX
+assert VALUES_PER_METER_DAY * 31 <= VALUES_PER_FETCH
+assert EVENTS_PER_LOG_MAX <= EVENTS_PER_FETCH

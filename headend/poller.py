@@ -1,7 +1,7 @@
 """Runs due interrogations over the links, so many at once: leases work, sends, waits, sends the same again, records what came of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
@@ -21,12 +21,13 @@ from headend.c1222.security import Cipher, SecurityMode
 from headend.collection.counters import Counters, Dropped
 from headend.collection.policy import CollectionPolicy
 from headend.collection.programs import ProgramCache
+from headend.collection.transcript import Remarks, Transcript
 from headend.deadlines import NEVER, Deadlines
 from headend.errors import SecurityError, StoreError, WireError
 from headend.interrogation import Action, Answered, Ask, Event, Finish, Interrogation, Pause, Resumed, Silent
-from headend.model.collection import Assignment, Collected
+from headend.model.collection import Assignment
 from headend.model.endpoint import Transport
-from headend.model.events import ExceptionKind, ExceptionRecord
+from headend.model.events import ExceptionKind
 from headend.model.utility import Utility
 from headend.ports import CollectionStore, EndpointLink
 from headend.recorder import Recorder
@@ -249,21 +250,22 @@ class Poller:
             conversation.state, action = conversation.state.step(event, now)
         except Exception as error:  # noqa: BLE001  # job ended: our mistake ends one interrogation, not the poller
             self.log.failure("interrogating {meter_no}", meter_no=conversation.assignment.meter_no)
-            action = Finish(_excepted(conversation.assignment, ExceptionKind.MALFORMED, f"not understood: {type(error).__name__}", now))
+            remarks = Remarks(ExceptionKind.MALFORMED, f"not understood: {type(error).__name__}")
+            action = Finish(Transcript(conversation.assignment.endpoint_id, conversation.assignment.lease_id, None, now, remarks))
         self._act(conversation, action)
 
     def _act(self, conversation: Conversation, action: Action) -> None:
         match action:
-            case Ask(services):
-                self._ask(conversation, services)
+            case Ask(message):
+                self._ask(conversation, message)
             case Pause(seconds):
                 conversation.octets = b""
                 conversation.invocation_id = 0
                 self._wait(conversation, seconds)
-            case Finish(collected):
-                self._finish(conversation, collected)
+            case Finish(transcript):
+                self._finish(conversation, transcript)
 
-    def _ask(self, conversation: Conversation, services: tuple[bytes, ...]) -> None:
+    def _ask(self, conversation: Conversation, message: bytes) -> None:
         assignment = conversation.assignment
         if conversation.exchanges >= assignment.invocation_ids:
             self._step(conversation, Silent(0, 0.0, f"more than {assignment.invocation_ids} exchanges"))
@@ -271,7 +273,7 @@ class Poller:
         conversation.invocation_id = next_invocation_id(assignment.first_invocation_id, conversation.exchanges)
         conversation.exchanges += 1
         iv = int(self._wire_now().timestamp())
-        conversation.octets = conversation.association.encode(services, conversation.invocation_id, iv)
+        conversation.octets = conversation.association.encode(message, conversation.invocation_id, iv)
         conversation.transmissions = 0
         conversation.asked_at = self._reactor.seconds()
         self._transmit(conversation)
@@ -310,17 +312,17 @@ class Poller:
             self._counters.dropped[Dropped.STRAY_REPLY] += 1
             return
         conversation.octets_received += octets
-        services = self._opened(conversation, apdu)
-        if services is not None:
+        reply = self._opened(conversation, apdu)
+        if reply is not None:
             self._counters.replies += 1
             if conversation.transmissions == 1:
                 taken = self._reactor.seconds() - conversation.asked_at
                 self._round_trip_seconds += ROUND_TRIP_WEIGHT * (taken - self._round_trip_seconds)
             self._deadlines.clear(conversation)
             conversation.octets = b""
-            self._step(conversation, Answered(services))
+            self._step(conversation, Answered(reply))
 
-    def _opened(self, conversation: Conversation, apdu: Apdu) -> tuple[bytes, ...] | None:
+    def _opened(self, conversation: Conversation, apdu: Apdu) -> bytes | None:
         title = apdu.calling.absolute
         if apdu.reply_to != conversation.invocation_id or not conversation.octets:
             self._counters.dropped[Dropped.LATE_REPLY] += 1
@@ -328,7 +330,7 @@ class Poller:
             self._counters.dropped[Dropped.THROTTLED] += 1
         else:
             try:
-                return conversation.association.open(apdu)
+                return conversation.association.open_payload(apdu)
             except WeakerModeError as error:
                 # Anyone can send this, so it ends nothing; if no answer comes it is the best there is to say.
                 conversation.clear_refusal = error.services[0][0] if error.services and error.services[0] else None
@@ -341,23 +343,15 @@ class Poller:
                 self._counters.dropped[Dropped.MALFORMED] += 1
         return None
 
-    def _finish(self, conversation: Conversation, collected: Collected) -> None:
+    def _finish(self, conversation: Conversation, transcript: Transcript) -> None:
         assignment = conversation.assignment
         del self._conversations[assignment.ap_title]
         self._deadlines.clear(conversation)
         self._queue.done(assignment.router)
         self._counters.finished += 1
-        if collected.exception is not None:
-            self._counters.excepted += 1
-            self.log.debug("{meter_no}: {reason}", meter_no=assignment.meter_no, reason=collected.exception.reason)
         sent, received = conversation.octets_sent, conversation.octets_received
-        self._recorder.put(replace(collected, octets_sent=sent, octets_received=received))
+        self._recorder.put(transcript._replace(octets_sent=sent, octets_received=received))
         self._fill()
-
-
-def _excepted(assignment: Assignment, kind: ExceptionKind, reason: str, now: datetime) -> Collected:
-    exception = ExceptionRecord(assignment.endpoint_id, kind, now, reason)
-    return Collected(assignment.endpoint_id, None, assignment.lease_id, exception=exception)
 
 
 def _hint(conversation: Conversation) -> tuple[str, bool]:

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
-from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, MeterEntry, NativeAddress, ServicePoint
+from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, NativeAddress, ServicePoint
 from headend.model.events import ExceptionRecord
-from headend.model.readings import IntervalBlock, IntervalValue, RegisterRead
+from headend.model.interval_runs import IntervalRuns
 
 T = TypeVar("T")
 
@@ -37,10 +37,11 @@ class CollectionStore(Protocol):
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Awaitable[list[Assignment]]:
         """Up to `count` due endpoints that nobody else holds, now held by `owner` until `until`; [] when none is due."""
 
-    def record(self, collected: Sequence[Collected], now: datetime) -> Awaitable[None]:
+    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Awaitable[None]:
         """Store each item wholly or not at all, release its lease; several items may share a transaction. Twice changes nothing.
 
-        An item whose lease has passed to another owner is stored all the same: reads are facts.
+        `runs` hold further intervals of the items' endpoints, which came before those in the items. An item whose lease has passed to
+        another owner is stored all the same: reads are facts.
         """
 
     def release(self, owner: str) -> Awaitable[None]:
@@ -71,65 +72,6 @@ class Page(Generic[T]):
 
     items: Sequence[T]
     remaining: int
-
-
-@dataclass(frozen=True, slots=True)
-class MeterReadings:
-    """Register reads of one endpoint in time order, and, where asked for, its interval values in time order."""
-
-    entry: MeterEntry
-    registers: Sequence[RegisterRead]
-    intervals: Sequence[IntervalValue] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingKey:
-    """Position in a list of reads ordered by (meter number, instant): the last one received."""
-
-    meter_no: str
-    instant: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PageEnd:
-    """The last key of a page (None: it is empty), how many instants it has, and how many follow after it."""
-
-    last: ReadingKey | None
-    count: int
-    remaining: int
-
-
-class ReadingQueries(Protocol):
-    """Reads as clients ask for them. Instants are UTC; periods are closed on both ends, as MultiSpeak's are."""
-
-    def meter(self, meter_no: str) -> Awaitable[MeterEntry | None]:
-        """The directory's entry for a meter number, active or not."""
-
-    def meters(self, after: str | None, limit: int) -> Awaitable[Page[MeterEntry]]:
-        """Active endpoints in order of meter number, from the one after `after`."""
-
-    def latest(self, meter_no: str) -> Awaitable[MeterReadings | None]:
-        """Register reads of the newest instant that has any (all channels of that instant); None for an unknown meter."""
-
-    def readings(self, meter_no: str, start: datetime, end: datetime, limit: int) -> Awaitable[MeterReadings | None]:
-        """Register reads in [start, end] and interval values whose end lies in it, `limit` values at most; None for an unknown meter."""
-
-    def latest_page(self, after: str | None, limit: int) -> Awaitable[Page[MeterReadings]]:
-        """Latest register reads of up to `limit` meters that have any, in order of meter number."""
-
-    def readings_page(
-        self, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
-    ) -> Awaitable[Page[MeterReadings]]:
-        """Register reads in [start, end] by (meter number, instant), `limit` instants at most.
-
-        `remaining` counts instants; not `counted`, which is cheaper, it is 1 where more follow.
-        """
-
-    def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Awaitable[PageEnd]:
-        """Where the page that `readings_page` would answer ends, without its content: for answers streamed in smaller pieces."""
-
-    def interval_blocks(self, meter_no: str, start: datetime, end: datetime) -> Awaitable[list[IntervalBlock]]:
-        """Stored blocks that touch (start, end]."""
 
 
 @dataclass(frozen=True, slots=True)

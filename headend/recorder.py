@@ -5,28 +5,30 @@ While the store fails, what was collected waits; nothing is dropped.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from headend.collection.batch_harvest import harvest_all
 from headend.collection.counters import Counters
+from headend.collection.transcript import Transcript
 from headend.errors import StoreError
 from headend.limits import RECORD_BATCH_MAX, UNRECORDED_MAX
 from headend.model.collection import Collected
 from headend.model.events import ExceptionKind, ExceptionRecord
 from headend.ports import CollectionStore
 
-LINGER_SECONDS = 0.05
-"""How long a lone item waits for company: a commit costs as much as ten endpoints."""
+LINGER_SECONDS, LINGER_AWAITED_SECONDS = 0.3, 0.05
+"""How long an item waits for company, and how long where an endpoint waits for it to be durable: a transaction by itself costs as much as
+thirty endpoints in it."""
 
 RETRY_SECONDS = 1.0
 RETRY_SECONDS_MAX = 30.0
 """First and longest wait before a store that fails is tried again."""
 
-Waiting = tuple[Collected, Deferred[None] | None]
+Waiting = tuple[Collected | Transcript, Deferred[None] | None]
 
 
 class Recorder:
@@ -52,6 +54,7 @@ class Recorder:
         self._draining = False
         self._stopping = False
         self._pause: Deferred[None] | None = None
+        self._linger: IDelayedCall | None = None
         self._idle: list[Deferred[None]] = []
 
     @property
@@ -64,9 +67,9 @@ class Recorder:
         """Whether no more work should be started."""
         return self.unrecorded >= UNRECORDED_MAX
 
-    def put(self, collected: Collected) -> None:
-        """Record some time soon."""
-        self._add((collected, None))
+    def put(self, item: Collected | Transcript) -> None:
+        """Record some time soon; what a transcript comes to is found out together with that of many others."""
+        self._add((item, None))
 
     def put_and_wait(self, collected: Collected) -> Deferred[None]:
         """Record; fires once it is durable, fails with StoreError if it never will be."""
@@ -90,13 +93,24 @@ class Recorder:
         if not self._draining:
             self._draining = True
             Deferred.fromCoroutine(self._drain()).addErrback(self._failed)
+        elif self._linger is not None:
+            seconds = self._linger_seconds(item)
+            if self._linger.getTime() > self._reactor.seconds() + seconds:
+                self._linger.reset(seconds)
+
+    def _linger_seconds(self, newest: Waiting) -> float:
+        """How much longer a batch that ends with `newest` is to wait for more."""
+        if len(self._waiting) >= RECORD_BATCH_MAX:
+            return 0
+        return LINGER_SECONDS if newest[1] is None else LINGER_AWAITED_SECONDS
 
     async def _drain(self) -> None:
         retry_seconds = RETRY_SECONDS
         try:
             while self._waiting:
-                if len(self._waiting) < RECORD_BATCH_MAX:
-                    await self._sleep(LINGER_SECONDS)
+                seconds = min(map(self._linger_seconds, self._waiting))
+                if seconds:
+                    await self._sleep(seconds, lingering=True)
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), RECORD_BATCH_MAX))]
                 if await self._record(batch):
                     retry_seconds = RETRY_SECONDS
@@ -116,7 +130,8 @@ class Recorder:
         """One transaction; False where the store is to be tried again."""
         self._in_flight = len(batch)
         try:
-            await self._store.record([collected for collected, _ in batch], self._now())
+            harvested = harvest_all([item for item, _ in batch])
+            await self._store.record(harvested.items, self._now(), harvested.runs)
         except StoreError as error:
             self._counters.store_failures += 1
             self.log.warn("{count} endpoints not recorded yet: {error}", count=len(batch), error=error)
@@ -128,6 +143,7 @@ class Recorder:
         finally:
             self._in_flight = 0
         self._counters.recorded += len(batch)
+        self._counters.excepted += sum([one.exception is not None for one in harvested.items])
         for _, done in batch:
             if done is not None:
                 done.callback(None)
@@ -141,31 +157,31 @@ class Recorder:
                 if not await self._record([item]):
                     self._waiting.append(item)
             return
-        ((collected, done),) = batch
+        ((single, done),) = batch
         if done is not None:
             done.errback(StoreError("it cannot be recorded"))
-        if collected.exception is None or collected.exception.kind is not ExceptionKind.STORE:
-            now = self._now()
-            reason = ExceptionRecord(collected.endpoint_id, ExceptionKind.STORE, now, "what was collected cannot be recorded")
-            self._waiting.append((replace(_bare(collected), exception=reason), None))
+        if not _says_why(single):
+            reason = ExceptionRecord(single.endpoint_id, ExceptionKind.STORE, self._now(), "what was collected cannot be recorded")
+            self._waiting.append((Collected(single.endpoint_id, single.heard, single.lease_id, exception=reason), None))
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float, *, lingering: bool = False) -> None:
         if self._stopping:
             return
         pause: Deferred[None] = Deferred()
         timer = self._reactor.callLater(seconds, pause.callback, None)
         self._pause = pause
+        self._linger = timer if lingering else None
         try:
             await pause
         except CancelledError:
             timer.cancel()
         finally:
-            self._pause = None
+            self._pause = self._linger = None
 
     def _failed(self, failure: object) -> None:
         self.log.critical("recorder ended: {failure}", failure=failure)
 
 
-def _bare(collected: Collected) -> Collected:
-    """Who it was and whose lease, and nothing that could be wrong."""
-    return Collected(collected.endpoint_id, collected.heard, collected.lease_id)
+def _says_why(item: Collected | Transcript) -> bool:
+    """Whether it is what stands in the place of something that cannot be recorded."""
+    return isinstance(item, Collected) and item.exception is not None and item.exception.kind is ExceptionKind.STORE

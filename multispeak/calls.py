@@ -1,6 +1,6 @@
 """What an operation is given and what it gives back."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from headend.code_lists import CodeLists
 from headend.deferred_requests import DeferredRequests
 from headend.errors import RequestError
+from headend.event_queries import EventQueries
 from headend.master_data.port import MasterData
 from headend.meter_groups import MeterGroups
 from headend.meter_sessions import MeterSessions
@@ -15,7 +16,7 @@ from headend.model.partner import Caller, Partner
 from headend.model.utility import Utility
 from headend.monitoring import MeterMonitoring
 from headend.outage_devices import OutageDevices
-from headend.ports import ReadingQueries
+from headend.reading_queries import ReadingQueries
 from headend.registrations import Registrations
 from headend.schedules import Schedules
 from headend.switches import Switches
@@ -26,6 +27,7 @@ from multispeak.records import Records
 
 class UtilityStore(
     ReadingQueries,
+    EventQueries,
     MasterData,
     MeterSessions,
     Switches,
@@ -98,10 +100,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ListAnswer:
-    """Many objects, batch by batch; the first batch is asked for before anything is sent, so that its failure is still a fault."""
+    """Many objects, batch by batch; the first batch is asked for before anything is sent, so that its failure is still a fault.
 
-    batches: AsyncIterator[Sequence[Any]]
+    `written`: they are XML already, elements of the list.
+    """
+
+    batches: AsyncGenerator[Sequence[Any], None]
     paging: Paging | None = None
+    written: bool = False
 
 
 Handler = Callable[[Call], Awaitable[Answer | ListAnswer]]

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from headend.meter_groups import GroupKind
 from headend.model.channels import CHANNELS
 from headend.model.endpoint import CONFIGURATIONS
-from headend.model.readings import IntervalFlag
+from headend.model.quality import STATUS_CODES
 from multispeak.calls import Answer, Call, Handler
 from multispeak.faults import FaultCode, RefusedCallError
-from multispeak.field_names import FIELD_NAMES
-from multispeak.mapping import REGISTER_TYPE, interval_type
+from multispeak.field_names import FIELD_NAMES, PEAK_DEMAND, peak_demand_unit
+from multispeak.reading_types import REGISTER_TYPE, interval_type
 
 Members = Iterable[tuple[str, str]]
 """Codes and what they mean."""
@@ -60,11 +60,12 @@ _ENUMERATIONS = {"3.0": ("phaseCd", "reasonCode"), "4.1.6": ("phaseCode", "CDRea
 
 
 async def _field_names(call: Call) -> Members:
-    told: dict[str, str] = {}
-    for channel_id, names in FIELD_NAMES.items():
-        channel = CHANNELS[channel_id]
-        told.setdefault(names.register, f"{channel.name.replace('_', ' ')}, cumulative, in {names.unit}")
-        told.setdefault(names.interval, f"{channel.name.replace('_', ' ')}, of an interval, in {names.unit}")
+    told = {PEAK_DEMAND: f"highest demand of a bill cycle, in {peak_demand_unit(call.partner.energy_unit)}"}
+    for channel_id, names in FIELD_NAMES[call.partner.energy_unit].items():
+        channel = CHANNELS[channel_id].name.replace("_", " ")
+        if names.register:
+            told.setdefault(names.register, f"{channel}, cumulative, in {names.unit}")
+        told.setdefault(names.interval, f"{channel}, of an interval, in {names.unit}")
     return sorted(told.items())
 
 
@@ -77,7 +78,7 @@ async def _reading_types(call: Call) -> Members:
 
 
 async def _status_codes(call: Call) -> Members:
-    return [(flag.name or "", (flag.name or "").lower().replace("_", " ")) for flag in IntervalFlag]
+    return list(STATUS_CODES.values())
 
 
 async def _bill_cycles(call: Call) -> Members:

@@ -42,6 +42,33 @@ PAGE_OBJECTS_MAX = 1_000_000
 FETCH_OBJECTS = 1_000
 """Objects a streamed answer asks of the store at once: its memory is this, however long the answer."""
 
+FETCH_ROWS = 5_000
+"""Register reads a streamed list asks of the store at once: its memory is twice this, however long the answer."""
+
+BLOCK_ROWS_MAX = 1_000
+"""Rows past which a formattedBlock in a list of them takes no further meter: some 100 KiB."""
+
+LISTED_METERS_MAX = 10_000
+"""Meters that a request may name: as many as a page has."""
+
+FIELD_NAMES_MAX = 200
+"""fieldNames that a request may have: there are some forty."""
+
+LOOK_DAYS_MAX = 100
+"""How many days around a billing date may be looked at: three months of retries."""
+
+READINGS_PER_CHUNK_DAYS = 7
+"""Days of one meter fetched at once, where all its values of a period are streamed: some 9,000 values."""
+
+EMPTY_CHUNK_DAYS_MAX = 56
+"""The same where nothing has been found so far: a period of a century costs 700 looks."""
+
+GROUP_INTERVALS_MAX = 10_000
+"""Intervals held for the register read that ends them: past it they are told without one, a hundred days of a profile."""
+
+PROFILE_DATA_DAYS = 7
+"""Days of load profile told where a request names none."""
+
 UNSTREAMED_OBJECTS_MAX = 10_000
 """Most objects of an answer that is fetched in one piece, a few KiB each."""
 
@@ -118,7 +145,7 @@ REPAIRS_MAX = 10_000
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """Dates outside are mistakes, such as the year 1 that some toolkits send for nothing."""
 
-assert FETCH_OBJECTS <= UNSTREAMED_OBJECTS_MAX <= PAGE_OBJECTS_MAX
+assert LISTED_METERS_MAX <= UNSTREAMED_OBJECTS_MAX <= PAGE_OBJECTS_MAX
 assert CHUNK_OCTETS < BODY_OCTETS_MAX
 assert NONCES_PER_USER_MAX >= 2 * TOKEN_FRESH_SECONDS
 assert FAILED_LOGINS_MAX <= FAILED_LOGINS_PER_ADDRESS_MAX <= FAILED_LOGINS_REMEMBERED_MAX

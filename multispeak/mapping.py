@@ -1,122 +1,201 @@
-"""headend.model → MultiSpeak, as far as both versions agree: groups of values, object ids, local times.
+"""headend.model → MultiSpeak, as far as both versions agree: what stands in a reading, as texts; groups of values; local times.
 
 Pure functions; the shapes of the versions are in mapping_v3 and mapping_v4.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from headend.model.endpoint import Endpoint, MeterEntry
-from headend.model.readings import IntervalFlag, IntervalValue, RegisterRead
+from headend.interval_series import IntervalSeries
+from headend.model.channels import CHANNEL_BY_NAME, ChannelId
+from headend.model.endpoint import Commodity, Endpoint, MeterEntry
+from headend.model.instants import from_us
+from headend.model.meters import Meter
+from headend.model.partner import EnergyUnit, MeterIdentifier
+from headend.model.quality import status_names
+from headend.model.readings import RegisterRow
 from headend.model.utility import Utility
-from headend.ports import MeterReadings, ReadingKey
+from multispeak.field_names import FIELD_NAMES, FieldName
+from multispeak.paging import object_id, utc_text
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingGroup:
-    """What becomes one meterRead or meterReading: registers of one instant, and the intervals since the instant before."""
+class ToldMeter(NamedTuple):
+    """A meter as a partner is told of it: `meter_no` is ours and makes object ids, `name` what the partner calls it.
 
-    instant: datetime
-    registers: Sequence[RegisterRead]
-    intervals: Sequence[IntervalValue] = ()
+    `commodity` is None of a name that no meter has.
+    """
+
+    meter_no: str
+    name: str
+    device_id: str
+    commodity: Commodity | None
+
+
+class ToldValue(NamedTuple):
+    """One value as texts; `text` is None where there is none, `interval_seconds` 0 for a register."""
+
+    field: FieldName
+    text: str | None
+    local: str
+    flags: int
+    interval_seconds: int = 0
+
+
+class ToldReading(NamedTuple):
+    """What becomes one meterRead or meterReading. `delivered` and `received` are whole kWh, None where nothing was read."""
+
+    object_id: str
+    local: str
+    values: Sequence[ToldValue]
+    delivered: str | None = None
+    received: str | None = None
 
 
 class Shape(Protocol):
     """Objects of one version."""
 
-    def reading(self, utility: Utility, entry: MeterEntry, group: ReadingGroup) -> Any:
+    def reading(self, utility: Utility, meter: ToldMeter, reading: ToldReading) -> Any:
         """One meterRead or meterReading."""
 
-    def no_reading(self, utility: Utility, entry: MeterEntry, reason: str) -> Any:
+    def no_reading(self, utility: Utility, meter: ToldMeter, reason: str) -> Any:
         """The same for a meter that has none, saying why."""
 
-    def meter_no(self, request: Any) -> str:
-        """The meter number that a request names; empty where it names none."""
+
+def entry_name(entry: MeterEntry, identifier: MeterIdentifier) -> str:
+    """What a partner calls a meter of the directory."""
+    return str(getattr(entry.endpoint, identifier.value) or "")
 
 
-def reading_groups(readings: MeterReadings) -> Iterator[ReadingGroup]:
+def told_meter(meter: Meter, identifier: MeterIdentifier) -> ToldMeter:
+    """A meter for a partner who calls it by an identifier."""
+    return ToldMeter(meter.meter_no, meter.called(identifier), meter.serial_no, meter.commodity)
+
+
+class IntervalValue(NamedTuple):
+    """One interval, stamped by its end in microseconds since 1970 UTC; `value` is None where the meter has none."""
+
+    end_us: int
+    channel_id: ChannelId
+    interval_seconds: int
+    exponent: int
+    flags: int
+    value: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingGroup:
+    """What becomes one reading: registers of one instant, and the intervals since the instant before."""
+
+    instant_us: int
+    registers: Sequence[RegisterRow]
+    intervals: Sequence[IntervalValue] = ()
+
+
+def interval_values(series: Sequence[IntervalSeries]) -> list[IntervalValue]:
+    """The intervals of which anything is known, in order of their ends."""
+    found = [
+        IntervalValue(one.end_us(number), one.channel_id, one.interval_seconds, one.exponent, flags, value)
+        for one in series
+        for number, value, flags in one.known()
+    ]
+    found.sort(key=lambda value: value[:3])
+    return found
+
+
+def reading_groups(registers: Sequence[RegisterRow], intervals: Sequence[IntervalValue]) -> Iterator[ReadingGroup]:
     """Groups in time order.
 
     Intervals in (previous register instant, this instant] go with this one's registers; those after the last register make a group without
     registers, at the newest interval's end.
     """
-    intervals, begin = readings.intervals, 0
-    for instant, registers in _by_instant(readings.registers):
+    begin = 0
+    for instant_us, group in register_instants(registers):
         end = begin
-        while end < len(intervals) and intervals[end].end <= instant:
+        while end < len(intervals) and intervals[end].end_us <= instant_us:
             end += 1
-        yield ReadingGroup(instant, registers, intervals[begin:end])
+        yield ReadingGroup(instant_us, group, intervals[begin:end])
         begin = end
     if begin < len(intervals):
-        yield ReadingGroup(intervals[-1].end, (), intervals[begin:])
+        yield ReadingGroup(intervals[-1].end_us, (), intervals[begin:])
 
 
-def _by_instant(registers: Sequence[RegisterRead]) -> Iterator[tuple[datetime, list[RegisterRead]]]:
-    """Registers instant by instant; of several sources of one channel the first in `ReadSource` is told."""
-    if len(registers) == 1:
-        yield registers[0].instant, list(registers)
-        return
-    begin = 0
-    while begin < len(registers):
-        instant = registers[begin].instant
-        end = begin
-        while end < len(registers) and registers[end].instant == instant:
-            end += 1
-        told: dict[int, RegisterRead] = {}
-        for read in sorted(registers[begin:end], key=lambda r: (r.channel_id, r.source)):
-            told.setdefault(read.channel_id, read)
-        yield instant, list(told.values())
-        begin = end
+def register_instants(registers: Sequence[RegisterRow]) -> Iterator[tuple[int, list[RegisterRow]]]:
+    """One endpoint's registers instant by instant, one a channel."""
+    for instant_us, group in groupby(first_sources(registers), key=attrgetter("instant_us")):
+        yield instant_us, list(group)
 
 
-def object_id(meter_no: str, instant: datetime) -> str:
-    """Stable and unique: the meter number and the instant in UTC, e.g. `E100@2026-03-01T06:00:00Z`."""
-    return f"{meter_no}@{_utc_text(instant)}"
+def first_sources(registers: Iterable[RegisterRow]) -> list[RegisterRow]:
+    """One endpoint's registers without those of which another source says the same: the first in `ReadSource` is told."""
+    told: dict[tuple[int, ChannelId], RegisterRow] = {}
+    for read in registers:
+        told.setdefault((read.instant_us, read.channel_id), read)
+    return list(told.values())
 
 
-def reading_key(token: str) -> ReadingKey:
-    """The object that an object id names.
+class Telling:
+    """Turns groups of values into texts for one partner of a utility."""
 
-    Raises  ValueError for text that is none
-    """
-    meter_no, separator, instant = token.rpartition("@")
-    if not separator or not meter_no:
-        raise ValueError(f"{token[:80]!r} is no objectID of a reading")
-    return ReadingKey(meter_no, datetime.strptime(instant, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
+    def __init__(self, utility: Utility, energy_unit: EnergyUnit) -> None:
+        self.zone = utility.time_zone
+        self.names = FIELD_NAMES[energy_unit]
+
+    def reading(self, meter_no: str, group: ReadingGroup) -> ToldReading:
+        """One reading of a meter."""
+        values = [self._register(read) for read in group.registers]
+        values += [self._interval(value) for value in group.intervals]
+        whole = {read.channel_id: whole_kwh(read.value, read.exponent) for read in group.registers}
+        instant = from_us(group.instant_us)
+        token, local = object_id(meter_no, utc_text(instant)), local_time(instant, self.zone)
+        return ToldReading(token, local, values, whole.get(DELIVERED), whole.get(RECEIVED))
+
+    def _register(self, read: RegisterRow) -> ToldValue:
+        name = self.names[read.channel_id]
+        return ToldValue(name, name.text(read.value, read.exponent), local_time_of_us(read.instant_us, self.zone), read.flags)
+
+    def _interval(self, value: IntervalValue) -> ToldValue:
+        name = self.names[value.channel_id]
+        text = None if value.value is None else name.text(value.value, value.exponent)
+        return ToldValue(name, text, local_time_of_us(value.end_us, self.zone), value.flags, value.interval_seconds)
 
 
-@lru_cache(maxsize=4096)
-def _utc_text(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+DELIVERED = CHANNEL_BY_NAME["energy_delivered"].channel_id
+RECEIVED = CHANNEL_BY_NAME["energy_received"].channel_id
+
+
+def whole_kwh(value: int, exponent: int) -> str:
+    """The whole kWh of a register in Wh, towards zero as a display cuts them."""
+    power = exponent - 3
+    if power >= 0:
+        return str(value * int(10**power))
+    whole = abs(value) // int(10**-power)
+    return str(whole if value >= 0 else -whole)
+
+
+@lru_cache(maxsize=8192)
+def local_time_of_us(us: int, zone: ZoneInfo) -> str:
+    """xs:dateTime in the utility's zone, with its offset. Kept, because a fleet is read at the same few instants."""
+    return local_time(from_us(us), zone)
 
 
 @lru_cache(maxsize=4096)
 def local_time(instant: datetime, zone: ZoneInfo) -> str:
-    """xs:dateTime in the utility's zone, with its offset. Kept, because a fleet is read at the same few instants."""
+    """The same of a datetime."""
     return instant.astimezone(zone).isoformat()
 
 
 @lru_cache(maxsize=256)
-def status_text(flags: int) -> str:
+def status_text(flags: int, separator: str = ",") -> str:
     """Names of the flags that are set, e.g. `PARTIAL,POWER_FAIL`; empty for a good value."""
-    return ",".join(flag.name or "" for flag in IntervalFlag if flags & flag)
+    return separator.join(status_names(flags))
 
 
 def meter_status(endpoint: Endpoint) -> list[str]:
     """meterStatus of a meter: Inactive where it is retired or its alarms are muted, NotShipped where nobody can speak with it yet."""
     return ["Active" if endpoint.active and not endpoint.muted else "Inactive", *(() if endpoint.shipped else ("NotShipped",))]
-
-
-@lru_cache(maxsize=64)
-def interval_type(interval_seconds: int) -> str:
-    """readingType of an interval value: its length as an ISO 8601 duration."""
-    if interval_seconds % 60:
-        return f"Interval PT{interval_seconds}S"
-    return f"Interval PT{interval_seconds // 60}M"
-
-
-REGISTER_TYPE = "Register"

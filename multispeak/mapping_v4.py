@@ -1,21 +1,19 @@
-"""headend.model → objects of MultiSpeak 4.1.6: meterReading, meters.
+"""Texts of readings → objects of MultiSpeak 4.1.6: meterReading, meters.
 
 Source  reference/multispeak.md 7
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from headend.model.channels import ChannelId
 from headend.model.endpoint import Commodity, MeterEntry
-from headend.model.readings import IntervalValue, RegisterRead
+from headend.model.partner import MeterIdentifier
 from headend.model.utility import Utility
-from multispeak.field_names import FIELD_NAMES
-from multispeak.mapping import REGISTER_TYPE, ReadingGroup, interval_type, local_time, meter_status, object_id, status_text
+from multispeak.field_names import FieldName
+from multispeak.mapping import ToldMeter, ToldReading, ToldValue, entry_name, meter_status, status_text
+from multispeak.reading_types import REGISTER_TYPE, interval_type
 from multispeak.records import Records
-
-SERVICE_TYPES = {Commodity.ELECTRIC: "Electric", Commodity.GAS: "Gas", Commodity.WATER: "Water"}
+from multispeak.said_values import SERVICE_TYPES
 
 
 class ShapeV4:
@@ -29,43 +27,43 @@ class ShapeV4:
         self._reading_value = records["readingValue"]
         self._status_code = records["readingStatusCode"]
         self._type_code = records["readingTypeCode"]
-        self._type_codes: dict[tuple[ChannelId, int], Any] = {}
+        self._type_codes: dict[tuple[FieldName, int], Any] = {}
 
-    def reading(self, utility: Utility, entry: MeterEntry, group: ReadingGroup) -> Any:
+    def reading(self, utility: Utility, meter: ToldMeter, reading: ToldReading) -> Any:
         """A meterReading: every value with its own time."""
-        zone = utility.time_zone
-        values = [self._register(r, zone) for r in group.registers]
-        values += [self._interval(v, zone) for v in group.intervals]
         return self._meter_reading(
-            objectID=object_id(entry.endpoint.meter_no, group.instant),
+            objectID=reading.object_id,
             utility=utility.utility_id,
-            meterID=self._id(utility, entry),
-            deviceID=entry.endpoint.serial_no,
-            readingValues=self._reading_values(readingValue=values),
+            meterID=self.meter_id(utility, meter),
+            deviceID=meter.device_id,
+            readingValues=self._reading_values(readingValue=[self._value(value) for value in reading.values]),
         )
 
-    def no_reading(self, utility: Utility, entry: MeterEntry, reason: str) -> Any:
+    def no_reading(self, utility: Utility, meter: ToldMeter, reason: str) -> Any:
         """A meterReading that says why it holds nothing."""
         return self._meter_reading(
-            objectID=entry.endpoint.meter_no,
+            objectID=meter.meter_no,
             utility=utility.utility_id,
             errorString=reason,
-            meterID=self._id(utility, entry),
-            deviceID=entry.endpoint.serial_no,
+            meterID=self.meter_id(utility, meter),
+            deviceID=meter.device_id or None,
         )
 
-    def meter_no(self, request: Any) -> str:
-        """The parameter meterID: its attribute meterNo where given, else its content."""
-        if request.meterID is None:
-            return ""
-        return str(request.meterID.meterNo or request.meterID.text or "").strip()
+    def meter_id(self, utility: Utility, meter: ToldMeter) -> Any:
+        """A meterID; a name that no meter has is of no service."""
+        service = None if meter.commodity is None else SERVICE_TYPES[meter.commodity]
+        return self._meter_id(text=meter.name, meterNo=meter.name, serviceType=service, utility=utility.utility_id)
 
-    def meters(self, utility: Utility, entries: Iterable[MeterEntry], verbs: Mapping[str, str] | None = None) -> Any:
+    def status_code(self, flags: int) -> Any:
+        """A readingStatusCode; `flags` are not 0."""
+        return self._status_code(text=status_text(flags), originatingSystemID="AMI", codeCategory="interval", codeIndex=str(flags))
+
+    def meters(self, utility: Utility, entries: Iterable[MeterEntry], identifier: MeterIdentifier, verbs: Mapping[str, str]) -> Any:
         """The `meters` object, its lists by commodity; `verbs` say, by meter number, what became of meters."""
         lists: dict[Commodity, list[Any]] = {}
         for entry in entries:
-            verb = None if verbs is None else verbs.get(entry.endpoint.meter_no)
-            lists.setdefault(entry.endpoint.commodity, []).append(self._meter(utility, entry, verb))
+            verb = verbs.get(entry.endpoint.meter_no)
+            lists.setdefault(entry.endpoint.commodity, []).append(self._meter(utility, entry, identifier, verb))
         return self._records["meters"](
             electricMeters=self._list("ArrayOfElectricMeter", "electricMeter", lists.get(Commodity.ELECTRIC)),
             waterMeters=self._list("ArrayOfWaterMeter", "waterMeter", lists.get(Commodity.WATER)),
@@ -75,7 +73,7 @@ class ShapeV4:
     def _list(self, type_name: str, item_name: str, items: list[Any] | None) -> Any:
         return self._records[type_name](**{item_name: items}) if items else None
 
-    def _meter(self, utility: Utility, entry: MeterEntry, verb: str | None) -> Any:
+    def _meter(self, utility: Utility, entry: MeterEntry, identifier: MeterIdentifier, verb: str | None) -> Any:
         endpoint, point = entry.endpoint, entry.service_point
         info = None
         if point is not None:
@@ -87,7 +85,7 @@ class ShapeV4:
             objectID=endpoint.meter_no,
             verb=verb,
             utility=utility.utility_id,
-            meterNo=endpoint.meter_no,
+            meterNo=entry_name(entry, identifier),
             serialNumber=endpoint.serial_no,
             meterType=endpoint.configuration,
             AMRDeviceType=endpoint.model,
@@ -97,49 +95,24 @@ class ShapeV4:
             meterCommAddress=endpoint.ap_title,
         )
 
-    def _id(self, utility: Utility, entry: MeterEntry) -> Any:
-        meter_no = entry.endpoint.meter_no
-        return self._meter_id(
-            text=meter_no, meterNo=meter_no, serviceType=SERVICE_TYPES[entry.endpoint.commodity], utility=utility.utility_id
-        )
-
-    def _register(self, read: RegisterRead, zone: ZoneInfo) -> Any:
-        name = FIELD_NAMES[read.channel_id]
+    def _value(self, value: ToldValue) -> Any:
+        name, seconds = value.field, value.interval_seconds
         return self._reading_value(
             units=name.unit,
-            value=name.scaled_text(read.value, read.exponent),
-            readingType=REGISTER_TYPE,
-            fieldName=name.register,
+            value=value.text,
+            readingType=interval_type(seconds) if seconds else REGISTER_TYPE,
+            fieldName=name.interval if seconds else name.register,
             name=name.channel,
-            timeStamp=local_time(read.instant, zone),
-            readingStatusCode=self._status(read.flags),
-            readingTypeCode=self._code(read.channel_id, 0),
+            timeStamp=value.local,
+            readingStatusCode=self.status_code(value.flags) if value.flags else None,
+            readingTypeCode=self._code(name, seconds),
         )
 
-    def _interval(self, interval: IntervalValue, zone: ZoneInfo) -> Any:
-        name = FIELD_NAMES[interval.channel_id]
-        return self._reading_value(
-            units=name.unit,
-            value=None if interval.quantity is None else name.text(interval.quantity),
-            readingType=interval_type(interval.interval_seconds),
-            fieldName=name.interval,
-            name=name.channel,
-            timeStamp=local_time(interval.end, zone),
-            readingStatusCode=self._status(interval.flags),
-            readingTypeCode=self._code(interval.channel_id, interval.interval_seconds),
-        )
-
-    def _status(self, flags: int) -> Any:
-        if not flags:
-            return None
-        return self._status_code(text=status_text(flags), originatingSystemID="AMI", codeCategory="interval", codeIndex=str(flags))
-
-    def _code(self, channel_id: ChannelId, interval_seconds: int) -> Any:
+    def _code(self, name: FieldName, interval_seconds: int) -> Any:
         """The readingTypeCode of a channel, made once; an interval length of 0 means a register."""
-        found = self._type_codes.get((channel_id, interval_seconds))
+        found = self._type_codes.get((name, interval_seconds))
         if found is None:
-            name = FIELD_NAMES[channel_id]
-            found = self._type_codes[channel_id, interval_seconds] = self._type_code(
+            found = self._type_codes[name, interval_seconds] = self._type_code(
                 name=name.channel,
                 timeAttribute=f"{interval_seconds // 60}-minute" if interval_seconds else "none",
                 accumulationBehavior="deltaData" if interval_seconds else "cumulative",

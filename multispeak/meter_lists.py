@@ -1,25 +1,44 @@
-"""Lists of meters: those with a switch, and those modified since a partner's last session; in the shape of either version."""
+"""Lists of meters: all, those with a switch, and those modified since a partner's last session; in the shape of either version."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from headend.meter_sessions import MeterList
 from headend.model.endpoint import MeterEntry
 from multispeak.calls import Answer, Call, Handler, ListAnswer
 from multispeak.faults import FaultCode, RefusedCallError
-from multispeak.limits import RECORDS_PER_STEP, UNSTREAMED_OBJECTS_MAX
 from multispeak.mapping_v3 import ShapeV3
 from multispeak.mapping_v4 import ShapeV4
 from multispeak.message_header import Paging
+from multispeak.meter_names import resolve
+from multispeak.paging import known_place, no_place, page_size
+from multispeak.said_values import named_meter
+from multispeak.streaming import one_batch
 
 
 def meter_list_handlers() -> dict[str, Handler]:
     """Handlers by operation name, the same in both versions."""
     return {
+        "GetAMRSupportedMeters": supported_meters,
+        "IsAMRMeter": is_amr_meter,
         "GetCDSupportedMeters": switch_meters,
         "GetModifiedAMRMeters": _modified(MeterList.AMR, "all meters"),
         "GetModifiedCDMeters": _modified(MeterList.CD, "meters with a connect/disconnect device"),
     }
+
+
+async def supported_meters(call: Call) -> Answer | ListAnswer:
+    """The active endpoints, by meter number."""
+    page = await call.store.meters(await known_place(call) or None, page_size(call))
+    return told(call, page.items, {}, Paging(page.remaining, page.items[-1].endpoint.meter_no if page.items else ""))
+
+
+async def is_amr_meter(call: Call) -> Answer:
+    """Whether a meter is read by this head-end."""
+    name = named_meter(call.request.meterNo if call.version == "3.0" else call.request.meterID)
+    if not name:
+        raise RefusedCallError(FaultCode.MISSING_PARAMETER, f"{call.operation} names no meter")
+    (target,) = await resolve(call, [name])
+    return Answer(target.meter is not None and target.meter.active)
 
 
 async def switch_meters(call: Call) -> Answer | ListAnswer:
@@ -50,35 +69,8 @@ def _modified(meter_list: MeterList, which: str) -> Handler:
 
 def told(call: Call, entries: Sequence[MeterEntry], verbs: Mapping[str, str], paging: Paging) -> Answer | ListAnswer:
     """Meters in the shape of the version spoken; `verbs` by meter number."""
+    utility, identifier = call.utility, call.partner.identifier
     if call.version != "3.0":
-        return Answer(ShapeV4(call.records).meters(call.utility, entries, verbs), paging)
-    shape, utility = ShapeV3(call.records), call.utility
-    return ListAnswer(in_steps([shape.meter(utility, entry, verbs.get(entry.endpoint.meter_no)) for entry in entries]), paging)
-
-
-async def in_steps(objects: Sequence[Any]) -> AsyncGenerator[Sequence[Any], None]:
-    """Objects that are there already, so many at a time."""
-    for begin in range(0, len(objects), RECORDS_PER_STEP):
-        yield objects[begin : begin + RECORDS_PER_STEP]
-
-
-def page_size(call: Call) -> int:
-    """Objects of a page that is fetched in one piece."""
-    return max(1, min(call.partner.page_size, UNSTREAMED_OBJECTS_MAX))
-
-
-async def known_place(call: Call) -> str:
-    """The meter number after which a page begins; empty for the first page.
-
-    Raises  RefusedCallError for a lastReceived that is none
-    """
-    token = (call.request.lastReceived or "").strip()
-    if token and await call.store.meter(token) is None:
-        raise no_place(token)
-    return token
-
-
-def no_place(token: str) -> RefusedCallError:
-    """What is told of a lastReceived from which no list goes on."""
-    sentence = f"lastReceived is {token[:80]!r}; send LastSent of the answer before, or nothing to begin anew"
-    return RefusedCallError(FaultCode.INVALID_LAST_RECEIVED, sentence)
+        return Answer(ShapeV4(call.records).meters(utility, entries, identifier, verbs), paging)
+    shape = ShapeV3(call.records)
+    return ListAnswer(one_batch([shape.meter(utility, e, identifier, verbs.get(e.endpoint.meter_no)) for e in entries]), paging)

@@ -1,6 +1,7 @@
 """How many objects a request brings and an answer holds: what stands in lists, counted without looking at it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from multispeak.records import Record
@@ -27,11 +28,12 @@ def objects_told(result: Any) -> int:
     return 0 if result is None else 1
 
 
-async def counted(counter: Counter, batches: AsyncIterator[Sequence[Any]]) -> AsyncIterator[Sequence[Any]]:
-    """The batches of a streamed answer, their objects counted as they pass."""
-    async for batch in batches:
-        counter.objects_out += len(batch)
-        yield batch
+async def counted(counter: Counter, batches: AsyncGenerator[Sequence[Any], None]) -> AsyncGenerator[Sequence[Any], None]:
+    """The batches of a streamed answer, their objects counted as they pass. Closes its source."""
+    async with aclosing(batches):
+        async for batch in batches:
+            counter.objects_out += len(batch)
+            yield batch
 
 
 def _is_list(value: Record) -> bool:

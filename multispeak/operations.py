@@ -9,12 +9,16 @@ from multispeak.deferred_operations import deferred_handlers
 from multispeak.domain_operations import domain_handlers
 from multispeak.general_operations import general_handlers
 from multispeak.group_operations import group_handlers
+from multispeak.history_logs import history_log_handlers
 from multispeak.master_data_operations import master_data_handlers
 from multispeak.meter_lists import meter_list_handlers
-from multispeak.meter_reading import meter_reading_handlers
+from multispeak.meter_reads import meter_read_handlers
 from multispeak.monitoring_operations import monitoring_handlers
 from multispeak.outage_detection import outage_detection_handlers
 from multispeak.outage_monitoring import outage_monitoring_handlers
+from multispeak.profile_objects import profile_data_handlers
+from multispeak.reading_catalogues import catalogue_handlers
+from multispeak.reading_operations import reading_handlers
 from multispeak.registration_operations import registration_handlers
 from multispeak.schedule_operations import schedule_handlers
 
@@ -23,9 +27,13 @@ def operation_handlers(version: str) -> Handlers:
     """Handlers by operation name; a server dispatches those that its contract has."""
     handlers: dict[str, Handler] = {}
     for part in (
-        meter_reading_handlers(version),
-        master_data_handlers(version),
         meter_list_handlers(),
+        meter_read_handlers(version),
+        reading_handlers(version),
+        profile_data_handlers(version),
+        history_log_handlers(version),
+        catalogue_handlers(version),
+        master_data_handlers(version),
         connect_disconnect_handlers(version),
         outage_detection_handlers(version),
         group_handlers(version),

@@ -12,8 +12,9 @@ from multispeak.error_objects import ObjectError, error_objects
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import FETCH_OBJECTS
 from multispeak.message_header import Paging
-from multispeak.meter_lists import in_steps, known_place, page_size
+from multispeak.paging import known_place, page_size
 from multispeak.said_values import named_meter, text
+from multispeak.streaming import one_batch
 
 _METER = "Meter"
 _STATUS = {
@@ -65,7 +66,7 @@ async def devices_of_meter(call: Call) -> ListAnswer:
     device = await call.store.outage_device(meter_no)
     if device is None and await call.store.meter(meter_no) is None:
         raise UnknownMeterError(meter_no)
-    return ListAnswer(in_steps([] if device is None else [_told(call, device)]))
+    return ListAnswer(one_batch([] if device is None else [_told(call, device)]))
 
 
 async def outaged_devices(call: Call) -> ListAnswer:
@@ -117,7 +118,7 @@ async def _all_outaged(call: Call) -> AsyncGenerator[Sequence[Any], None]:
 
 def _page_told(call: Call, page: Page[OutageDevice]) -> ListAnswer:
     last = page.items[-1].entry.endpoint.meter_no if page.items else ""
-    return ListAnswer(in_steps([_told(call, device) for device in page.items]), Paging(page.remaining, last))
+    return ListAnswer(one_batch([_told(call, device) for device in page.items]), Paging(page.remaining, last))
 
 
 def _told(call: Call, device: OutageDevice) -> Any:

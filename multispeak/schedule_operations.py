@@ -8,10 +8,11 @@ from headend.schedules import ScheduleKind, UnknownScheduleError
 from multispeak.calls import Answer, Call, Handler, ListAnswer
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.message_header import Paging
-from multispeak.meter_lists import in_steps, no_place, page_size
 from multispeak.notifications import object_name, refused, require_objects
+from multispeak.paging import no_place, page_size
 from multispeak.said_values import items
 from multispeak.schedule_shapes import schedule_of, schedule_told
+from multispeak.streaming import one_batch
 
 _NOUNS = {ScheduleKind.PLAIN: "schedule", ScheduleKind.READING: "readingSchedule"}
 
@@ -91,7 +92,7 @@ def _listing(kind: ScheduleKind, effect: str) -> Handler:
             raise no_place(after)
         page = await call.store.schedules(kind, after, page_size(call))
         last = page.items[-1].schedule_id if page.items else ""
-        return ListAnswer(in_steps([schedule_told(call, one) for one in page.items]), Paging(page.remaining, last))
+        return ListAnswer(one_batch([schedule_told(call, one) for one in page.items]), Paging(page.remaining, last))
 
     schedules.__doc__ = effect
     return schedules

@@ -133,7 +133,8 @@ class _Compiled:
         end = "</soap:Body></soap:Envelope>"
         operation = self._binding.operations[ctx.descriptor.name]
         if isinstance(answer, ListAnswer):
-            exchange.chunks = stream_list(start, operation.list_shape(), counted(exchange, answer.batches), end)
+            batches = counted(exchange, answer.batches)
+            exchange.chunks = stream_list(start, operation.list_shape(), batches, end, written=answer.written)
             ctx.out_document = b""
         else:
             exchange.objects_out = objects_told(answer.result)

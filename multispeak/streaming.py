@@ -6,7 +6,8 @@ Source  reference/spyne.md 3.d
 # ruff: noqa: N802
 # Twisted's web package is only partly typed, and its names are what they are.
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from itertools import islice
 from typing import Any
 
@@ -19,30 +20,42 @@ from multispeak.binding import ListShape
 from multispeak.limits import CHUNK_OCTETS, RECORDS_PER_STEP, STALL_SECONDS
 
 
-async def stream_list(start: str, shape: ListShape, batches: AsyncIterator[Sequence[Any]], end: str) -> AsyncGenerator[bytes, None]:
+async def stream_list(
+    start: str, shape: ListShape, batches: AsyncGenerator[Sequence[Any], None], end: str, *, written: bool = False
+) -> AsyncGenerator[bytes, None]:
     """The octets of a list answer; every chunk but the last holds at least `CHUNK_OCTETS`.
 
-    `start` and `end` are what stands around the response element.
+    `start` and `end` are what stands around the response element; `written` batches are texts already. Closes its source.
     """
     held = [start, shape.opening]
     size = 0
-    async for batch in batches:
-        for text in _steps(shape, batch):
-            held.append(text)
-            size += len(text)
-            if size >= CHUNK_OCTETS:
-                yield "".join(held).encode()
-                held.clear()
-                size = 0
+    async with aclosing(batches):
+        async for batch in batches:
+            for text in _steps(batch if written else _texts(shape, batch)):
+                held.append(text)
+                size += len(text)
+                if size >= CHUNK_OCTETS:
+                    yield "".join(held).encode()
+                    held.clear()
+                    size = 0
     held += (shape.closing, end)
     yield "".join(held).encode()
 
 
-def _steps(shape: ListShape, batch: Sequence[Any]) -> Iterator[str]:
+def _texts(shape: ListShape, batch: Sequence[Any]) -> Iterator[str]:
     write, name = shape.write, shape.item_name
-    records = iter(batch)
-    while step := list(islice(records, RECORDS_PER_STEP)):
-        yield "".join([write(record, name) for record in step])
+    return (write(record, name) for record in batch)
+
+
+def _steps(texts: Iterable[str]) -> Iterator[str]:
+    rest = iter(texts)
+    while step := list(islice(rest, RECORDS_PER_STEP)):
+        yield "".join(step)
+
+
+async def one_batch(objects: Sequence[Any]) -> AsyncGenerator[Sequence[Any], None]:
+    """Objects that are there already, as the batches of a list."""
+    yield objects
 
 
 async def in_chunks(octets: bytes) -> AsyncGenerator[bytes, None]:

@@ -25,7 +25,10 @@ _replace_not_xml = re.compile(f"[{_NOT_XML}]").sub
 
 def escape(value: Any) -> str:
     """Text fit for content and for attributes in double quotes; characters that XML cannot carry become U+FFFD."""
-    return _replace_not_xml("\ufffd", str(value).translate(_ESCAPES))
+    text = str(value)
+    if search_special(text) is None:
+        return text
+    return _replace_not_xml("\ufffd", text.translate(_ESCAPES))
 
 
 class Writers:

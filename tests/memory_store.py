@@ -9,6 +9,7 @@ from headend.limits import INVOCATION_IDS_PER_LEASE
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord, Progress
 from headend.model.endpoint import EndpointId, NativeAddress
 from headend.model.events import DeviceEvent, ExceptionRecord
+from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalBlock, RegisterRead
 
 
@@ -76,10 +77,11 @@ class MemoryStore:
             invocation_ids=INVOCATION_IDS_PER_LEASE,
         )
 
-    async def record(self, collected: Sequence[Collected], now: datetime) -> None:
+    async def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> None:
         self.transactions += 1
         if self.failures:
             raise self.failures.pop(0)
+        collected = with_runs(collected, runs)
         for item in collected:
             self._record(item)
         self.recorded += collected
@@ -136,6 +138,15 @@ class MemoryStore:
 
     async def exceptions(self, limit: int) -> list[tuple[str, ExceptionRecord]]:
         return [(e.meter_no, x) for e in self.endpoints.values() for x in e.exceptions][-limit:]
+
+
+def with_runs(collected: Sequence[Collected], runs: Sequence[IntervalRuns]) -> list[Collected]:
+    """The items with all their intervals as blocks."""
+    blocks: dict[EndpointId, list[IntervalBlock]] = {}
+    for run in runs:
+        for block in run.blocks():
+            blocks.setdefault(block.endpoint_id, []).append(block)
+    return [replace(item, interval_blocks=(*blocks.pop(item.endpoint_id, ()), *item.interval_blocks)) for item in collected]
 
 
 def merged(before: IntervalBlock, after: IntervalBlock) -> IntervalBlock:

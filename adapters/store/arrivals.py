@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from adapters.store.day_packing import BlockKey
+from adapters.store.blocks import Block, BlockKey
+from adapters.store.day_packing import segments_of
 from adapters.store.instants import DAY_US, from_day, to_day, to_us
 from adapters.store.limits import DAYS_AHEAD_MAX, DAYS_PAST_MAX
-from adapters.store.packing import Unpacked
+from adapters.store.segment_arrays import pack_runs
+from adapters.store.segments import PackingError, Segment
 from headend.model.collection import Collected
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
+from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import DAY_SECONDS, IntervalBlock, RegisterRead
 
 EndpointDay = tuple[int, int]
@@ -27,9 +30,9 @@ _INT16, _INT32, _INT64 = 1 << 15, 1 << 31, 1 << 63
 
 @dataclass(slots=True)
 class Arrivals:
-    """Values of a batch by their keys; the same block may come in several pieces, oldest first."""
+    """Values of a batch by their keys; intervals of a day are segments, those that came first before those that came later."""
 
-    days: dict[EndpointDay, list[tuple[BlockKey, Unpacked]]] = field(default_factory=dict)
+    days: dict[EndpointDay, list[Segment]] = field(default_factory=dict)
     reads: dict[ReadKey, RegisterRead] = field(default_factory=dict)
     events: dict[EventKey, DeviceEvent] = field(default_factory=dict)
     exceptions: list[ExceptionRecord] = field(default_factory=list)
@@ -37,20 +40,25 @@ class Arrivals:
     """Endpoints of which something was left out."""
 
 
-def arrange(batch: Sequence[Collected], now: datetime) -> Arrivals:
-    """The values of `batch` that keep the rules, by key."""
+def arrange(batch: Sequence[Collected], runs: Sequence[IntervalRuns], now: datetime) -> Arrivals:
+    """The values of `batch`, and of its endpoints' `runs`, that keep the rules, by key."""
     arrivals = Arrivals()
     today = to_us(now) // DAY_US
     first_day, last_day = today - DAYS_PAST_MAX, today + DAYS_AHEAD_MAX
+    problems: dict[int, list[str]] = {}
+    for one in runs:
+        _take_runs(arrivals, one, first_day, last_day, problems)
     for item in batch:
         if item.exception is not None:
             arrivals.exceptions.append(item.exception)
-        problems: list[str] = []
-        _take_blocks(arrivals, item, first_day, last_day, problems)
-        _take_reads(arrivals, item, first_day, last_day, problems)
-        _take_events(arrivals, item, first_day, last_day, problems)
-        if problems:
-            spoil(arrivals, item.endpoint_id, problems, now)
+        found: list[str] = []
+        _take_blocks(arrivals, item, first_day, last_day, found)
+        _take_reads(arrivals, item, first_day, last_day, found)
+        _take_events(arrivals, item, first_day, last_day, found)
+        if found:
+            problems.setdefault(item.endpoint_id, []).extend(found)
+    for endpoint_id, texts in problems.items():
+        spoil(arrivals, endpoint_id, texts, now)
     return arrivals
 
 
@@ -62,14 +70,42 @@ def spoil(arrivals: Arrivals, endpoint_id: int, problems: Sequence[str], now: da
     arrivals.spoilt.add(endpoint_id)
 
 
+def _take_runs(arrivals: Arrivals, runs: IntervalRuns, first_day: int, last_day: int, problems: dict[int, list[str]]) -> None:
+    days = arrivals.days
+    for endpoint_id, day, segment in zip(runs.endpoint_ids, runs.days, pack_runs(runs), strict=True):
+        if first_day <= day <= last_day:
+            days.setdefault((endpoint_id, day), []).append(segment)
+        else:
+            problems.setdefault(endpoint_id, []).append(f"intervals of {from_day(day)}: {_day_problem(first_day, last_day)}")
+
+
 def _take_blocks(arrivals: Arrivals, item: Collected, first_day: int, last_day: int, problems: list[str]) -> None:
+    days: dict[int, dict[BlockKey, Block]] = {}
     for block in item.interval_blocks:
         day = to_day(block.day)
-        if problem := _block_problem(block, item, first_day, day, last_day):
+        problem = _block_problem(block, item, first_day, day, last_day)
+        key = block.channel_id, block.interval_seconds
+        if problem is None and key in days.get(day, {}):
+            problem = "twice in one item"
+        if problem is not None:
             problems.append(f"interval block of channel {block.channel_id}, {block.day}: {problem}")
             continue
-        piece = ((block.channel_id, block.interval_seconds), (block.values, block.flags, block.exponent))
-        arrivals.days.setdefault((item.endpoint_id, day), []).append(piece)
+        days.setdefault(day, {})[key] = (block.values, block.flags, block.exponent)
+    for day, blocks in days.items():
+        if segments := _segments(day, blocks, problems):
+            arrivals.days.setdefault((item.endpoint_id, day), []).extend(segments)
+
+
+def _segments(day: int, blocks: dict[BlockKey, Block], problems: list[str]) -> list[Segment]:
+    """Blocks as segments, all of them together, or where one does not fit, those that do."""
+    try:
+        return list(segments_of(blocks))
+    except PackingError as error:
+        if len(blocks) == 1:
+            ((channel_id, _),) = blocks
+            problems.append(f"interval block of channel {channel_id}, {from_day(day)}: {error}")
+            return []
+    return [segment for key, block in blocks.items() for segment in _segments(day, {key: block}, problems)]
 
 
 def _block_problem(block: IntervalBlock, item: Collected, first_day: int, day: int, last_day: int) -> str | None:
@@ -77,12 +113,16 @@ def _block_problem(block: IntervalBlock, item: Collected, first_day: int, day: i
     if block.endpoint_id != item.endpoint_id:
         return f"of endpoint {block.endpoint_id} in an item of endpoint {item.endpoint_id}"
     if not first_day <= day <= last_day:
-        return f"day outside {from_day(first_day)} to {from_day(last_day)}"
+        return _day_problem(first_day, last_day)
     if seconds <= 0 or DAY_SECONDS % seconds or len(block.values) * seconds != DAY_SECONDS or len(block.flags) != len(block.values):
         return f"{len(block.values)} values and {len(block.flags)} flags of {seconds} s are not a day"
     if not 0 <= block.channel_id < _INT16:
         return "channel out of range"
     return None
+
+
+def _day_problem(first_day: int, last_day: int) -> str:
+    return f"day outside {from_day(first_day)} to {from_day(last_day)}"
 
 
 def _take_reads(arrivals: Arrivals, item: Collected, first_day: int, last_day: int, problems: list[str]) -> None:

@@ -75,6 +75,18 @@ def remove(connection: Connection, table: Table, keys: Sequence[Values]) -> None
         connection.exec_driver_sql(statement, _arrays(columns, keys))
 
 
+def rows_of(connection: Connection, statement: str, parameters: Values) -> list[Any]:
+    """Rows as the driver makes them, for queries of many: SQLAlchemy's own cost as much again. Parameters stand as `?` in `statement`."""
+    if connection.dialect.name != "sqlite":
+        statement = statement.replace("?", "%s")
+    cursor = connection.exec_driver_sql(statement, parameters).cursor
+    assert cursor is not None, f"{statement} has no rows"
+    try:
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
+
+
 def key_source(connection: Connection, key: Sequence[Column[Any]], keys: Sequence[Values]) -> tuple[str, Values]:
     """SQL for a derived table `k` with the columns of `key`, one row for each of `keys`, and its parameters."""
     if connection.dialect.name == "sqlite":
@@ -97,7 +109,8 @@ def _arrays(columns: Sequence[Column[Any]], rows: Sequence[Values]) -> Values:
 
     Arrays of integers and octets are written as literals here: psycopg looks at each element, which takes several times as long.
     """
-    return tuple([_literal(column, values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)])
+    turned = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return tuple([_literal(column, values) for column, values in zip(columns, turned, strict=True)])
 
 
 def _literal(column: Column[Any], values: Values) -> str | list[Any]:

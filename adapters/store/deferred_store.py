@@ -16,7 +16,7 @@ from adapters.store import schema
 from adapters.store.bulk import OnConflict, put
 from adapters.store.database import Database
 from adapters.store.instants import to_us
-from adapters.store.scopes import Conditions
+from adapters.store.meter_store import Conditions
 from headend.deferred_requests import Known, TransactionReusedError
 from headend.limits import MONITORINGS_MAX, TRANSACTION_DAYS
 from headend.model.deferred import DeferredKind, DeferredRequest, KnownMeter, Monitoring, TargetKey, TargetState

@@ -1,9 +1,9 @@
 """Rows of endpoints, service points and accounts as MeterEntry values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from adapters.store import schema
 from adapters.store.master_rows import point_of
@@ -66,9 +66,9 @@ def entry_of(row: Iterable[Any]) -> MeterEntry:
     return MeterEntry(endpoint, point, customer)
 
 
-def entry_by_meter(connection: Connection, meter_no: str) -> MeterEntry | None:
-    """The entry of one meter."""
-    row = connection.execute(ENTRIES.where(_E.meter_no == meter_no)).first()
+def entry_by_meter(connection: Connection, meter_no: str, only: Sequence[ColumnElement[bool]] = ()) -> MeterEntry | None:
+    """The entry of one meter, where it fulfils the conditions."""
+    row = connection.execute(ENTRIES.where(_E.meter_no == meter_no, *only)).first()
     return None if row is None else entry_of(row)
 
 

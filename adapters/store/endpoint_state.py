@@ -56,21 +56,28 @@ class EndpointState(NamedTuple):
         is_news = heard_us is not None and (self.heard_us is None or heard_us > self.heard_us)
         holds_lease = self.lease_owner is not None and item.lease_id == lease_id(self.endpoint_id, self.lease_no)
         counted = is_news or holds_lease
-        state = self._replace(
-            program=self.program if item.program is None else item.program.fingerprint,
-            progress=self.progress if item.progress is None else pack_progress(item.progress),
-            replay_window=self.replay_window if item.replay_window is None else item.replay_window,
-            heard_us=heard_us if is_news else self.heard_us,
-            octets_sent=self.octets_sent + item.octets_sent * counted,
-            octets_received=self.octets_received + item.octets_received * counted,
-            last_read_us=max(self.last_read_us or last_read_us, last_read_us) if last_read_us is not None else self.last_read_us,
+        address = item.address
+        return EndpointState(
+            self.endpoint_id,
+            (Outcome.FAILED if failed else Outcome.DONE).value if holds_lease else self.outcome,
+            None if holds_lease else self.due_us,
+            self.scheduled_us,
+            self.collect_from_us,
+            None if holds_lease else self.lease_owner,
+            self.lease_no,
+            self.attempts,
+            self.next_invocation_id,
+            self.program if item.program is None else item.program.fingerprint,
+            self.progress if item.progress is None else pack_progress(item.progress),
+            self.replay_window if item.replay_window is None else item.replay_window,
+            heard_us if is_news else self.heard_us,
+            self.transport if address is None else address.transport.value,
+            self.host if address is None else address.host,
+            self.port if address is None else address.port,
+            self.octets_sent + item.octets_sent * counted,
+            self.octets_received + item.octets_received * counted,
+            self.last_read_us if last_read_us is None else max(self.last_read_us or last_read_us, last_read_us),
         )
-        if item.address is not None:
-            state = state._replace(transport=item.address.transport.value, host=item.address.host, port=item.address.port)
-        if holds_lease:
-            outcome = Outcome.FAILED if failed else Outcome.DONE
-            state = state._replace(outcome=outcome, due_us=None, lease_owner=None)
-        return state
 
 
 def lease_id(endpoint_id: int, lease_no: int) -> int:

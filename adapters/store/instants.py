@@ -1,23 +1,12 @@
 """Instants and days as the store keeps them: microseconds and days since 1970-01-01 UTC, integers in both databases."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
-DAY_US = 86_400_000_000
-"""Microseconds of a day."""
+from headend.model.instants import DAY_US, from_us, to_us
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_ORDINAL = _EPOCH.toordinal()
-_MICROSECOND = timedelta(microseconds=1)
+__all__ = ["DAY_US", "from_day", "from_us", "to_day", "to_us"]
 
-
-def to_us(instant: datetime) -> int:
-    """Microseconds since the epoch, exactly."""
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-def from_us(us: int) -> datetime:
-    """The instant in UTC."""
-    return _EPOCH + timedelta(microseconds=us)
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 def to_day(day: date) -> int:

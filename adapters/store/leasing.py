@@ -35,7 +35,8 @@ _DETAILS = (
     " LEFT JOIN endpoint_key AS y ON y.endpoint_id = e.endpoint_id AND y.key_id = e.key_id"
     " LEFT JOIN router AS r ON r.router_id = e.router_id"
 )
-_GIVE_BACK = "UPDATE endpoint_state SET lease_owner = NULL, due_us = scheduled_us WHERE lease_owner = :owner"
+# By the index of what is due, in which a leased endpoint stands with its lease's end: one of owners would be kept up with every lease.
+_GIVE_BACK = "UPDATE endpoint_state SET lease_owner = NULL, due_us = scheduled_us WHERE due_us IS NOT NULL AND lease_owner = :owner"
 _SCHEDULE = (
     "UPDATE endpoint_state SET outcome = :due_outcome, scheduled_us = :due, collect_from_us = :collect_from, attempts = 0,"
     " due_us = CASE WHEN lease_owner IS NULL THEN :due ELSE due_us END"
@@ -56,11 +57,11 @@ def lease(connection: Connection, sealer: KeySealer, owner: str, count: int, *, 
     pick = _PICK if connection.dialect.name == "sqlite" else f"{_PICK} FOR UPDATE SKIP LOCKED"
     parameters = {"now": to_us(now), "until": to_us(until), "count": count, "owner": owner}
     ids = {"ids": INVOCATION_IDS_PER_LEASE, "id_max": INVOCATION_ID_MAX}
-    leased = sorted(tuple(row) for row in connection.execute(text(_LEASE.format(pick=pick)), parameters | ids))
+    leased = sorted([tuple(row) for row in connection.execute(text(_LEASE.format(pick=pick)), parameters | ids).all()])
     if not leased:
         return []
     source, keys = key_source(connection, [schema.endpoint.c.endpoint_id], [row[:1] for row in leased])
-    details = {row[0]: tuple(row) for row in connection.exec_driver_sql(_DETAILS.format(keys=source), keys)}
+    details = {row[0]: tuple(row) for row in connection.exec_driver_sql(_DETAILS.format(keys=source), keys).all()}
     assignments, unusable = [], []
     for row in leased:
         try:

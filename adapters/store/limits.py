@@ -51,3 +51,6 @@ REASON_CHARACTERS_MAX = 1_000
 
 MESSAGES_PURGED_AT_ONCE = 5_000
 """Exchanges of the message log forgotten in one transaction, so that it never holds others up for long."""
+
+ENDPOINTS_PER_SEARCH_MAX = 100_000
+"""Endpoints that one statement of a list goes through for reads that few of them have: a fraction of a second."""

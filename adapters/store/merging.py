@@ -3,21 +3,52 @@
 A value that is known is never given up for one that is not: a meter that has overwritten an interval does not erase it here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.store.packing import Unpacked, Values
+from adapters.store.blocks import Block, BlockKey, Values, at_scale
+from adapters.store.day_packing import VERSION, pack_day, unpack_day
+from adapters.store.segments import Segment
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
     """The block to store, and whether it takes the place of a value that was different (else it only adds)."""
 
-    block: Unpacked
+    block: Block
     supersedes: bool
 
 
-def merge(stored: Unpacked, arrived: Unpacked) -> Merged | None:
+@dataclass(frozen=True, slots=True)
+class MergedDay:
+    """The day to store, how many values more it knows, and the blocks of the day before that something different took the place of."""
+
+    day: bytes
+    values_added: int
+    superseded: bytes | None
+
+
+def merge_day(stored: bytes, segments: Sequence[Segment]) -> MergedDay | None:
+    """`segments`, one after another, over a stored day (b"" where there is none); None when nothing changes. Raises PackingError."""
+    before = unpack_day(stored) if stored else {}
+    after, superseded, changed = dict(before), dict[BlockKey, Block](), False
+    for segment in segments:
+        for key, arrived in unpack_day(VERSION + segment.octets).items():
+            merged = merge(after[key], arrived) if key in after else Merged(arrived, supersedes=False)
+            if merged is not None:
+                after[key], changed = merged.block, True
+                if merged.supersedes and key in before:
+                    superseded[key] = before[key]
+    if not changed:
+        return None
+    return MergedDay(pack_day(after), _known(after) - _known(before), pack_day(superseded) if superseded else None)
+
+
+def _known(blocks: Mapping[BlockKey, Block]) -> int:
+    return sum([len(values) - values.count(None) for values, _, _ in blocks.values()])
+
+
+def merge(stored: Block, arrived: Block) -> Merged | None:
     """`arrived` over `stored`, for as many intervals each; None when nothing changes."""
     if stored[2] != arrived[2]:
         stored, arrived = _same_scale(stored, arrived)
@@ -58,7 +89,7 @@ def _adds_only(values: Values, new_values: Values, merged_values: Values) -> boo
     return len(values) - values.count(None) - new_values.count(None) == -merged_values.count(None)
 
 
-def _differs(stored: Unpacked, values: list[int | None], flags: Sequence[int]) -> bool:
+def _differs(stored: Block, values: list[int | None], flags: Sequence[int]) -> bool:
     old_values, old_flags, _ = stored
     return any(
         old is not None and (old != new or old_flag != new_flag)
@@ -66,12 +97,6 @@ def _differs(stored: Unpacked, values: list[int | None], flags: Sequence[int]) -
     )
 
 
-def _same_scale(one: Unpacked, other: Unpacked) -> tuple[Unpacked, Unpacked]:
+def _same_scale(one: Block, other: Block) -> tuple[Block, Block]:
     exponent = min(one[2], other[2])
-    return _scaled(one, exponent), _scaled(other, exponent)
-
-
-def _scaled(block: Unpacked, exponent: int) -> Unpacked:
-    values, flags, own = block
-    factor = 10 ** (own - exponent)
-    return ([None if value is None else value * factor for value in values], flags, exponent) if factor != 1 else block
+    return at_scale(one, exponent), at_scale(other, exponent)

@@ -1,209 +1,179 @@
-"""Reads as clients ask for them: by meter, by date, the latest; each answer from one state of the database."""
+"""What given endpoints read: in a period, or last; each answer from one state of the database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, select
 
 from adapters.store import schema
-from adapters.store.bulk import fetch
-from adapters.store.day_packing import split_day
-from adapters.store.directory import ENTRIES, entries_by_id, entry_by_meter, entry_of
-from adapters.store.instants import DAY_US, from_day, from_us, to_us
-from adapters.store.packing import unpack
-from adapters.store.scopes import Conditions
+from adapters.store.bulk import fetch, key_source, rows_of
+from adapters.store.day_packing import unpack_day
+from adapters.store.instants import DAY_US, from_day, to_us
+from adapters.store.meter_store import Conditions
+from headend.limits import LATEST_LOOK_BACK_DAYS
 from headend.model.channels import ChannelId
-from headend.model.endpoint import EndpointId, MeterEntry
-from headend.model.readings import IntervalBlock, IntervalValue, ReadSource, RegisterRead, day_start
-from headend.ports import MeterReadings, Page, PageEnd, ReadingKey
+from headend.model.endpoint import EndpointId
+from headend.model.meters import Meter
+from headend.model.readings import IntervalBlock, RegisterRow
+from headend.model.selections import Period, Quantities
+from headend.reading_queries import Values
 
-_E, _S = schema.endpoint.c, schema.endpoint_state.c
-_R = schema.register_read.c
+_E = schema.endpoint.c
 
-_READ_KEY = ("endpoint_id", "instant_us")
-
-
-def meters(connection: Connection, after: str | None, limit: int, only: Conditions = ()) -> Page[MeterEntry]:
-    """Active endpoints in order of meter number."""
-    wanted = and_(_E.active == 1, _E.meter_no > (after or ""), *only)
-    rows = connection.execute(ENTRIES.where(wanted).order_by(_E.meter_no).limit(limit)).all()
-    if len(rows) < limit or not rows:
-        return Page([entry_of(row) for row in rows], 0 if limit else _count(connection, wanted))
-    return Page([entry_of(row) for row in rows], _count(connection, and_(_E.active == 1, _E.meter_no > rows[-1].meter_no, *only)))
+def values_of(connection: Connection, endpoint_ids: Sequence[EndpointId], period: Period, wanted: Quantities) -> Values:
+    """What endpoints read in a period."""
+    registers = _registers(connection, endpoint_ids, period, wanted.registers) if wanted.registers else []
+    blocks = _blocks(connection, endpoint_ids, *_days(period), wanted) if wanted.intervals else []
+    return Values(registers, blocks)
 
 
-def latest(connection: Connection, meter_no: str) -> MeterReadings | None:
-    """Register reads of a meter's newest instant that has any."""
-    entry = entry_by_meter(connection, meter_no)
-    if entry is None:
-        return None
-    endpoint_id = entry.endpoint.endpoint_id
-    last_us = connection.execute(select(_S.last_read_us).where(_S.endpoint_id == endpoint_id)).scalar()
-    return MeterReadings(entry, [] if last_us is None else _reads(connection, endpoint_id, last_us, last_us, 1_000))
-
-
-def readings(connection: Connection, meter_no: str, start: datetime, end: datetime, limit: int) -> MeterReadings | None:
-    """Register reads and interval values of a meter whose instants lie in [start, end]."""
-    entry = entry_by_meter(connection, meter_no)
-    if entry is None:
-        return None
-    endpoint_id = entry.endpoint.endpoint_id
-    registers = _reads(connection, endpoint_id, to_us(start), to_us(end), limit)
-    blocks = stored_blocks(connection, endpoint_id, start - _MICROSECOND, end)
-    return MeterReadings(entry, registers, interval_values(blocks, start, end)[: limit - len(registers)])
-
-
-def latest_page(connection: Connection, after: str | None, limit: int, only: Conditions = ()) -> Page[MeterReadings]:
-    """Latest register reads of meters that have any, in order of meter number."""
-
-    def having_reads(above: str) -> Select[Any]:
-        joined = schema.endpoint.join(schema.endpoint_state, _S.endpoint_id == _E.endpoint_id)
-        columns = select(_E.endpoint_id, _S.last_read_us, _E.meter_no).select_from(joined)
-        return columns.where(_S.last_read_us.is_not(None), _E.meter_no > above, *only)
-
-    rows = connection.execute(having_reads(after or "").order_by(_E.meter_no).limit(limit)).all()
-    remaining = 0
-    if rows and len(rows) == limit:
-        remaining = connection.execute(select(func.count()).select_from(having_reads(rows[-1].meter_no).subquery())).scalar_one()
-    return Page(_readings_of(connection, [(row[0], row[1]) for row in rows]), remaining)
-
-
-def readings_page(
-    connection: Connection,
-    start: datetime,
-    end: datetime,
-    after: ReadingKey | None,
-    limit: int,
-    only: Conditions = (),
-    *,
-    counted: bool = True,
-) -> Page[MeterReadings]:
-    """Register reads in [start, end] by meter number and instant; not `counted`, `remaining` is 1 where more follow."""
-    keys = connection.execute(_ordered_instants(start, end, after, only).limit(limit + 1)).all()
-    remaining = len(keys) - limit
-    if counted and remaining > 0:
-        remaining = _count_after(connection, start, end, keys[limit - 1], only)
-    return Page(_readings_of(connection, [(row.endpoint_id, row.instant_us) for row in keys[:limit]]), max(0, remaining))
-
-
-def readings_page_end(
-    connection: Connection, start: datetime, end: datetime, after: ReadingKey | None, limit: int, only: Conditions = ()
-) -> PageEnd:
-    """Where the page that `readings_page` would answer ends."""
-    keys = connection.execute(_ordered_instants(start, end, after, only).limit(limit + 1)).all()
-    if not keys[:limit]:
-        return PageEnd(None, 0, _count_after(connection, start, end, None, only) if keys else 0)
-    last = keys[:limit][-1]
-    remaining = _count_after(connection, start, end, last, only) if len(keys) > limit else 0
-    return PageEnd(ReadingKey(last.meter_no, from_us(last.instant_us)), len(keys[:limit]), remaining)
+def latest_of(connection: Connection, meters: Sequence[Meter], wanted: Quantities, period: Period | None, now: datetime) -> Values:
+    """Registers of each meter's newest instant that has any, blocks of its newest day that has any."""
+    registers: list[RegisterRow] = []
+    if wanted.registers:
+        registers = _newest_registers(connection, meters, wanted.registers, period)
+    blocks: list[IntervalBlock] = []
+    if wanted.intervals:
+        looked_at = period or Period(now - timedelta(days=LATEST_LOOK_BACK_DAYS), now + timedelta(days=1))
+        blocks = _newest_blocks(connection, [meter.endpoint_id for meter in meters], looked_at, wanted)
+    return Values(registers, blocks)
 
 
 def interval_blocks(
-    connection: Connection, meter_no: str, start: datetime, end: datetime, channels: Collection[ChannelId] | None = None
+    connection: Connection,
+    meter_no: str,
+    start: datetime,
+    end: datetime,
+    channels: Collection[ChannelId] | None = None,
+    only: Conditions = (),
 ) -> list[IntervalBlock]:
     """Stored blocks of a meter that touch (start, end], of `channels` or of all; [] for an unknown meter."""
-    endpoint_id = connection.execute(select(_E.endpoint_id).where(_E.meter_no == meter_no)).scalar()
-    return [] if endpoint_id is None else stored_blocks(connection, EndpointId(endpoint_id), start, end, channels)
-
-
-def stored_blocks(
-    connection: Connection, endpoint_id: EndpointId, start: datetime, end: datetime, channels: Collection[ChannelId] | None = None
-) -> list[IntervalBlock]:
-    """Blocks of an endpoint that touch (start, end], by channel, day and interval length."""
-    first_day, last_day = to_us(start) // DAY_US, (to_us(end) - 1) // DAY_US
-    if last_day < first_day:
+    endpoint_id = connection.execute(select(_E.endpoint_id).where(_E.meter_no == meter_no, *only)).scalar()
+    if endpoint_id is None:
         return []
-    blocks = []
-    for day, packed in _day_rows(connection, endpoint_id, first_day, last_day):
-        for (channel_id, interval_seconds), octets in split_day(packed).items():
-            if channels is None or channel_id in channels:
-                values, flags, exponent = unpack(octets)
-                channel = ChannelId(channel_id)
-                blocks.append(IntervalBlock(endpoint_id, channel, from_day(day), interval_seconds, exponent, values, flags))
-    blocks.sort(key=lambda block: (block.channel_id, block.day, block.interval_seconds))
-    return blocks
+    first_day, last_day = _days(Period(start, end))
+    rows = _day_rows(connection, [EndpointId(endpoint_id)], first_day, last_day)
+    return _sorted(_unpacked(rows, channels))
 
 
-def interval_values(blocks: Sequence[IntervalBlock], start: datetime, end: datetime) -> list[IntervalValue]:
-    """Values of `blocks` whose ends lie in [start, end], in order of their ends; where nothing is known there is none."""
-    found = []
-    for block in blocks:
-        length = timedelta(seconds=block.interval_seconds)
-        instant, exponent = day_start(block.day), block.exponent
-        for value, flags in zip(block.values, block.flags, strict=True):
-            instant += length
-            if start <= instant <= end and (value is not None or flags):
-                quantity = None if value is None else Decimal(value).scaleb(exponent)
-                found.append(IntervalValue(block.channel_id, instant, block.interval_seconds, quantity, flags))
-    found.sort(key=lambda value: value.end)
+def _registers(
+    connection: Connection, endpoint_ids: Sequence[EndpointId], period: Period, channels: Collection[ChannelId]
+) -> list[RegisterRow]:
+    keys, parameters = _endpoint_keys(connection, endpoint_ids)
+    statement = (
+        f"SELECT r.endpoint_id, r.instant_us, r.channel_id, r.source, r.exponent, r.flags, r.value FROM {keys}"  # noqa: S608
+        " CROSS JOIN register_read AS r WHERE r.endpoint_id = k.endpoint_id AND r.instant_us BETWEEN ? AND ?"
+    )
+    rows = rows_of(connection, statement, (*parameters, to_us(period.start), to_us(period.end)))
+    rows.sort()
+    return [RegisterRow._make(row) for row in rows if row[2] in channels]
+
+
+def _newest_registers(
+    connection: Connection, meters: Sequence[Meter], channels: Collection[ChannelId], period: Period | None
+) -> list[RegisterRow]:
+    keys: list[tuple[int, int]]
+    if period is None:
+        keys = [(meter.endpoint_id, meter.newest_us) for meter in meters if meter.newest_us is not None]
+    else:
+        keys = _newest_instants(connection, [meter.endpoint_id for meter in meters], period, channels)
+    if not keys:
+        return []
+    instants = [key[1] for key in keys]
+    rows = fetch(connection, schema.register_read, ("endpoint_id", "instant_us"), keys, ("instant_us", min(instants), max(instants)))
+    rows.sort()
+    return [RegisterRow._make(row[:7]) for row in rows if row[2] in channels]
+
+
+def _newest_instants(
+    connection: Connection, endpoint_ids: Sequence[EndpointId], period: Period, channels: Collection[ChannelId]
+) -> list[tuple[int, int]]:
+    keys, parameters = _endpoint_keys(connection, endpoint_ids)
+    statement = (
+        f"SELECT r.endpoint_id, max(r.instant_us) FROM {keys} CROSS JOIN register_read AS r WHERE r.endpoint_id = k.endpoint_id"  # noqa: S608
+        f" AND r.instant_us BETWEEN ? AND ? AND r.channel_id IN ({', '.join(str(int(one)) for one in sorted(channels))})"
+        " GROUP BY r.endpoint_id"
+    )
+    rows = rows_of(connection, statement, (*parameters, to_us(period.start), to_us(period.end)))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _blocks(
+    connection: Connection, endpoint_ids: Sequence[EndpointId], first_day: int, last_day: int, wanted: Quantities
+) -> list[IntervalBlock]:
+    return _sorted(_unpacked(_day_rows(connection, endpoint_ids, first_day, last_day), wanted.intervals, wanted.interval_seconds))
+
+
+def _newest_blocks(
+    connection: Connection, endpoint_ids: Sequence[EndpointId], period: Period, wanted: Quantities
+) -> list[IntervalBlock]:
+    """Blocks of the newest days that have any, in windows that widen: most meters sent something yesterday or today."""
+    first_day, last_day = _days(period)
+    found: list[IntervalBlock] = []
+    missing, window = list(endpoint_ids), 3
+    while missing and last_day >= first_day:
+        low = max(first_day, last_day - window + 1)
+        newest = _newest_days(_blocks(connection, missing, low, last_day, wanted))
+        found += newest
+        having = {block.endpoint_id for block in newest}
+        missing = [one for one in missing if one not in having]
+        last_day, window = low - 1, window * 4
     return found
 
 
-_MICROSECOND = timedelta(microseconds=1)
+def _newest_days(blocks: Iterable[IntervalBlock]) -> list[IntervalBlock]:
+    """Of each endpoint and channel the block of its newest day with a value."""
+    newest: dict[tuple[EndpointId, ChannelId, int], IntervalBlock] = {}
+    for block in blocks:
+        if any(value is not None for value in block.values):
+            newest[block.endpoint_id, block.channel_id, block.interval_seconds] = block
+    return list(newest.values())
 
 
-def _count(connection: Connection, wanted: Any) -> int:
-    return connection.execute(select(func.count()).select_from(schema.endpoint).where(wanted)).scalar_one()
+def _days(period: Period) -> tuple[int, int]:
+    """First and last UTC day with intervals whose end is in the period."""
+    return to_us(period.start) // DAY_US, (to_us(period.end) - 1) // DAY_US
 
 
-def _day_rows(connection: Connection, endpoint_id: int, first_day: int, last_day: int) -> list[tuple[int, bytes]]:
-    if connection.dialect.name == "sqlite":
-        # SQLite keeps these rows by day: one look-up for each day of the period.
-        days = "WITH RECURSIVE days(d) AS (SELECT ? UNION ALL SELECT d + 1 FROM days WHERE d < ?)"
-        statement = f"{days} SELECT day, packed FROM days CROSS JOIN interval_day WHERE day = d AND endpoint_id = ?"  # noqa: S608
-        return [(row[0], row[1]) for row in connection.exec_driver_sql(statement, (first_day, last_day, endpoint_id))]
-    statement = "SELECT day, packed FROM interval_day WHERE endpoint_id = %s AND day BETWEEN %s AND %s"
-    return [(row[0], row[1]) for row in connection.exec_driver_sql(statement, (endpoint_id, first_day, last_day))]
+def _endpoint_keys(connection: Connection, endpoint_ids: Sequence[EndpointId]) -> tuple[str, tuple[str, ...]]:
+    return key_source(connection, [_E.endpoint_id], [(one,) for one in endpoint_ids])
 
 
-def _reads(connection: Connection, endpoint_id: int, start_us: int, end_us: int, limit: int) -> list[RegisterRead]:
-    statement = (
-        select(schema.register_read)
-        .where(_R.endpoint_id == endpoint_id, _R.instant_us.between(start_us, end_us))
-        .order_by(_R.instant_us, _R.channel_id, _R.source)
-        .limit(limit)
-    )
-    return [_read(tuple(row)) for row in connection.execute(statement)]
-
-
-def _read(row: tuple[Any, ...]) -> RegisterRead:
-    endpoint_id, instant_us, channel_id, source, exponent, flags, value, *_ = row
-    return RegisterRead(EndpointId(endpoint_id), ChannelId(channel_id), from_us(instant_us), ReadSource(source), value, exponent, flags)
-
-
-def _instants(start: datetime, end: datetime, after: ReadingKey | None, only: Conditions) -> Select[Any]:
-    """Distinct (meter number, endpoint, instant) with reads in [start, end], after `after`."""
-    statement = (
-        select(_E.meter_no, _R.endpoint_id, _R.instant_us)
-        .select_from(schema.endpoint.join(schema.register_read, _R.endpoint_id == _E.endpoint_id))
-        .where(_R.instant_us.between(to_us(start), to_us(end)), *only)
-        .distinct()
-    )
-    if after is None:
-        return statement
-    later = or_(_E.meter_no > after.meter_no, _R.instant_us > to_us(after.instant))
-    return statement.where(_E.meter_no >= after.meter_no, later)
-
-
-def _ordered_instants(start: datetime, end: datetime, after: ReadingKey | None, only: Conditions) -> Select[Any]:
-    return _instants(start, end, after, only).order_by(_E.meter_no, _R.instant_us)
-
-
-def _count_after(connection: Connection, start: datetime, end: datetime, last: Any, only: Conditions) -> int:
-    after = None if last is None else ReadingKey(last.meter_no, from_us(last.instant_us))
-    return connection.execute(select(func.count()).select_from(_instants(start, end, after, only).subquery())).scalar_one()
-
-
-def _readings_of(connection: Connection, keys: list[tuple[int, int]]) -> list[MeterReadings]:
-    """Reads of (endpoint, instant) pairs in their order, one MeterReadings each."""
-    if not keys:
+def _day_rows(
+    connection: Connection, endpoint_ids: Sequence[EndpointId], first_day: int, last_day: int
+) -> list[tuple[EndpointId, int, bytes]]:
+    if last_day < first_day or not endpoint_ids:
         return []
-    instants = [instant for _, instant in keys]
-    rows = fetch(connection, schema.register_read, _READ_KEY, keys, ("instant_us", min(instants), max(instants)))
-    by_key: dict[tuple[int, int], list[RegisterRead]] = {}
-    for row in sorted(rows, key=lambda row: row[:4]):
-        by_key.setdefault(row[:2], []).append(_read(row))
-    entries = entries_by_id(connection, (endpoint_id for endpoint_id, _ in keys))
-    return [MeterReadings(entries[endpoint_id], by_key[endpoint_id, instant]) for endpoint_id, instant in keys]
+    keys, parameters = _endpoint_keys(connection, endpoint_ids)
+    if connection.dialect.name == "sqlite":
+        # SQLite keeps these rows by day: one look-up for each endpoint and day of the period.
+        statement = (
+            f"WITH RECURSIVE days(d) AS (SELECT ? UNION ALL SELECT d + 1 FROM days WHERE d < ?)"  # noqa: S608
+            f" SELECT i.endpoint_id, i.day, i.packed FROM days CROSS JOIN {keys} CROSS JOIN interval_day AS i"
+            " WHERE i.day = d AND i.endpoint_id = k.endpoint_id"
+        )
+        rows = rows_of(connection, statement, (first_day, last_day, *parameters))
+    else:
+        statement = (
+            f"SELECT i.endpoint_id, i.day, i.packed FROM {keys} CROSS JOIN interval_day AS i"  # noqa: S608
+            " WHERE i.endpoint_id = k.endpoint_id AND i.day BETWEEN ? AND ?"
+        )
+        rows = rows_of(connection, statement, (*parameters, first_day, last_day))
+    return [(EndpointId(row[0]), row[1], row[2]) for row in rows]
+
+
+def _unpacked(
+    rows: Iterable[tuple[EndpointId, int, bytes]], channels: Collection[ChannelId] | None, interval_seconds: int | None = None
+) -> list[IntervalBlock]:
+    """Blocks of `channels` and of one interval length, or of all where they are None."""
+    blocks = []
+    for endpoint_id, day, packed in rows:
+        for (channel, seconds), (values, flags, exponent) in unpack_day(packed, channels).items():
+            if interval_seconds in {None, seconds}:
+                blocks.append(IntervalBlock(endpoint_id, ChannelId(channel), from_day(day), seconds, exponent, values, flags))
+    return blocks
+
+
+def _sorted(blocks: list[IntervalBlock]) -> list[IntervalBlock]:
+    blocks.sort(key=lambda block: (block.endpoint_id, block.channel_id, block.day, block.interval_seconds))
+    return blocks

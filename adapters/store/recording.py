@@ -16,15 +16,16 @@ from twisted.logger import Logger
 from adapters.store import schema
 from adapters.store.arrivals import Arrivals, EndpointDay, ReadKey, arrange, spoil
 from adapters.store.bulk import OnConflict, fetch, put
-from adapters.store.day_packing import BlockKey, join_day, split_day
+from adapters.store.day_packing import extended_day
 from adapters.store.endpoint_state import EndpointState, Outcome
 from adapters.store.instants import DAY_US, from_day, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
-from adapters.store.merging import merge
-from adapters.store.packing import PackingError, Unpacked, intervals_known, pack, unpack
+from adapters.store.merging import merge_day
 from adapters.store.partitions import DayKey, PartitionsWantedError
 from adapters.store.progress_packing import pack_tables
+from adapters.store.segments import PackingError, Segment
 from headend.model.collection import Collected
+from headend.model.interval_runs import IntervalRuns
 
 Row = tuple[Any, ...]
 
@@ -48,12 +49,14 @@ class _Changes:
         return bool(self.days or self.reads or self.events or self.messages)
 
 
-def record(connection: Connection, batch: Sequence[Collected], now: datetime, partitions: set[DayKey] | None) -> None:
-    """Store `batch`. `partitions` are the days known to have one, None where the database has none.
+def record(
+    connection: Connection, batch: Sequence[Collected], runs: Sequence[IntervalRuns], now: datetime, partitions: set[DayKey] | None
+) -> None:
+    """Store `batch` and the `runs` of its endpoints. `partitions` are the days known to have one, None where the database has none.
 
     Raises PartitionsWantedError before anything is written.
     """
-    arrivals = arrange(batch, now)
+    arrivals = arrange(batch, runs, now)
     if partitions is not None:
         _check_partitions(arrivals, partitions)
     states = lock_states(connection, sorted({item.endpoint_id for item in batch}))
@@ -106,52 +109,28 @@ def _merge_days(connection: Connection, arrivals: Arrivals, changes: _Changes, n
     days = [day for _, day in arrivals.days]
     rows = fetch(connection, schema.interval_day, ("endpoint_id", "day"), list(arrivals.days), ("day", min(days), max(days)))
     stored = {row[:2]: row for row in rows}
-    for key, pieces in arrivals.days.items():
-        problems: list[str] = []
+    for key, segments in arrivals.days.items():
         try:
-            _merge_day(key, pieces, stored.get(key), changes, problems)
+            _merge_day(key, segments, stored.get(key), changes)
         except PackingError as error:
-            problems.append(f"interval day {from_day(key[1])} as stored: {error}")
-        if problems:
-            spoil(arrivals, key[0], problems, now)
+            spoil(arrivals, key[0], [f"interval day {from_day(key[1])}: {error}"], now)
 
 
-def _merge_day(
-    key: EndpointDay, pieces: list[tuple[BlockKey, Unpacked]], stored: Row | None, changes: _Changes, problems: list[str]
-) -> None:
-    before = split_day(stored[3]) if stored else {}
-    blocks = dict(before)
-    superseded: dict[BlockKey, bytes] = {}
-    for block_key, piece in pieces:
-        try:
-            changes.intervals += _merge_block(blocks, block_key, piece, before, superseded)
-        except PackingError as error:
-            problems.append(f"interval block of channel {block_key[0]}, {from_day(key[1])}: {error}")
-    if blocks == before:
+def _merge_day(key: EndpointDay, segments: Sequence[Segment], stored: Row | None, changes: _Changes) -> None:
+    """Put `segments` behind what is stored; where they overlap it, merge them with it."""
+    day = stored[3] if stored else b""
+    longer = extended_day(day, segments)
+    if longer is not None:
+        changes.intervals += sum([segment.head.known for segment in segments])
+        changes.days.append((*key, None, longer))
         return
-    changes.days.append((*key, None, join_day(blocks)))
-    if stored and superseded:
-        changes.days_superseded.append((*key, stored[2], None, join_day(superseded)))
-
-
-def _merge_block(
-    blocks: dict[BlockKey, bytes], key: BlockKey, piece: Unpacked, before: dict[BlockKey, bytes], superseded: dict[BlockKey, bytes]
-) -> int:
-    """Put `piece` into the day's `blocks`; how many values more are known."""
-    old = blocks.get(key)
-    if old is None:
-        packed = pack(*piece)
-        number = intervals_known(packed)
-        if number or any(piece[1]):
-            blocks[key] = packed
-        return number
-    merged = merge(unpack(old), piece)
+    merged = merge_day(day, segments)
     if merged is None:
-        return 0
-    blocks[key] = pack(*merged.block)
-    if merged.supersedes and key in before:
-        superseded[key] = before[key]
-    return intervals_known(blocks[key]) - intervals_known(old)
+        return
+    changes.intervals += merged.values_added
+    changes.days.append((*key, None, merged.day))
+    if stored and merged.superseded:
+        changes.days_superseded.append((*key, stored[2], None, merged.superseded))
 
 
 def _merge_reads(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import Connection, or_, select
 
 from adapters.store import schema
 from adapters.store.limits import KEYS_PER_QUERY_MAX
+from adapters.store.meter_store import Conditions
 from headend.meter_groups import GroupKind
 from headend.model.endpoint import CONFIGURATIONS
 from headend.model.partner import MeterScope
 
 _E, _G, _M = schema.endpoint.c, schema.meter_group.c, schema.meter_group_member.c
-
-
-Conditions = Sequence[ColumnElement[bool]]
-"""What an endpoint must fulfil to be told of; none lets all be."""
 
 
 def conditions(scope: MeterScope) -> Conditions:

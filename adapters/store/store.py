@@ -1,6 +1,6 @@
 """One utility's store: the core's ports over its database, and `open_store`, which makes one ready."""
 
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -9,12 +9,13 @@ from typing import Any, cast
 from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
-from adapters.store import collection_store, directory, endpoint_store, leasing, reading_store, schema
+from adapters.store import collection_store, endpoint_store, leasing, schema
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.database import Database, parse_url
 from adapters.store.deferred_store import DeferredPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
+from adapters.store.event_store import EventPart
 from adapters.store.group_store import GroupPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
 from adapters.store.master_store import MasterPart
@@ -22,19 +23,19 @@ from adapters.store.message_store import MessagePart
 from adapters.store.migration import migrate
 from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
+from adapters.store.reading_part import ReadingPart
 from adapters.store.recording import record
 from adapters.store.registration_store import RegistrationPart
 from adapters.store.restricted_store import RestrictedStore
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
-from headend.model.channels import ChannelId
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
-from headend.model.endpoint import Endpoint, EndpointId, MeterEntry
+from headend.model.endpoint import Endpoint, EndpointId
 from headend.model.events import ExceptionRecord
+from headend.model.interval_runs import IntervalRuns
 from headend.model.partner import MeterScope
-from headend.model.readings import IntervalBlock
 from headend.model.utility import Utility
-from headend.ports import CustomerItem, MeterReadings, Page, PageEnd, ReadingKey, ShipmentItem
+from headend.ports import CustomerItem, ShipmentItem
 
 _CHECK = b"headend store"
 """What a database keeps sealed, so that a wrong key file is noticed when it is opened."""
@@ -43,6 +44,8 @@ _CHECK_OWNER = ""
 
 
 class Store(
+    ReadingPart,
+    EventPart,
     GroupPart,
     MasterPart,
     DevicePart,
@@ -54,7 +57,7 @@ class Store(
     DeferredPart,
     MessagePart,
 ):
-    """CollectionStore, ReadingQueries and ProvisioningStore of one utility, and the ports of its parts.
+    """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
     Every method starts at once and gives a Deferred.
     """
@@ -77,8 +80,8 @@ class Store(
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))
 
-    def record(self, collected: Sequence[Collected], now: datetime) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._record(list(collected), now))
+    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now))
 
     def release(self, owner: str) -> Deferred[None]:
         return self._database.run(lambda c: leasing.release(c, owner))
@@ -101,36 +104,6 @@ class Store(
     def exceptions(self, limit: int) -> Deferred[list[tuple[str, ExceptionRecord]]]:
         return self._database.read(lambda c: collection_store.exceptions(c, limit))
 
-    def meter(self, meter_no: str) -> Deferred[MeterEntry | None]:
-        return self._database.read(lambda c: directory.entry_by_meter(c, meter_no))
-
-    def meters(self, after: str | None, limit: int) -> Deferred[Page[MeterEntry]]:
-        return self._database.read(lambda c: reading_store.meters(c, after, limit))
-
-    def latest(self, meter_no: str) -> Deferred[MeterReadings | None]:
-        return self._database.read(lambda c: reading_store.latest(c, meter_no))
-
-    def readings(self, meter_no: str, start: datetime, end: datetime, limit: int) -> Deferred[MeterReadings | None]:
-        return self._database.read(lambda c: reading_store.readings(c, meter_no, start, end, limit))
-
-    def latest_page(self, after: str | None, limit: int) -> Deferred[Page[MeterReadings]]:
-        return self._database.read(lambda c: reading_store.latest_page(c, after, limit))
-
-    def readings_page(
-        self, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
-    ) -> Deferred[Page[MeterReadings]]:
-        """As the port has it; not `counted`, `remaining` only says by 0 or 1 whether more follow."""
-        return self._database.read(lambda c: reading_store.readings_page(c, start, end, after, limit, counted=counted))
-
-    def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> Deferred[PageEnd]:
-        return self._database.read(lambda c: reading_store.readings_page_end(c, start, end, after, limit))
-
-    def interval_blocks(
-        self, meter_no: str, start: datetime, end: datetime, channels: Collection[ChannelId] | None = None
-    ) -> Deferred[list[IntervalBlock]]:
-        """As the port has it; `channels` limits the answer to some."""
-        return self._database.read(lambda c: reading_store.interval_blocks(c, meter_no, start, end, channels))
-
     def import_shipment(self, items: Sequence[ShipmentItem], now: datetime) -> Deferred[int]:
         return self._database.run(lambda c: endpoint_store.import_shipment(c, items, self._sealer, now))
 
@@ -140,10 +113,10 @@ class Store(
     def endpoint(self, endpoint_id: EndpointId) -> Deferred[Endpoint | None]:
         return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))
 
-    async def _record(self, batch: list[Collected], now: datetime) -> None:
+    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime) -> None:
         if not batch:
             return
-        work = partial(self._record_work, batch, now)
+        work = partial(self._record_work, batch, runs, now)
         try:
             await self._database.run(work)
         except PartitionMissingError:
@@ -159,8 +132,8 @@ class Store(
             await self._make_partitions(wanted.days)
             await self._database.run(work)
 
-    def _record_work(self, batch: list[Collected], now: datetime, connection: Connection) -> None:
-        record(connection, batch, now, self._partitions)
+    def _record_work(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, connection: Connection) -> None:
+        record(connection, batch, runs, now, self._partitions)
 
     async def _make_partitions(self, days: set[DayKey]) -> None:
         await self._database.run(lambda c: make_partitions(c, days))

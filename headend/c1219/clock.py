@@ -48,8 +48,8 @@ class TimeBase:
         if qualifier.gmt:
             if qualifier.zone_applied or qualifier.dst_applied:
                 raise TableError(ST_CLOCK, "the clock says both GMT and corrected for a zone")
-            return cls(ClockKind.UTC, zone)
-        return cls(ClockKind.WALL if qualifier.dst_applied else ClockKind.STANDARD, zone)
+            return time_base(ClockKind.UTC, zone)
+        return time_base(ClockKind.WALL if qualifier.dst_applied else ClockKind.STANDARD, zone)
 
     def to_utc(self, device_seconds: int, dst: bool | None = None, fold: int = 0) -> datetime:
         """The instant of a stamp.
@@ -98,6 +98,12 @@ class TimeBase:
             return ClockQualifier(weekday, gmt=True)
         local = ClockQualifier(weekday, zone_applied=True)
         return local if self.kind is ClockKind.STANDARD else replace(local, dst=dst, dst_applied=True, dst_supported=True)
+
+
+@lru_cache(256)
+def time_base(kind: ClockKind, zone: ZoneInfo) -> TimeBase:
+    """The shared TimeBase of all devices alike."""
+    return TimeBase(kind, zone)
 
 
 @lru_cache(4096)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from headend.c1219.fields import Formats, TableReader
 from headend.c1219.tables import ST_CLOCK, ST_CLOCK_STATE
@@ -34,8 +35,7 @@ class ClockQualifier:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class MeterClock:
+class MeterClock(NamedTuple):
     """ST52. `device_seconds` is None while the clock has not been set.
 
     Layout  LTIME | qualifier: uint8

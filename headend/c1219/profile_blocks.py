@@ -152,6 +152,19 @@ class BlockLayout:
             rows = (f"{self.status_size}x" + (f"{channels}{code}" if len(code) == 1 else code * channels)) * intervals
         self._rows = compiled(("<" if formats.little else ">") + rows)
 
+    def row_ranges(self, element: int, first: int, valid: int, descending: bool = False) -> Sequence[range]:
+        """Octets of one block that hold its header and, in time order, slots `first` … `valid` - 1: what a block grown since has news in.
+
+        Joined they decode with `valid - first` valid intervals. A simple status counts from the first row, so such a block comes whole.
+        """
+        start = element * self.size
+        rows = start + self.header_size
+        if self.simple or first == 0:
+            return (range(start, rows + valid * self.row_size),)
+        if descending:
+            return (range(start, rows + (valid - first) * self.row_size),)
+        return (range(start, rows), range(rows + first * self.row_size, rows + valid * self.row_size))
+
     def decode(self, octets: bytes, valid: int | None = None, descending: bool = False) -> ProfileBlock:
         """A block, or its header and the first `valid` rows of it; `descending` is ST63's interval order.
 

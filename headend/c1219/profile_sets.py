@@ -1,6 +1,5 @@
 """A load-profile set as the program of a meter describes it: channels, their scaling and meaning, block layout, interval lengths."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headend.c1219.manufacturer_tables import Era, PhaseCode, StatisticCode
@@ -29,9 +28,11 @@ class ProfileChannel:
     has_end_reading: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProfileSet:
-    """One of ST64-67. `index` is its place among the sets in use, as in ST61-63; `number` its own, 1-4.
+    """One of ST64-67, one value for all meters of one make-up.
+
+    `index` is its place among the sets in use, as in ST61-63; `number` its own, 1-4.
 
     `interval_minutes` is the present length; blocks from before a change keep theirs: ask `interval_minutes_at`.
     """
@@ -70,16 +71,3 @@ class ProfileSet:
     def block_range(self, element: int, count: int = 1) -> range:
         """Octets of elements `element` … of the set's table."""
         return range(element * self.layout.size, (element + count) * self.layout.size)
-
-    def row_ranges(self, element: int, first: int, valid: int, descending: bool = False) -> Sequence[range]:
-        """Octets of one block that hold its header and, in time order, slots `first` … `valid` - 1: what a block grown since has news in.
-
-        Joined they decode with `valid - first` valid intervals. A simple status counts from the first row, so such a block comes whole.
-        """
-        layout, start = self.layout, element * self.layout.size
-        rows = start + layout.header_size
-        if layout.simple or first == 0:
-            return (range(start, rows + valid * layout.row_size),)
-        if descending:
-            return (range(start, rows + (valid - first) * layout.row_size),)
-        return (range(start, rows), range(rows + first * layout.row_size, rows + valid * layout.row_size))

@@ -57,9 +57,12 @@ class RegisterLayout:
         "_dated_entries",
         "_entry",
         "_formats",
+        "_ni1",
+        "_ni2",
         "_prefix",
         "_seasoned",
         "_sequenced",
+        "_stamps",
         "coincidents",
         "current_size",
         "demands",
@@ -79,6 +82,7 @@ class RegisterLayout:
         coincidents: Sequence[RegisterChannel] = (),
     ) -> None:
         self._formats = formats
+        self._ni1, self._ni2, self._stamps = formats.ni1, formats.ni2, formats.time
         self.dimensions = dimensions
         self.summations = tuple(summations)
         self.demands = tuple(demands)
@@ -163,7 +167,7 @@ class RegisterLayout:
 
     def _time(self, octets: bytes, table: int) -> int | None:
         try:
-            return self._formats.time.read_stime(octets)
+            return self._stamps.read_stime(octets)
         except TimeFieldError as problem:
             raise TableError(table, str(problem)) from None
 
@@ -173,17 +177,17 @@ class RegisterLayout:
         return RegisterValues(total, tuple([self._block(items, table) for _ in range(self.dimensions.tiers)]), resets)
 
     def _block(self, items: Iterator[Any], table: int) -> RegisterBlock:
-        d, ni1 = self.dimensions, self._formats.ni1
+        d, ni1 = self.dimensions, self._ni1
         summations = tuple([ni1.to_number(item) for item in islice(items, d.summations)])
         if not (d.demands or d.coincidents):
             return RegisterBlock(summations)
-        ni2 = self._formats.ni2
+        ni2 = self._ni2
         demands = tuple([self._demand(items, table) for _ in range(d.demands)])
         coincidents = tuple([tuple([ni2.to_number(next(items)) for _ in range(d.occurrences)]) for _ in range(d.coincidents)])
         return RegisterBlock(summations, demands, coincidents)
 
     def _demand(self, items: Iterator[Any], table: int) -> DemandValue:
-        ni1, ni2, occurrences = self._formats.ni1, self._formats.ni2, range(self.dimensions.occurrences)
+        ni1, ni2, occurrences = self._ni1, self._ni2, range(self.dimensions.occurrences)
         times = tuple([self._time(next(items), table) for _ in occurrences]) if self._dated_entries else ()
         cumulative = ni1.to_number(next(items)) if self._flag(RegisterFlag.CUMULATIVE_DEMAND) else None
         continuous = ni1.to_number(next(items)) if self._flag(RegisterFlag.CONTINUOUS_CUMULATIVE) else None
@@ -219,7 +223,7 @@ class RegisterLayout:
             raise TableError(table, str(problem)) from None
 
     def _prefix_items(self, registers: DatedRegisters) -> list[Any]:
-        items: list[Any] = [self._formats.time.pack_stime(registers.end)] if self._flag(RegisterFlag.DATE_TIME) else []
+        items: list[Any] = [self._stamps.pack_stime(registers.end)] if self._flag(RegisterFlag.DATE_TIME) else []
         return [*items, registers.season] if self._flag(RegisterFlag.SEASON) else items
 
     def _items(self, values: RegisterValues) -> list[Any]:
@@ -233,7 +237,7 @@ class RegisterLayout:
         return items
 
     def _block_items(self, block: RegisterBlock) -> Iterator[Any]:
-        d, ni1, ni2 = self.dimensions, self._formats.ni1, self._formats.ni2
+        d, ni1, ni2 = self.dimensions, self._ni1, self._ni2
         for i in range(d.summations):
             yield ni1.to_item(*(_at(block.summations, i) or (0, 0)))
         for i in range(d.demands):
@@ -244,9 +248,9 @@ class RegisterLayout:
                 yield ni2.to_item(*(_at(column, j) or (0, 0)))
 
     def _demand_items(self, demand: DemandValue) -> Iterator[Any]:
-        ni1, ni2, occurrences = self._formats.ni1, self._formats.ni2, range(self.dimensions.occurrences)
+        ni1, ni2, occurrences = self._ni1, self._ni2, range(self.dimensions.occurrences)
         if self._flag(RegisterFlag.DATE_TIME):
-            yield from (self._formats.time.pack_stime(demand.times[j] if j < len(demand.times) else None) for j in occurrences)
+            yield from (self._stamps.pack_stime(demand.times[j] if j < len(demand.times) else None) for j in occurrences)
         if self._flag(RegisterFlag.CUMULATIVE_DEMAND):
             yield ni1.to_item(*(demand.cumulative or (0, 0)))
         if self._flag(RegisterFlag.CONTINUOUS_CUMULATIVE):

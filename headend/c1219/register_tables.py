@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntFlag
+from typing import NamedTuple
 
 from headend.c1219.fields import Formats, TableReader, bit_octets
 from headend.c1219.numbers import Number
@@ -110,8 +111,7 @@ class DemandValue:
     continuous: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterBlock:
+class RegisterBlock(NamedTuple):
     """The registers in total, or of one tier."""
 
     summations: tuple[Number | None, ...] = ()
@@ -119,8 +119,7 @@ class RegisterBlock:
     coincidents: tuple[tuple[Number | None, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterValues:
+class RegisterValues(NamedTuple):
     """ST23, or what ST24-26 copy of it; raw numbers, None where the octets are no number."""
 
     total: RegisterBlock
@@ -128,8 +127,7 @@ class RegisterValues:
     resets: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DatedRegisters:
+class DatedRegisters(NamedTuple):
     """ST24, ST25 and one entry of ST26: register values with the device second they were taken at, where the meter notes it."""
 
     values: RegisterValues

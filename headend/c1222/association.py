@@ -8,15 +8,24 @@ from functools import lru_cache
 
 from headend.c1222.apdu import Apdu
 from headend.c1222.ber import unsigned_element
-from headend.c1222.elements import apdu_octets, authentication_element, information_head, title_element
-from headend.c1222.epsem import CONTROL, ED_CLASS_INCLUDED, SECURITY_MODE_MASK, ResponseControl, join_services, split_services
+from headend.c1222.elements import apdu_octets, authentication_element, information_head, known_title, title_element
+from headend.c1222.epsem import (
+    CONTROL,
+    ED_CLASS_INCLUDED,
+    ED_CLASS_OCTETS,
+    SECURITY_MODE_MASK,
+    ResponseControl,
+    join_services,
+    split_services,
+)
 from headend.c1222.errors import KeyMissingError, WeakerModeError
 from headend.c1222.identifiers import ApTitle
-from headend.c1222.message import open_services
+from headend.c1222.message import open_payload, open_services
 from headend.c1222.security import MAC_OCTETS, Cipher, SecurityMode
 from headend.errors import SecurityError, TruncatedError
 
 _OPENING_MASK = SECURITY_MODE_MASK | ED_CLASS_INCLUDED
+_CONTROLS = {mode: tuple(bytes((CONTROL | mode << 2 | control,)) for control in ResponseControl) for mode in SecurityMode}
 
 
 class Association:
@@ -39,16 +48,17 @@ class Association:
         self._key_id = key_id
         self._cipher = cipher
         self._sealer = cipher if mode else None
-        self._controls = tuple(bytes((CONTROL | mode << 2 | response_control,)) for response_control in ResponseControl)
+        self._controls = _CONTROLS[mode]
         self._opening_bits = mode << 2
         self._epsem_octets = 1 + MAC_OCTETS if mode else 1
         self._called = title_element(0xA2, far)
-        self._canonical_called = title_element(0xA2, far, absolute=True)
+        known = known_title(self._called[1:])
+        self._canonical_called = title_element(0xA2, far, absolute=True) if known is None else known[1]
         self._calling, self._canonical_end, self._authentication = _of_near(near, key_id)
 
     def encode(
         self,
-        services: Sequence[bytes],
+        services: Sequence[bytes] | bytes,
         invocation_id: int,
         iv: int,
         *,
@@ -56,12 +66,15 @@ class Association:
         response_control: ResponseControl = ResponseControl.ALWAYS,
         qualifier: int | None = None,
     ) -> bytes:
-        """The APDU from near to far. `iv` is in UNIX seconds; a pair (iv, invocation id) serves once. Raises BoundError."""
+        """The APDU from near to far, of services or of their list as `join_services` makes it.
+
+        `iv` is in UNIX seconds; a pair (iv, invocation id) serves once. Raises BoundError.
+        """
+        payload = services if isinstance(services, bytes) else join_services(services)
         reply_element = b"" if reply_to is None else unsigned_element(0xA4, reply_to)
         after = unsigned_element(0xA8, invocation_id)
         if qualifier is not None:
             after = unsigned_element(0xA7, qualifier) + after
-        payload = join_services(services)
         head = information_head(self._epsem_octets + len(payload)) + self._controls[response_control]
         sealer = self._sealer
         if sealer is not None:
@@ -74,6 +87,10 @@ class Association:
 
     def open(self, apdu: Apdu) -> tuple[bytes, ...]:
         """The services of a message from far to near, verified. Raises WeakerModeError, SecurityError, WireError."""
+        return split_services(self.open_payload(apdu))
+
+    def open_payload(self, apdu: Apdu) -> bytes:
+        """As `open`, the services still joined."""
         if apdu.calling.absolute != self.far.absolute or apdu.called.absolute != self.near.absolute:
             raise SecurityError(f"message from {apdu.calling} to {apdu.called} is none between {self.far} and {self.near}")
         sealer = self._sealer
@@ -82,9 +99,9 @@ class Association:
         payload = apdu.payload
         if len(payload) < MAC_OCTETS:
             raise TruncatedError(0, MAC_OCTETS, len(payload))
-        return split_services(sealer.open(self.mode, apdu.cleartext_n, payload[:-MAC_OCTETS], payload[-MAC_OCTETS:]))
+        return sealer.open(self.mode, apdu.cleartext_n, payload[:-MAC_OCTETS], payload[-MAC_OCTETS:])
 
-    def _open_other(self, apdu: Apdu) -> tuple[bytes, ...]:
+    def _open_other(self, apdu: Apdu) -> bytes:
         """A message that is not in our mode and under our key id, or has an ED class."""
         mode = (apdu.control & SECURITY_MODE_MASK) >> 2
         if mode < self.mode:
@@ -92,7 +109,8 @@ class Association:
             raise WeakerModeError(self.mode, mode, cleartext)
         if mode and apdu.key_id != self._key_id:
             raise SecurityError(f"message under key id {apdu.key_id} where {self._key_id} is in use")
-        return open_services(apdu, self._cipher)
+        payload = open_payload(apdu, self._cipher)
+        return payload[ED_CLASS_OCTETS:] if apdu.control & ED_CLASS_INCLUDED else payload
 
 
 @lru_cache(maxsize=4_096)

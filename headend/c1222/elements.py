@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from headend.c1222.ber import element, length_octets
 from headend.c1222.errors import BoundError
-from headend.c1222.identifiers import ABSOLUTE_TAG, C1222_CONTEXT, C1222_MECHANISM, RELATIVE_TAG, ApTitle
+from headend.c1222.identifiers import ABSOLUTE_TAG, C1222_CONTEXT, C1222_MECHANISM, RELATIVE_TAG, TITLE_ROOT, ApTitle
 from headend.c1222.limits import APDU_OCTETS_MAX
 
 APDU_TAG = 0x60
@@ -21,6 +21,24 @@ def title_element(tag: int, title: ApTitle, absolute: bool = False) -> bytes:
     if relative is None:
         return element(tag, element(ABSOLUTE_TAG, title.absolute))
     return element(tag, element(RELATIVE_TAG, relative))
+
+
+TITLES_MAX = 4_096
+"""Titles remembered: those of as many peers as hold conversations at once."""
+
+
+@lru_cache(maxsize=TITLES_MAX)
+def known_title(content: bytes) -> tuple[ApTitle, bytes, bytes] | None:
+    """The relative title in an A2 or A6, with its canonical A2 and A6; None when it is no such title, or a length before it is wrong.
+
+    All messages of one peer share the value.
+    """
+    relative = content[3:]
+    if content[1] != RELATIVE_TAG or content[0] != len(relative) + 2 or content[2] != len(relative):
+        return None
+    absolute = TITLE_ROOT + relative
+    identifier = element(ABSOLUTE_TAG, absolute)
+    return ApTitle(absolute), element(0xA2, identifier), element(0xA6, identifier)
 
 
 def authentication_element(key_id: int | None, iv: int, reference: bool = False) -> bytes:

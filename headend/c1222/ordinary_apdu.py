@@ -5,13 +5,11 @@ without reference. Anything else, and anything wrong, is left to `acse.parse_apd
 """
 
 import re
-from functools import lru_cache
 
 from headend.c1222.apdu import ORDINARY_FORM, Apdu
-from headend.c1222.ber import element
-from headend.c1222.elements import apdu_start, information_head
+from headend.c1222.elements import apdu_start, information_head, known_title
 from headend.c1222.epsem import CONTROLS, SECURITY_MODE_MASK
-from headend.c1222.identifiers import TITLE_ROOT, ApTitle
+from headend.c1222.identifiers import TITLE_ROOT
 from headend.c1222.limits import AP_TITLE_OCTETS_MAX, APDU_OCTETS_MAX
 
 _number = int.from_bytes  # binding it at every use would cost as much as the conversion
@@ -37,7 +35,7 @@ def parse(octets: bytes) -> Apdu | None:
     if match is None or total > APDU_OCTETS_MAX:
         return None
     start, called_content, reply_element, calling_content, after, qualifier, invocation, key_id, iv, head, control = match.groups()
-    called, calling = _title(called_content), _title(calling_content)
+    called, calling = known_title(called_content), known_title(calling_content)
     body = match.end()
     mode_bits = control[0] & SECURITY_MODE_MASK
     if (
@@ -65,17 +63,3 @@ def parse(octets: bytes) -> Apdu | None:
         ORDINARY_FORM,
     )
     return _new_tuple(Apdu, fields)
-
-
-@lru_cache(maxsize=4096)
-def _title(content: bytes) -> tuple[ApTitle, bytes, bytes] | None:
-    """The title in A2 or A6, with its canonical A2 and A6; None when the lengths before it are wrong.
-
-    Remembered for as many peers as hold conversations at once: all messages of one then share the value.
-    """
-    relative = content[3:]
-    if content[0] != len(relative) + 2 or content[2] != len(relative):
-        return None
-    absolute = TITLE_ROOT + relative
-    identifier = element(0x06, absolute)
-    return ApTitle(absolute), element(0xA2, identifier), element(0xA6, identifier)

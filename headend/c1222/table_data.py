@@ -10,16 +10,18 @@ from zlib import adler32
 from headend.c1222.cursor import Cursor
 from headend.errors import ChecksumError
 
-_CONTINUED = 0xFFFF
+CONTINUED = 0xFFFF
+"""The count that says so."""
+
 _CHUNK = 256
 
 
 def encode_table_data(octets: bytes) -> bytes:
     """Table data of any length."""
     parts = []
-    while len(octets) >= _CONTINUED:
-        parts.append(_piece(octets[:_CONTINUED]))
-        octets = octets[_CONTINUED:]
+    while len(octets) >= CONTINUED:
+        parts.append(_piece(octets[:CONTINUED]))
+        octets = octets[CONTINUED:]
     parts.append(_piece(octets))
     return b"".join(parts)
 
@@ -51,7 +53,7 @@ def take_table_data(cursor: Cursor) -> bytes:
     """The table's octets, and those of every continuation."""
     count = cursor.uint16()
     data = _checked(cursor, count)
-    while count == _CONTINUED:
+    while count == CONTINUED:
         count = cursor.uint16()
         data += _checked(cursor, count)
     return data
@@ -59,16 +61,16 @@ def take_table_data(cursor: Cursor) -> bytes:
 
 def _checked(cursor: Cursor, count: int) -> bytes:
     data = cursor.take(count)
-    if (_octet_sum(data) + cursor.uint8()) & 0xFF:
+    if (octet_sum(data) + cursor.uint8()) & 0xFF:
         raise ChecksumError(cursor.offset)
     return data
 
 
 def _piece(octets: bytes) -> bytes:
-    return len(octets).to_bytes(2) + octets + (-_octet_sum(octets) & 0xFF).to_bytes(1)
+    return len(octets).to_bytes(2) + octets + (-octet_sum(octets) & 0xFF).to_bytes(1)
 
 
-def _octet_sum(octets: bytes) -> int:
+def octet_sum(octets: bytes) -> int:
     """The sum of the octets; ten times as fast as `sum`.
 
     Adler-32 holds 1 + the sum in its low half, modulo 65521: exact for 256 octets, which sum to 65280 at most.

@@ -18,8 +18,9 @@ Job = Callable[[Any], Awaitable[int]]
 INTERRUPTED = 130
 OUR_BUG = 70
 
-YOUNG_OBJECTS = 20_000
-"""Objects made between two looks of the garbage collector: an endpoint's day makes hundreds, nearly none of them in a cycle."""
+YOUNG_OBJECTS = 200_000
+"""Objects made between two looks of the garbage collector: an endpoint's day makes hundreds, nearly none of them in a cycle, and thousands
+of conversations are alive at each look. What is in cycles takes some 20 MiB until then."""
 
 
 def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn) -> None:

@@ -25,8 +25,11 @@ from twisted.python.failure import Failure
 
 from headend.cli.progress import BAR
 from headend.model.channels import CHANNEL_BY_NAME
+from headend.model.partner import EnergyUnit
 from multispeak.contract import load_contract
 from multispeak.field_names import FIELD_NAMES
+
+_NAMES = FIELD_NAMES[EnergyUnit.KILOWATT_HOUR]
 
 DIFFERENCES_SHOWN_MAX = 20
 """Differences printed one by one; more of them teach nothing new."""
@@ -120,27 +123,30 @@ def check(question: Question, console: Console) -> int:
 
 def fetch_truth(question: Question) -> Iterator[Truth]:
     """What the emulated field holds, one endpoint a line."""
-    # MultiSpeak's period is closed on both ends, the field's open at its start.
+    # A register belongs to MultiSpeak's period at both ends, in the field's not at its start.
     start, end = (urllib.parse.quote(t.isoformat()) for t in (question.start - timedelta(seconds=1), question.end))
     with urllib.request.urlopen(f"{question.control}/truth?start={start}&end={end}", timeout=TRUTH_SECONDS) as lines:  # noqa: S310
         for line in lines:
-            yield _truth(json.loads(line))
+            yield _truth(json.loads(line), question.start)
 
 
-def _truth(endpoint: dict[str, Any]) -> Truth:
+def _truth(endpoint: dict[str, Any], start: datetime) -> Truth:
     registers: Values = {}
     intervals: Values = {}
     gaps = 0
     for read in endpoint["registers"]:
-        name = FIELD_NAMES[CHANNEL_BY_NAME[read["channel"]].channel_id]
-        registers[name.register, datetime.fromisoformat(read["instant"])] = Decimal(name.text(Decimal(read["quantity"])))
+        name = _NAMES[CHANNEL_BY_NAME[read["channel"]].channel_id]
+        registers[name.register, datetime.fromisoformat(read["instant"])] = Decimal(read["quantity"]).scaleb(name.power)
     for channel in endpoint["intervals"]:
-        name = FIELD_NAMES[CHANNEL_BY_NAME[channel["channel"]].channel_id]
+        name = _NAMES[CHANNEL_BY_NAME[channel["channel"]].channel_id]
         for end, _, quantity, _ in channel["values"]:
+            instant = datetime.fromisoformat(end)
+            if instant == start:
+                continue  # the interval before the period
             if quantity is None:
                 gaps += 1
             else:
-                intervals[name.interval, datetime.fromisoformat(end)] = Decimal(name.text(Decimal(quantity)))
+                intervals[name.interval, instant] = Decimal(quantity).scaleb(name.power)
     return Truth(endpoint["meter_no"], registers, intervals, gaps)
 
 

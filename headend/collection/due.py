@@ -1,11 +1,14 @@
 """What is due of each list: the blocks, self-reads and events that came since the last time, or since `collect_from`."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from headend.c1219.clock import TimeBase
 from headend.c1219.event_log_tables import LOG_HEADER_OCTETS, LogStatus
 from headend.c1219.load_profile_tables import SetStatus
+from headend.c1219.profile_blocks import BlockLayout
 from headend.c1219.profile_sets import ProfileSet
 from headend.c1219.program import MeterProgram
 from headend.c1219.register_layout import SELF_READ_HEADER_OCTETS
@@ -19,6 +22,11 @@ FIRST_EVENTS_MAX = 48
 """Events of a first contact: what fits in one reply."""
 
 
+PLACES_MAX, REMEMBERED_MAX = 4_096, 16
+"""Answers to "where does that stand" that are remembered, for blocks and for entries, if it is fewer than so many of them: like meters
+have the same due at the same time, but for the places in their rings."""
+
+
 class Since(NamedTuple):
     """From where on: what was collected before, and how far back to go where nothing was."""
 
@@ -26,26 +34,54 @@ class Since(NamedTuple):
     collect_from: datetime
 
 
-class DueBlock(NamedTuple):
-    """Slots `first` … `valid` - 1 (in time order) of block `seq`, which stands at `element`; joined, `spans` decode."""
+class Ring(NamedTuple):
+    """Where the newest element of a list stands, of how many, and whether the list goes backwards."""
 
-    seq: int
+    newest: int
+    size: int
+    descending: bool
+
+    def before(self, back: int) -> int:
+        """The place of the one `back` before the newest."""
+        return (self.newest + back if self.descending else self.newest - back) % self.size
+
+
+class DueBlock(NamedTuple):
+    """Slots `first` … `valid` - 1 (in time order) of the block `back` before the newest one, which stands at `element`.
+
+    Joined, `spans` decode.
+    """
+
+    back: int
     element: int
     first: int
     valid: int
     spans: tuple[Span, ...] = ()
 
 
-Entry = tuple[int, Span]
-"""Sequence number and place of an entry of ST26 or ST76."""
+class DueBlocks(NamedTuple):
+    """Blocks of one set that have news, oldest first, and the spans of all of them, neighbours as one."""
+
+    blocks: tuple[DueBlock, ...] = ()
+    joined: tuple[Span, ...] = ()
+
+
+class DueEntries(NamedTuple):
+    """Entries of ST26 or ST76 that are news, oldest first, up to the newest there is: a span each, and all, neighbours as one."""
+
+    spans: tuple[Span, ...] = ()
+    joined: tuple[Span, ...] = ()
 
 
 class Due(NamedTuple):
-    """What is due, oldest first; None for a list whose state is not known."""
+    """What is due; None for a list whose state is not known."""
 
-    sets: list[list[DueBlock] | None]
-    self_reads: list[Entry] | None
-    events: list[Entry] | None
+    sets: tuple[DueBlocks | None, ...]
+    self_reads: DueEntries | None = None
+    events: DueEntries | None = None
+
+
+NO_BLOCKS = DueBlocks()
 
 
 class Evidence(NamedTuple):
@@ -58,19 +94,21 @@ class Evidence(NamedTuple):
 def due_of(program: MeterProgram, states: ListStates, since: Since, now: datetime, evidence: Evidence) -> Due:
     """All that is due, by the states given."""
     return Due(
-        [
-            None if status is None else due_blocks(profile_set, status, since, now, evidence)
-            for profile_set, status in zip(program.sets, states.sets, strict=True)
-        ],
+        tuple(
+            [
+                None if status is None else due_blocks(profile_set, status, since, now, evidence)
+                for profile_set, status in zip(program.sets, states.sets, strict=True)
+            ]
+        ),
         None if states.self_reads is None else due_self_reads(program, states.self_reads, since, now),
         None if states.events is None else due_events(program, states.events, since),
     )
 
 
-def due_blocks(profile_set: ProfileSet, status: SetStatus, since: Since, now: datetime, evidence: Evidence) -> list[DueBlock]:
-    """Blocks with news, oldest first."""
+def due_blocks(profile_set: ProfileSet, status: SetStatus, since: Since, now: datetime, evidence: Evidence) -> DueBlocks:
+    """Blocks with news."""
     if not status.valid_blocks:
-        return []
+        return NO_BLOCKS
     sets = since.progress.sets
     done = sets[profile_set.index] if profile_set.index < len(sets) else None
     first_slot = 0
@@ -79,22 +117,25 @@ def due_blocks(profile_set: ProfileSet, status: SetStatus, since: Since, now: da
         first_seq = _first_contact(profile_set, status, since.collect_from if done is None else min(done.end, now), now, evidence)
     elif done is not None and first_seq == done.block_seq:
         first_slot = done.valid_intervals
-    layout, table, last, blocks = profile_set.layout, profile_set.table_id, status.last_seq, profile_set.blocks
-    full = layout.intervals
-    descending, size, header, row = status.intervals_descending, profile_set.block_size, layout.header_size, layout.row_size
-    due = []
-    for seq in range(first_seq, last + 1):
-        valid = status.valid_intervals if seq == last else full
+    ring = Ring(status.last_element, profile_set.blocks, status.blocks_descending)
+    back = status.last_seq - first_seq
+    places = _block_places if back < REMEMBERED_MAX else _block_places.__wrapped__
+    return places(profile_set.layout, ring, back, first_slot, status.valid_intervals, status.intervals_descending)
+
+
+@lru_cache(maxsize=PLACES_MAX)
+def _block_places(layout: BlockLayout, ring: Ring, back: int, first_slot: int, newest_valid: int, descending: bool) -> DueBlocks:
+    """The blocks from the one `back` before the newest on; of that one, the slots from `first_slot` on."""
+    blocks = []
+    while back >= 0:
+        valid = layout.intervals if back else newest_valid
         if first_slot < valid:
-            element = status.element_of(seq, blocks)
-            if first_slot:
-                ranges = profile_set.row_ranges(element, first_slot, valid, descending)
-                spans = tuple([Span(table, r.start, len(r)) for r in ranges])
-            else:
-                spans = (Span(table, element * size, header + valid * row),)
-            due.append(DueBlock(seq, element, first_slot, valid, spans))
+            element = ring.before(back)
+            ranges = layout.row_ranges(element, first_slot, valid, descending)
+            blocks.append(DueBlock(back, element, first_slot, valid, tuple([Span(layout.table, r.start, len(r)) for r in ranges])))
         first_slot = 0
-    return due
+        back -= 1
+    return DueBlocks(tuple(blocks), joined([span for block in blocks for span in block.spans]))
 
 
 def _after(profile_set: ProfileSet, status: SetStatus, done: SetProgress | None) -> int | None:
@@ -141,8 +182,8 @@ def _began_after(profile_set: ProfileSet, status: SetStatus, seq: int, since: da
     return end is not None and evidence.base.resolve(end)[0] - length > since
 
 
-def due_self_reads(program: MeterProgram, state: LogStatus, since: Since, now: datetime) -> list[Entry]:
-    """Entries of ST26 that are news, oldest first."""
+def due_self_reads(program: MeterProgram, state: LogStatus, since: Since, now: datetime) -> DueEntries:
+    """Entries of ST26 that are news."""
     count = state.valid
     if since.progress.self_read_seq >= 0:
         newer = (state.last_seq - since.progress.self_read_seq) & SELF_READ_SEQ_MASK
@@ -150,21 +191,42 @@ def due_self_reads(program: MeterProgram, state: LogStatus, since: Since, now: d
             count = min(count, newer)
     else:
         count = min(count, (now - since.collect_from).days + 2)
-    size, entries, last = program.registers.entry_size, program.registers.self_reads, state.last_seq
-    return [
-        (seq & SELF_READ_SEQ_MASK, Span(ST_SELF_READS, SELF_READ_HEADER_OCTETS + state.element_of(seq, entries) * size, size))
-        for seq in range(last - count + 1, last + 1)
-    ]
+    registers = program.registers
+    ring = Ring(state.last_element, registers.self_reads, state.descending)
+    return due_entries(ST_SELF_READS, SELF_READ_HEADER_OCTETS, registers.entry_size, ring, count)
 
 
-def due_events(program: MeterProgram, state: LogStatus, since: Since) -> list[Entry]:
-    """Entries of ST76 that are news, oldest first."""
+def due_events(program: MeterProgram, state: LogStatus, since: Since) -> DueEntries:
+    """Entries of ST76 that are news."""
     done = since.progress.event_seq
     fresh = not 0 <= done <= state.last_seq
     first = state.last_seq + 1 - min(state.valid, FIRST_EVENTS_MAX) if fresh else max(done + 1, state.first_seq)
     log = program.event_log
-    entries, size = log.entries(), log.entry_size
-    return [
-        (seq, Span(ST_EVENT_LOG, LOG_HEADER_OCTETS + state.element_of(seq, entries) * size, size))
-        for seq in range(first, state.last_seq + 1)
-    ]
+    ring = Ring(state.last_element, log.entries(), state.descending)
+    return due_entries(ST_EVENT_LOG, LOG_HEADER_OCTETS, log.entry_size, ring, state.last_seq + 1 - first)
+
+
+def due_entries(table: int, header: int, size: int, ring: Ring, count: int) -> DueEntries:
+    """The newest `count` entries of a list."""
+    places = _entry_places if count < REMEMBERED_MAX else _entry_places.__wrapped__
+    return places(table, header, size, ring, count)
+
+
+@lru_cache(maxsize=PLACES_MAX)
+def _entry_places(table: int, header: int, size: int, ring: Ring, count: int) -> DueEntries:
+    spans = tuple([Span(table, header + ring.before(back) * size, size) for back in range(count - 1, -1, -1)])
+    return DueEntries(spans, joined(spans))
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Neighbours as one."""
+    runs: list[Span] = []
+    last = Span(-1, 0, 0)
+    for span in spans:
+        table, offset, length = span
+        if table == last[0] and length and last[2] and last[1] + last[2] == offset:
+            last = runs[-1] = Span(table, last[1], last[2] + length)
+        else:
+            runs.append(span)
+            last = span
+    return tuple(runs)

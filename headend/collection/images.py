@@ -74,6 +74,16 @@ class TableImages:
                 return octets[start : start + length]
         return _joined(pieces, offset, offset + length)
 
+    def known(self, spans: Iterable[Span]) -> tuple[bytes, ...]:
+        """The octets of `spans`, one after another, up to the first that is not known."""
+        found = []
+        for span in spans:
+            octets = self.get(span)
+            if octets is None:
+                break
+            found.append(octets)
+        return tuple(found)
+
     def has(self, span: Span) -> bool:
         """Whether all octets of `span` are known."""
         return self.get(span) is not None

@@ -5,15 +5,13 @@ an interval that was never measured does not hide one that was.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 from headend.c1219.interval_status import uniform
 from headend.c1219.values import Scaling
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
-from headend.model.readings import DAY_SECONDS, IntervalBlock, IntervalFlag
+from headend.model.readings import DAY_SECONDS, IntervalBlock, IntervalFlag, utc_day
 
 UNMEASURED = int(IntervalFlag.SKIPPED | IntervalFlag.MISSING)
 
@@ -28,12 +26,6 @@ class Run(NamedTuple):
     interval_seconds: int
     values: Sequence[Sequence[int]]
     flags: Sequence[Sequence[int]]
-
-
-@lru_cache(maxsize=1_024)
-def utc_day(number: int) -> date:
-    """The UTC day so many days after 1970-01-01."""
-    return datetime.fromtimestamp(number * DAY_SECONDS, UTC).date()
 
 
 def interval_blocks(

@@ -4,6 +4,7 @@ What is expected is only ever used to choose what to ask for; what is stored fol
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -43,17 +44,18 @@ def told_states(program: MeterProgram, images: TableImages) -> ListStates:
     sets: tuple[SetStatus | None, ...] = (None,) * len(program.sets)
     if octets is not None and program.sets:
         told = program.decode_profile_status(octets).sets
-        sets = tuple(_checked(told[s.index], s) for s in program.sets)
+        sets = tuple(checked_set(told[s.index], s) for s in program.sets)
     head = images.get(SELF_READ_HEAD)
     log_head = images.get(EVENT_HEAD)
     return ListStates(
         sets,
-        None if head is None else _self_read_state(program, head),
+        None if head is None else self_read_state(program, head),
         None if log_head is None or not program.event_log.entries() else program.event_log.decode_status(log_head),
     )
 
 
-def _checked(status: SetStatus, profile_set: ProfileSet) -> SetStatus:
+def checked_set(status: SetStatus, profile_set: ProfileSet) -> SetStatus:
+    """A state that can be one of this set. Raises TableError."""
     if (
         status.valid_blocks > profile_set.blocks
         or (status.valid_blocks and status.last_element >= profile_set.blocks)
@@ -64,7 +66,8 @@ def _checked(status: SetStatus, profile_set: ProfileSet) -> SetStatus:
     return status
 
 
-def _self_read_state(program: MeterProgram, head: bytes) -> LogStatus:
+def self_read_state(program: MeterProgram, head: bytes) -> LogStatus:
+    """The head of ST26. Raises TableError."""
     flags, valid, last, seq, unread = program.general.formats.struct("BBBHB").unpack(head)
     if valid > program.registers.self_reads or last >= max(program.registers.self_reads, 1):
         raise TableError(ST_SELF_READS, f"{valid} entries valid, the last at {last}, of {program.registers.self_reads}")
@@ -75,12 +78,13 @@ def expected_states(program: MeterProgram, progress: Progress, now: datetime, zo
     """What the meter is likely to say, from the last time and the time gone by; rings are taken to be filled from their beginning."""
     if len(progress.sets) != len(program.sets):
         return ListStates((None,) * len(program.sets))
-    sets = tuple(_expected_set(s, done, now) for s, done in zip(program.sets, progress.sets, strict=True))
-    return ListStates(sets, _expected_self_reads(program, progress, now, zone), _expected_events(program, progress))
+    sets = tuple(expected_set(s, done, now) for s, done in zip(program.sets, progress.sets, strict=True))
+    return ListStates(sets, expected_self_reads(program, progress, now, zone), expected_events(program, progress))
 
 
-def _expected_set(profile_set: ProfileSet, done: SetProgress, now: datetime) -> SetStatus | None:
-    gone_by = int((now - done.end).total_seconds()) // (60 * profile_set.interval_minutes)
+def expected_set(profile_set: ProfileSet, done: SetProgress, now: datetime) -> SetStatus | None:
+    """After so much time; None where the set was never collected, or its clock was ahead of now."""
+    gone_by = intervals_gone_by(profile_set, done, now)
     if gone_by < 0 or done.block_seq < 0:
         return None
     blocks, intervals = profile_set.blocks, profile_set.intervals_per_block
@@ -93,17 +97,25 @@ def _expected_set(profile_set: ProfileSet, done: SetProgress, now: datetime) -> 
     )
 
 
-def _expected_self_reads(program: MeterProgram, progress: Progress, now: datetime, zone: ZoneInfo) -> LogStatus | None:
+def intervals_gone_by(profile_set: ProfileSet, done: SetProgress, now: datetime) -> int:
+    """Whole intervals, of the present length, since what was collected ended."""
+    return int((now - done.end).total_seconds()) // (60 * profile_set.interval_minutes)
+
+
+def expected_self_reads(program: MeterProgram, progress: Progress, now: datetime, zone: ZoneInfo) -> LogStatus | None:
+    """One self-read for every midnight gone by; None where none was collected yet."""
     count = program.registers.self_reads
     if not count or progress.self_read_seq < 0 or not progress.sets:
         return None
-    last_heard = max(done.end for done in progress.sets)
-    midnights = max((now.astimezone(zone).date() - last_heard.astimezone(zone).date()).days, 0)
+    last_heard = max([done.end for done in progress.sets])
+    # Zones change their offsets on the minute, so the minute has the date.
+    midnights = max(_local_day(now.replace(second=0, microsecond=0), zone) - _local_day(last_heard, zone), 0)
     seq = progress.self_read_seq + midnights
     return LogStatus(count, seq % count, seq & SELF_READ_SEQ_MASK)
 
 
-def _expected_events(program: MeterProgram, progress: Progress) -> LogStatus | None:
+def expected_events(program: MeterProgram, progress: Progress) -> LogStatus | None:
+    """A few more events; None where none was collected yet."""
     count = program.event_log.entries()
     if not count or progress.event_seq < 0:
         return None
@@ -111,3 +123,6 @@ def _expected_events(program: MeterProgram, progress: Progress) -> LogStatus | N
     return LogStatus(count, seq % count, seq)
 
 
+@lru_cache(maxsize=1_024)
+def _local_day(instant: datetime, zone: ZoneInfo) -> int:
+    return instant.astimezone(zone).toordinal()

@@ -12,11 +12,11 @@ from headend.c1219.profile_sets import ProfileSet
 from headend.c1219.program import MeterProgram
 from headend.c1219.register_layout import SELF_READ_HEADER_OCTETS
 from headend.c1219.tables import ST_CURRENT_REGISTERS, ST_EVENT_LOG, ST_SELF_READS
-from headend.collection.due import DueBlock
-from headend.collection.harvest import block_run, doubt_flag, set_columns
+from headend.collection.harvest import block_run, set_columns
 from headend.collection.images import Piece
 from headend.collection.interval_days import Run, interval_blocks
 from headend.collection.register_reads import register_reads
+from headend.collection.transcript import doubt_flag
 from headend.errors import WireError
 from headend.model.collection import Progress, SetProgress
 from headend.model.endpoint import EndpointId
@@ -90,7 +90,7 @@ class PushedLists:
                 raise WireError(f"element {element} holds no block")
             valid = status.valid_intervals if seq == status.last_seq else profile_set.intervals_per_block
             octets = piece.octets[place * size : (place + 1) * size]
-            run, end = block_run(self._base, profile_set, status, DueBlock(seq, element, 0, valid), octets)
+            run, end = block_run(self._base, profile_set, seq, octets, 0, valid, descending=status.intervals_descending)
             runs.append((seq, run, SetProgress(seq, element, valid, end)))
         for seq, run, progress in runs:
             if run is not None:

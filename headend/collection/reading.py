@@ -1,22 +1,22 @@
-"""What a meter with a known program has given so far in one conversation, what is still wanted, and what it comes to."""
+"""What a meter with a known program has given so far in one conversation, what is still wanted, and what there is of what is due."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from headend.c1219.clock import ClockKind, TimeBase
+from headend.c1219.clock import ClockKind, TimeBase, time_base
 from headend.c1219.clock_tables import MeterClock
+from headend.c1219.event_log_tables import LogStatus
 from headend.c1219.load_profile_tables import SetStatus
 from headend.c1219.profile_sets import ProfileSet
 from headend.c1219.program import MeterProgram
-from headend.c1219.tables import ST_CLOCK, ST_PROFILE_STATUS
-from headend.collection.due import Due, Evidence, Since, due_of
-from headend.collection.harvest import Harvest, Source, device_clock, harvest
+from headend.c1219.tables import ST_CLOCK, ST_CURRENT_REGISTERS, ST_PROFILE_STATUS
+from headend.collection.due import Due, DueBlocks, DueEntries, Evidence, Since, due_of
 from headend.collection.images import Piece, Span, TableImages
 from headend.collection.list_state import ListStates, expected_states, told_states
 from headend.collection.policy import CollectionPolicy
+from headend.collection.transcript import EntryOctets, Gathered, SetOctets, Source
 from headend.collection.wanted import Aim, reads_current_registers, wanted_spans
 from headend.model.collection import Assignment, MeterProgramRecord
 from headend.model.endpoint import EndpointId
@@ -43,17 +43,14 @@ class Reading(NamedTuple):
     @classmethod
     def of(cls, program: MeterProgram, assignment: Assignment, zone: ZoneInfo, policy: CollectionPolicy) -> "Reading":
         """Nothing read yet."""
-        progress = assignment.progress
-        if len(progress.sets) != len(program.sets):
-            progress = replace(progress, sets=())
-        aim = Aim(Since(progress, assignment.collect_from), zone, policy.scheduled_registers)
+        aim = aim_of(program, assignment, zone, policy)
         nothing = (None,) * len(program.sets)
-        return cls(program, TableImages(), aim, policy, assignment.program, ListStates(nothing), Due(list(nothing), None, None))
+        return cls(program, TableImages(), aim, policy, assignment.program, ListStates(nothing), Due(nothing))
 
     @property
     def base(self) -> TimeBase:
         """How the device's stamps relate to UTC; a meter without a readable clock is taken to keep UTC."""
-        return self.clock_base or TimeBase(ClockKind.UTC, self.aim.zone)
+        return self.clock_base or time_base(ClockKind.UTC, self.aim.zone)
 
     def with_pieces(self, pieces: Sequence[Piece], now: datetime) -> "Reading":
         """What came in one message added. Raises WireError for a clock or list states that contradict themselves."""
@@ -64,9 +61,9 @@ class Reading(NamedTuple):
         images = images.with_pieces(pieces)
         clock, base, drift = self.clock, self.clock_base, self.drift_seconds
         if ST_CLOCK in tables:
-            clock = device_clock(self.program, images)
+            clock = _clock(self.program, images)
             base = None if clock is None else TimeBase.of(clock.qualifier, self.aim.zone)
-            drift = None if clock is None or base is None else _drift_seconds(clock, base, now)
+            drift = None if clock is None or base is None else drift_seconds(clock, base, now)
         told = told_states(self.program, images)
         due = due_of(self.program, told, self.aim.since, now, Evidence(images, base))
         return Reading(self.program, images, self.aim, self.policy, self.known_program, told, due, clock, base, drift)
@@ -89,7 +86,7 @@ class Reading(NamedTuple):
             expected = expected_states(self.program, self.aim.since.progress, now, self.aim.zone)
             likely = due_of(self.program, expected, self.aim.since, now, Evidence(self.images, None))
             due = Due(
-                [told if told is not None else guess for told, guess in zip(due.sets, likely.sets, strict=True)],
+                tuple([told if told is not None else guess for told, guess in zip(due.sets, likely.sets, strict=True)]),
                 likely.self_reads if due.self_reads is None else due.self_reads,
                 likely.events if due.events is None else due.events,
             )
@@ -105,11 +102,19 @@ class Reading(NamedTuple):
             return None
         return f"the device's clock is {abs(drift):.0f} s {'ahead' if drift > 0 else 'behind'}"
 
-    def harvest(self, endpoint_id: EndpointId, now: datetime) -> Harvest:
-        """What it comes to."""
+    def gathered(self, endpoint_id: EndpointId) -> Gathered:
+        """All that is due, as far as it is here."""
+        images, told, due = self.images, self.told, self.due
         doubt = self.drift_seconds if self.clock_problem else None
-        source = Source(endpoint_id, self.program, self.images, self.base, self.aim.since, doubt or 0.0)
-        return harvest(source, self.told, self.due, now, reads_current_registers(self.program, self.aim.registers_too))
+        sets = tuple([_set_octets(images, status, blocks) for status, blocks in zip(told.sets, due.sets, strict=True)])
+        self_reads, events = _entry_octets(images, told.self_reads, due.self_reads), _entry_octets(images, told.events, due.events)
+        wants_registers = reads_current_registers(self.program, self.aim.registers_too)
+        registers = images.whole(ST_CURRENT_REGISTERS) if wants_registers else None
+        lists = (*sets, self_reads, events)
+        complete = all(one is None or one.complete for one in lists) and (registers is not None or not wants_registers)
+        source = Source(endpoint_id, self.program, self.base, self.aim.since, doubt or 0.0)
+        stamp = None if self.clock is None else self.clock.device_seconds
+        return Gathered(source, sets, self_reads, events, registers, stamp, complete)
 
     @property
     def record(self) -> MeterProgramRecord | None:
@@ -119,7 +124,39 @@ class Reading(NamedTuple):
         return MeterProgramRecord(self.program.fingerprint, tuple(self.program.tables.items()))
 
 
-def _drift_seconds(clock: MeterClock, base: TimeBase, now: datetime) -> float | None:
+def aim_of(program: MeterProgram, assignment: Assignment, zone: ZoneInfo, policy: CollectionPolicy) -> Aim:
+    """What the conversation of an assignment is after; progress in other sets than the program has says nothing."""
+    progress = assignment.progress
+    if len(progress.sets) != len(program.sets):
+        progress = progress._replace(sets=())
+    return Aim(Since(progress, assignment.collect_from), zone, policy.scheduled_registers)
+
+
+def _clock(program: MeterProgram, images: TableImages) -> MeterClock | None:
+    """ST52, where it is known. Raises WireError."""
+    octets = images.whole(ST_CLOCK)
+    return None if octets is None else MeterClock.decode(octets, program.general.formats)
+
+
+def _set_octets(images: TableImages, status: SetStatus | None, due: DueBlocks | None) -> SetOctets | None:
+    if status is None or due is None or not due.blocks:
+        return None
+    octets = []
+    for block in due.blocks:
+        parts = images.known(block.spans)
+        if len(parts) < len(block.spans):
+            break
+        octets.append(parts[0] if len(parts) == 1 else b"".join(parts))
+    return SetOctets(status, due.blocks, tuple(octets))
+
+
+def _entry_octets(images: TableImages, status: LogStatus | None, due: DueEntries | None) -> EntryOctets | None:
+    if status is None or due is None:
+        return None
+    return EntryOctets(status, len(due.spans), images.known(due.spans))
+
+
+def drift_seconds(clock: MeterClock, base: TimeBase, now: datetime) -> float | None:
     """How far a clock is ahead of ours; None while it is not set."""
     if clock.device_seconds is None:
         return None

@@ -8,9 +8,12 @@ from headend.c1219.access import TABLE_DATA_OVERHEAD, ReadPiece, read_plan
 from headend.c1219.general_tables import Access
 from headend.c1219.program import MeterProgram
 from headend.c1219.table_shapes import table_shape
-from headend.c1219.tables import ST_CLOCK, ST_PROFILE_STATUS
+from headend.c1219.tables import ST_CLOCK, ST_PROFILE_STATUS, table_name
+from headend.c1222.epsem import join_services
 from headend.c1222.services import FullRead, PartialReadOffset
+from headend.c1222.table_data import decode_table_data
 from headend.collection.images import Span
+from headend.errors import WireError
 
 APDU_OVERHEAD = 96
 """Octets of a reply beside its responses: titles, ids, authentication value, lengths, MAC; 70 to 90 in practice."""
@@ -55,14 +58,14 @@ def one_message(program: MeterProgram, spans: Sequence[Span], reply_octets_max: 
     """As many of the spans, in order, as one reply holds; always at least one request."""
     left = reply_octets_max - APDU_OVERHEAD
     chosen: list[Asked] = []
-    by_offset = program.general.access in _BY_OFFSET
+    by_offset = is_read_by_offset(program)
     seen: set[int] = set()
     for span in spans:
         if len(chosen) >= SERVICES_PER_MESSAGE_MAX or (chosen and left < RESPONSE_OVERHEAD + min(span.length or 1, PART_OCTETS_MIN)):
             break
         if by_offset and span.length:
             count = min(span.length, max(left - RESPONSE_OVERHEAD, 1))
-            chosen.append(_partial_read(span.table, span.offset, count))
+            chosen.append(partial_read(Span(span.table, span.offset, count)))
             left -= count + RESPONSE_OVERHEAD
         elif span.table in _SMALL_TABLES and not span.length:
             chosen.append(_SMALL_READS[span.table])
@@ -72,9 +75,45 @@ def one_message(program: MeterProgram, spans: Sequence[Span], reply_octets_max: 
     return tuple(chosen)
 
 
+def is_read_by_offset(program: MeterProgram) -> bool:
+    """Whether any octets of a table can be asked for."""
+    return program.general.access in _BY_OFFSET
+
+
 @lru_cache(maxsize=REQUESTS_MAX)
-def _partial_read(table: int, offset: int, count: int) -> Asked:
-    return Asked(PartialReadOffset(table, offset, count).encode(), table, offset, count)
+def partial_read(span: Span) -> Asked:
+    """The request for a span, whatever its length."""
+    return Asked(PartialReadOffset(*span).encode(), *span)
+
+
+def answer_length(program: MeterProgram, asked: Asked) -> int | None:
+    """Octets of a table that the answer to a request holds; None where that is not known."""
+    if asked.length is not None:
+        return asked.length
+    if asked.table == ST_CLOCK:
+        return program.general.formats.time.ltime_size + 1
+    shape = table_shape(program, asked.table)
+    return None if shape is None else shape.size
+
+
+def reply_octets(asked: Asked, length: int) -> int:
+    """Octets of a reply that an answer of this length takes, or about as many."""
+    return SMALL_TABLE_OCTETS if asked.table in _SMALL_TABLES else length + RESPONSE_OVERHEAD
+
+
+def joined_requests(asked: Sequence[Asked]) -> bytes:
+    """Requests one after another, as a message carries them."""
+    return join_services([one.body for one in asked])
+
+
+def answered_octets(asked: Asked, response: bytes) -> bytes:
+    """The octets of a table that a response holds. Raises WireError where it is a refusal, or they are not those asked for."""
+    if response[:1] != b"\x00":
+        raise WireError(f"response {response[:1].hex() or 'without octets'} in place of {table_name(asked.table)}")
+    octets = decode_table_data(response, 1)
+    if asked.length is not None and len(octets) != asked.length:
+        raise WireError(f"{len(octets)} octets at {asked.offset} where {asked.length} were asked for")
+    return octets
 
 
 _SMALL_READS = {table: Asked(body, table, 0, None) for table, body in _SMALL_TABLES.items()}

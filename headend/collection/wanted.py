@@ -13,7 +13,7 @@ from headend.c1219.tables import (
     ST_PROFILE_STATUS,
     ST_SELF_READS,
 )
-from headend.collection.due import Due, Since
+from headend.collection.due import Due, Since, joined
 from headend.collection.images import Span, TableImages
 from headend.collection.list_state import CLOCK_SPAN, COUNTER_SPAN, EVENT_HEAD, SELF_READ_HEAD, STATUS_SPAN
 from headend.collection.programs import PROGRAMS_MAX
@@ -34,15 +34,18 @@ def wanted_spans(program: MeterProgram, images: TableImages, due: Due, aim: Aim)
 
     ST63 goes with every message that has blocks, known or not, so that it speaks of them as they are.
     """
-    blocks = [span for blocks in due.sets if blocks for block in blocks for span in block.spans]
-    entries = [span for entries in (due.self_reads, due.events) if entries for _, span in entries]
-    heads = list(head_spans(program, aim.registers_too))
-    if images:
-        has = images.has
-        blocks = [span for span in blocks if not has(span)]
-        entries = [span for span in entries if not has(span)]
-        heads = [span for span in heads if not has(span) or (blocks and span is STATUS_SPAN)]
-    return _joined(heads + blocks + entries)
+    heads = head_spans(program, aim.registers_too)
+    entries = [one for one in (due.self_reads, due.events) if one is not None]
+    if not images:
+        spans = [*heads]
+        for one in (*due.sets, *entries):
+            if one is not None:
+                spans += one.joined
+        return spans
+    has = images.has
+    blocks = [span for one in due.sets if one is not None for block in one.blocks for span in block.spans if not has(span)]
+    missing = [span for span in heads if not has(span) or (blocks and span is STATUS_SPAN)]
+    return [*missing, *joined(blocks + [span for one in entries for span in one.spans if not has(span)])]
 
 
 @lru_cache(maxsize=2 * PROGRAMS_MAX)
@@ -70,17 +73,3 @@ def reads_current_registers(program: MeterProgram, registers_too: bool) -> bool:
     tables = program.general.tables
     keeps_self_reads = ST_SELF_READS in tables and program.registers.self_reads > 0
     return (registers_too or not keeps_self_reads) and ST_CURRENT_REGISTERS in tables and bool(program.registers.summations)
-
-
-def _joined(spans: list[Span]) -> list[Span]:
-    """Neighbours as one."""
-    joined: list[Span] = []
-    last = Span(-1, 0, 0)
-    for span in spans:
-        table, offset, length = span
-        if table == last[0] and length and last[2] and last[1] + last[2] == offset:
-            last = joined[-1] = Span(table, last[1], last[2] + length)
-        else:
-            joined.append(span)
-            last = span
-    return joined

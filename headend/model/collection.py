@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from headend.model.endpoint import EndpointId, NativeAddress
 from headend.model.events import DeviceEvent, ExceptionRecord
 from headend.model.readings import IntervalBlock, RegisterRead
 
 
-@dataclass(frozen=True, slots=True)
-class SetProgress:
+class SetProgress(NamedTuple):
     """How far one load-profile set has been collected: the newest block seen, and how many of its intervals were valid.
 
     `block_seq` is ST63's LAST_BLOCK_SEQ of that block, `element` its place in the ring, `end` its end in UTC.
@@ -21,8 +21,7 @@ class SetProgress:
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far an endpoint has been collected; persisted with the data it describes.
 
     `self_read_seq` and `event_seq` are the last sequence numbers taken from ST26 and ST76; -1 for none.
@@ -35,8 +34,7 @@ class Progress:
     reply_octets_max: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One endpoint handed out for one interrogation, with all that the conversation needs.
 
     Invocation ids `first_invocation_id` … + `invocation_ids` - 1 (wrapping within 1..32767) are this lease's own: they were
@@ -52,12 +50,15 @@ class Assignment:
     router: str | None
     configuration: str
     key_id: int
-    key: bytes = field(repr=False)
+    key: bytes
     program: bytes | None
     progress: Progress
     collect_from: datetime
     first_invocation_id: int
     invocation_ids: int
+
+    def __repr__(self) -> str:
+        return f"Assignment({self.meter_no}, lease {self.lease_id})"
 
 
 @dataclass(frozen=True, slots=True)

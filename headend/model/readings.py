@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum, IntFlag
+from functools import lru_cache
+from typing import NamedTuple
 
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
@@ -58,6 +60,18 @@ class RegisterRead:
         return Decimal(self.value).scaleb(self.exponent)
 
 
+class RegisterRow(NamedTuple):
+    """A register read as lists of many carry it; `instant_us` is microseconds since 1970 UTC, `source` a `ReadSource`."""
+
+    endpoint_id: int
+    instant_us: int
+    channel_id: ChannelId
+    source: int
+    exponent: int
+    flags: int
+    value: int
+
+
 @dataclass(frozen=True, slots=True)
 class IntervalBlock:
     """The intervals of one endpoint, channel, UTC day and interval length that are known.
@@ -80,17 +94,12 @@ class IntervalBlock:
         return day_start(self.day) + timedelta(seconds=(index + 1) * self.interval_seconds)
 
 
+@lru_cache(maxsize=1_024)
+def utc_day(number: int) -> date:
+    """The UTC day so many days after 1970-01-01."""
+    return datetime.fromtimestamp(number * DAY_SECONDS, UTC).date()
+
+
 def day_start(day: date) -> datetime:
     """Midnight UTC at which `day` begins."""
     return datetime.combine(day, time(), UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class IntervalValue:
-    """One interval as a reader meets it: stamped by its end, exact, None where the meter says it has no value."""
-
-    channel_id: ChannelId
-    end: datetime
-    interval_seconds: int
-    quantity: Decimal | None
-    flags: int

@@ -1,10 +1,12 @@
 """Residential endpoint-days collected over UDP, encrypted, decoded and stored: CPU of the head-end beside that of the emulated field.
 
-The field and the head-end are a process each. The first contact reads programs and a day and a half of history; each further round
-turns the field's clock by a day and collects it.
+Field and head-end are a process each. The first contact reads programs and a day and a half of history; each further round turns the
+field's clock by a day and collects it. What is told of days is the median and the least of all of them: other work on the machine makes
+days dearer, never cheaper.
+
+Two sizes of the same utility say what a collector's memory grows by for each endpoint it knows.
 """
 
-import gc
 import json
 import os
 import resource
@@ -13,30 +15,50 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from headend.c1222.identifiers import ApTitle
+from headend.cli.running import keep_what_is_built
 from headend.collector import Collector
 from headend.model.collection import Collected, CollectionSummary
 from headend.model.endpoint import EndpointId, Transport
+from headend.model.interval_runs import IntervalRuns
 from headend.model.utility import Utility, UtilityId
 from headend.ports import ShipmentItem
 from headend.provisioning import read_shipment
 from headend.provisioning_rows import FileFormat
+from tests import postgresql
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
 ENDPOINTS = int(os.environ.get("HEADEND_BENCH_ENDPOINTS", "4000"))
-DATABASES = tuple(os.environ.get("HEADEND_BENCH_DATABASES", "none: sqlite:///{directory}/bench.db").split())
-DAYS = 3
-GARBAGE_THRESHOLD = 50_000
-"""Objects made before the youngest are looked through: some two hundred conversations."""
+DATABASES = tuple(os.environ.get("HEADEND_BENCH_DATABASES", "none sqlite postgresql").split())
+MODEL = os.environ.get("HEADEND_BENCH_MODEL", "HE-R100")
+DAYS = int(os.environ.get("HEADEND_BENCH_DAYS", "7"))
+MEMORY_ENDPOINTS = (2_000, 10_000)
 START = datetime(2026, 7, 15, 6, 30, tzinfo=UTC)
+UTILITY = Utility(UtilityId("bench"), "Bench", ZoneInfo("America/Chicago"), ".1.4")
 Row = tuple[str, float, str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the process of a head-end is told to do; `database` is a URL, or empty for a store that forgets."""
+
+    name: str
+    database: str
+    keys: str
+    field: dict[str, Any]
+    field_pid: int
+    model: str
+    days: int
 
 
 class EmulatedField:
@@ -52,20 +74,6 @@ class EmulatedField:
         self.process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.told: dict[str, Any] = json.loads(self.process.stdout.readline())
-
-    def advance(self, seconds: float) -> None:
-        """Turn the world's clock."""
-        body = json.dumps({"advance": seconds}).encode()
-        request = urllib.request.Request(self.told["control"] + "/clock", body, {"Content-Type": "application/json"}, method="POST")
-        urllib.request.urlopen(request, timeout=30).read()
-
-    @property
-    def cpu_seconds(self) -> float:
-        return process_cpu_seconds(self.process.pid)
-
-    @property
-    def resident_kib(self) -> int:
-        return resident_kib(self.process.pid)
 
     def stop(self) -> None:
         """End it."""
@@ -84,92 +92,24 @@ def resident_kib(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() // 1024
 
 
-def head_end(database: str, field: dict[str, Any], field_pid: int, model: str) -> None:
-    """The head-end's process: collects, measures itself, prints rows as JSON."""
+# In the head-end's process
+
+
+def in_reactor(work: Callable[[Any], Any]) -> Any:
+    """What an asynchronous `work` gives, run in a reactor of its own; HEADEND_PROFILE names a file for a profile of it."""
     from twisted.internet import asyncioreactor
 
     asyncioreactor.install()
     from twisted.internet import reactor
     from twisted.internet.defer import Deferred
-    from twisted.internet.threads import deferToThread
 
-    from adapters.c1222_udp import UdpLink
-
-    if not database.startswith("none"):
-        from adapters.store import open_store
-
-    rows: list[Row] = []
-    utility = Utility(UtilityId("bench"), "Bench", ZoneInfo("America/Chicago"), ".1.4")
-    turned = timedelta()
-
-    def now() -> datetime:
-        return START + turned
-
-    async def collect() -> None:
-        nonlocal turned
-        base_kib = resident_kib(os.getpid())
-        with tempfile.TemporaryDirectory() as keys:
-            items = shipment(field["shipment"])
-            wanted = [i.meter_no for i in items if i.configuration == "residential" and i.model.startswith(model)]
-            store: Any = ForgetfulStore(items if database.startswith("none") else ())
-            if not database.startswith("none"):
-                store = await open_store(database.format(directory=keys), utility, Path(keys) / "keys", reactor, create_keys=True)
-                await store.import_shipment(items, now())
-            collector = Collector(
-                utility, store, reactor, now=now, random=Random(1), owner="bench", wire_now=lambda: datetime.now(UTC)
-            )
-            link = UdpLink(reactor, collector.receiver)
-            link.open("127.0.0.1", 0)
-            collector.links[Transport.UDP] = link
-            known_kib = resident_kib(os.getpid())
-            name = f"{database.partition(':')[0]}, {model or 'all models'}"
-            collector.start()
-            spare_collections()
-            for day in range(DAYS + 1):
-                done = await one_round(store, collector, wanted)
-                rows.extend((f"{name}, {'first contact' if day == 0 else f'day {day}'}: {what}", *value) for what, value in done.items())
-                turned += timedelta(days=1)
-                await deferToThread(advance, field["control"], 86_400)
-            summary = await store.summary()
-            rows.append((f"{name}: failed", float(summary.failed), ""))
-            rows.append((f"{name}: memory after start", base_kib / 1024, "MiB"))
-            rows.append((f"{name}: memory, {len(wanted)} endpoints known", known_kib / 1024, "MiB"))
-            rows.append((f"{name}: memory at the end", resident_kib(os.getpid()) / 1024, "MiB"))
-            rows.append((f"{name}: dropped", float(sum(collector.counters.dropped.values())), ""))
-            rows.append((f"{name}: resent", float(collector.counters.resent), ""))
-            await collector.stop()
-            link.close()
-            await store.close()
-
-    async def one_round(store: Any, collector: Collector, wanted: list[str]) -> dict[str, tuple[float, str]]:
-        counters = collector.counters
-        due = await store.schedule(now(), now() - timedelta(days=1, hours=6), wanted)
-        recorded, sent, system = counters.recorded, counters.sent, os.times().system
-        cpu, field_cpu, wall = time.process_time(), process_cpu_seconds(field_pid), time.perf_counter()
-        finished: Deferred[None] = Deferred()
-
-        def check() -> None:
-            if counters.recorded - recorded >= due and not finished.called:
-                finished.callback(None)
-
-        collector.recorder.on_recorded = both(collector.poller.room_made, check)
-        collector.wake()
-        await finished
-        seconds = time.perf_counter() - wall
-        return {
-            "head-end system CPU": (1000 * (os.times().system - system) / due, "ms/endpoint"),
-            "head-end CPU": (1000 * (time.process_time() - cpu) / due, "ms/endpoint"),
-            "field CPU": (1000 * (process_cpu_seconds(field_pid) - field_cpu) / due, "ms/endpoint"),
-            "rate": (due / seconds, "endpoints/s"),
-            "exchanges": ((counters.sent - sent) / due, "per endpoint"),
-        }
+    results: list[Any] = []
 
     def end(result: Any) -> None:
-        if result is not None:
-            result.printTraceback()
+        results.append(result)
         reactor.stop()
 
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(collect()).addBoth(end))
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(work(reactor)).addBoth(end))
     if os.environ.get("HEADEND_PROFILE"):
         import cProfile
 
@@ -178,14 +118,137 @@ def head_end(database: str, field: dict[str, Any], field_pid: int, model: str) -
         profile.dump_stats(os.environ["HEADEND_PROFILE"])
     else:
         reactor.run()
-    print(json.dumps(rows))
+    if hasattr(results[0], "raiseException"):
+        results[0].raiseException()
+    return results[0]
 
 
-def spare_collections() -> None:
-    """What is there now stays; what a conversation leaves behind refers to itself nowhere: collections are seldom worth their time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
+def provision(task: Task) -> None:
+    """Make the endpoints known to the database; in a process of its own, for the list of them takes memory."""
+    from adapters.store import open_store
+
+    async def work(reactor: Any) -> None:
+        store = await open_store(task.database, UTILITY, Path(task.keys), reactor, create_keys=True)
+        await store.import_shipment(shipment(task.field["shipment"]), START)
+        await store.close()
+
+    in_reactor(work)
+
+
+def collect(task: Task) -> None:
+    """Collect all days, measure, print rows as JSON."""
+    from adapters.c1222_udp import UdpLink
+    from adapters.store import open_store
+
+    turned = timedelta()
+
+    def now() -> datetime:
+        return START + turned
+
+    async def work(reactor: Any) -> list[Row]:
+        nonlocal turned
+        from twisted.internet.threads import deferToThread
+
+        wanted = wanted_meters(task)
+        if task.database:
+            store: Any = await open_store(task.database, UTILITY, Path(task.keys), reactor)
+        else:
+            store = ForgetfulStore(shipment(task.field["shipment"]))
+        collector = Collector(
+            UTILITY, store, reactor, now=now, random=Random(1), owner="bench", wire_now=lambda: datetime.now(UTC)
+        )
+        link = UdpLink(reactor, collector.receiver)
+        link.open("127.0.0.1", 0)
+        collector.links[Transport.UDP] = link
+        collector.start()
+        keep_what_is_built()
+        base_kib, days, stored = resident_kib(os.getpid()), [], []
+        for _ in range(task.days + 1):
+            days.append(await one_round(task, store, collector, wanted, now()))
+            stored.append(await deferToThread(stored_octets, task.database))
+            turned += timedelta(days=1)
+            await deferToThread(advance, task.field["control"], 86_400)
+        summary, counters = await store.summary(), collector.counters
+        rows = [(f"{task.name}, first contact: head-end CPU", days[0]["head-end CPU"], "ms/endpoint")]
+        for what, unit in UNITS.items():
+            values = [day[what] for day in days[1:]]
+            rows.append((f"{task.name}, median day: {what}", median(values), unit))
+            best = max(values) if what == "rate" else min(values)
+            rows.append((f"{task.name}, best day: {what}", best, unit))
+        if task.days > 2:
+            grown = (stored[-1] - stored[2]) / len(wanted) / (task.days - 2)
+            rows.append((f"{task.name}: stored per further endpoint-day", grown, "octets"))
+        rows.append((f"{task.name}: memory before collecting", base_kib / 1024, "MiB"))
+        rows.append((f"{task.name}: memory at the end", resident_kib(os.getpid()) / 1024, "MiB"))
+        rows.append((f"{task.name}: failed", float(summary.failed), ""))
+        rows.append((f"{task.name}: dropped", float(sum(counters.dropped.values())), ""))
+        rows.append((f"{task.name}: resent", float(counters.resent), ""))
+        await collector.stop()
+        link.close()
+        await store.close()
+        return rows
+
+    print(json.dumps(in_reactor(work)))
+
+
+UNITS = {
+    "head-end CPU": "ms/endpoint",
+    "head-end system CPU": "ms/endpoint",
+    "field CPU": "ms/endpoint",
+    "rate": "endpoints/s",
+    "exchanges": "per endpoint",
+}
+
+
+async def one_round(task: Task, store: Any, collector: Collector, wanted: list[str], now: datetime) -> dict[str, float]:
+    """All endpoints once, and what that cost by the names in UNITS."""
+    from twisted.internet.defer import Deferred
+
+    counters = collector.counters
+    due = await store.schedule(now, now - timedelta(days=1, hours=6), wanted)
+    recorded, sent, system = counters.recorded, counters.sent, os.times().system
+    cpu, field_cpu, wall = time.process_time(), process_cpu_seconds(task.field_pid), time.perf_counter()
+    finished: Deferred[None] = Deferred()
+
+    def check() -> None:
+        if counters.recorded - recorded >= due and not finished.called:
+            finished.callback(None)
+
+    collector.recorder.on_recorded = both(collector.poller.room_made, check)
+    collector.wake()
+    await finished
+    seconds = time.perf_counter() - wall
+    return {
+        "head-end CPU": 1000 * (time.process_time() - cpu) / due,
+        "head-end system CPU": 1000 * (os.times().system - system) / due,
+        "field CPU": 1000 * (process_cpu_seconds(task.field_pid) - field_cpu) / due,
+        "rate": due / seconds,
+        "exchanges": (counters.sent - sent) / due,
+    }
+
+
+def wanted_meters(task: Task) -> list[str]:
+    """Residential meters of the model measured."""
+    items = shipment(task.field["shipment"])
+    return [i.meter_no for i in items if i.configuration == "residential" and i.model.startswith(task.model)]
+
+
+def stored_octets(database: str) -> int:
+    """What a database takes on disk, indexes included; 0 for none."""
+    if database.startswith("sqlite"):
+        import sqlite3
+
+        with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+            ((pages, size),) = connection.execute("SELECT page_count, page_size FROM pragma_page_count(), pragma_page_size()")
+        connection.close()
+        return int(pages * size)
+    if database.startswith("postgresql"):
+        import psycopg
+
+        with psycopg.connect(database, autocommit=True) as server:
+            server.execute("VACUUM")  # as the server does by itself in the course of a real day
+            return int(server.execute("SELECT pg_database_size(current_database())").fetchall()[0][0])
+    return 0
 
 
 class ForgetfulStore(MemoryStore):
@@ -200,7 +263,7 @@ class ForgetfulStore(MemoryStore):
         ])  # fmt: skip
         self.failed = 0
 
-    async def record(self, collected: Sequence[Collected], now: datetime) -> None:
+    async def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> None:
         for item in collected:
             endpoint = self.endpoints[item.endpoint_id]
             endpoint.due = endpoint.leased = None
@@ -209,6 +272,9 @@ class ForgetfulStore(MemoryStore):
             if item.program is not None:
                 self.programs[item.program.fingerprint] = item.program
                 endpoint.program = item.program.fingerprint
+
+    async def schedule(self, due: datetime, collect_from: datetime, meter_nos: Sequence[str] | None = None) -> int:
+        return await super().schedule(due, collect_from, None if meter_nos is None else frozenset(meter_nos))
 
     async def summary(self) -> CollectionSummary:
         return CollectionSummary(len(self.endpoints), 0, 0, self.failed, 0, 0, 0)
@@ -236,35 +302,64 @@ def advance(control: str, seconds: float) -> None:
     """Turn the field's clock."""
     body = json.dumps({"advance": seconds}).encode()
     request = urllib.request.Request(control + "/clock", body, {"Content-Type": "application/json"}, method="POST")
-    urllib.request.urlopen(request, timeout=30).read()
+    urllib.request.urlopen(request, timeout=120).read()
 
 
-def run(databases: tuple[str, ...] = DATABASES, endpoints: int = ENDPOINTS, model: str = "HE-R100") -> list[Row]:
+# In the process that runs the benchmark
+
+
+@contextmanager
+def made_ready(kind: str, endpoints: int, model: str, days: int) -> Iterator[Task]:
+    """A field, and a database that knows it: `kind` is none, sqlite or postgresql."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        directory = Path(name)
+        url = f"sqlite:///{directory}/bench.db" if kind == "sqlite" else ""
+        if kind == "postgresql":
+            server = stack.enter_context(postgresql.server(directory))
+            url = stack.enter_context(postgresql.database(server)).render_as_string(hide_password=False)
+        field = EmulatedField(endpoints, directory)
+        stack.callback(field.stop)
+        task = Task(f"{kind}, {model or 'all models'}", url, f"{directory}/keys", field.told, field.process.pid, model, days)
+        if url:
+            in_process("provision", task)
+        yield task
+
+
+def in_process(part: str, task: Task) -> str:
+    """What `part` of this module prints when it is run for a task."""
+    arguments = [sys.executable, "-m", "tests.bench.bench_collection", part, json.dumps(task.__dict__)]
+    return subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def run(databases: tuple[str, ...] = DATABASES, endpoints: int = ENDPOINTS, model: str = MODEL, days: int = DAYS) -> Iterator[Row]:
     """Rows (what, value, unit)."""
-    rows: list[Row] = []
-    for database in databases:
-        with tempfile.TemporaryDirectory() as directory:
-            field = EmulatedField(endpoints, Path(directory))
-            try:
-                arguments = json.dumps([database, field.told, field.process.pid, model])
-                told = subprocess.run(
-                    [sys.executable, "-m", "tests.bench.bench_collection", arguments], stdout=subprocess.PIPE, text=True, check=True
-                )
-                rows += [tuple(row) for row in json.loads(told.stdout.splitlines()[-1])]
-                rows.append((f"field: memory of {endpoints} endpoints", field.resident_kib / 1024, "MiB"))
-            finally:
-                field.stop()
-    return rows
+    for kind in databases:
+        with made_ready(kind, endpoints, model, days) as task:
+            yield from json.loads(in_process("collect", task).splitlines()[-1])
+            yield f"field: memory of {endpoints} endpoints", resident_kib(task.field_pid) / 1024, "MiB"
+
+
+def memory() -> Iterator[Row]:
+    """What a collector's memory grows by for each endpoint more that it knows and collects."""
+    at_the_end = []
+    for endpoints in MEMORY_ENDPOINTS:
+        with made_ready("sqlite", endpoints, "", 1) as task:
+            rows = json.loads(in_process("collect", task).splitlines()[-1])
+        at_the_end.append(next(value for what, value, _ in rows if what.endswith("memory at the end")))
+        yield f"memory of a collector of {endpoints} endpoints", at_the_end[-1], "MiB"
+    grown = (at_the_end[1] - at_the_end[0]) * 1024 * 1024 / (MEMORY_ENDPOINTS[1] - MEMORY_ENDPOINTS[0])
+    yield "memory for each endpoint more", grown, "octets"
 
 
 def main() -> None:
     """Print the table."""
-    for what, value, unit in run():
-        print(f"{what:<60}{value:>12.3f} {unit}")
+    for rows in (run(), memory()) if not os.environ.get("HEADEND_BENCH_ONLY_CPU") else (run(),):
+        for what, value, unit in rows:
+            print(f"{what:<60}{value:>12.3f} {unit}", flush=True)
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        head_end(*json.loads(sys.argv[1]))
+        {"provision": provision, "collect": collect}[sys.argv[1]](Task(**json.loads(sys.argv[2])))
     else:
         main()

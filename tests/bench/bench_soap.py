@@ -9,24 +9,28 @@ import asyncio
 import gc
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from headend.model.channels import CHANNEL_BY_NAME
-from headend.model.readings import ReadSource, RegisterRead
-from headend.ports import MeterReadings, Page, PageEnd, ReadingKey
+from headend.model.endpoint import Commodity, EndpointId
+from headend.model.instants import to_us
+from headend.model.partner import EnergyUnit
+from headend.model.readings import ReadSource, RegisterRow
+from headend.model.selections import Period
+from headend.reading_queries import ListedRow, Position, RegisterPage
 from multispeak.binding import ServiceBinding
 from multispeak.contract import load_contract
-from multispeak.mapping import reading_groups
+from multispeak.mapping import ReadingGroup, Telling, ToldMeter
 from multispeak.mapping_v3 import ShapeV3
 from multispeak.records import Records
 from multispeak.soap_protocol import Exchange
 from multispeak.soap_server import SoapServer
 from multispeak.spyne_import import Application, MethodContext, ServerBase, ServiceBase, Soap11, rpc
-from multispeak.streaming import stream_list
-from tests.fakes.soap_world import ENVELOPES, UTILITY, MemoryQueries, demo_queries, envelope, meter_entry, server
+from multispeak.streaming import one_batch, stream_list
+from tests.fakes.soap_world import ENVELOPES, UTILITY, MemoryQueries, demo_queries, envelope, server
 
 SMALL_CALLS = 2_000
 ROUNDS = 3
@@ -51,28 +55,20 @@ class Many(MemoryQueries):
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
-        self.entry = meter_entry("E00000000", 1, "residential")
 
-    async def readings_page_end(self, start: datetime, end: datetime, after: ReadingKey | None, limit: int) -> PageEnd:
-        return PageEnd(ReadingKey(f"E{self.count - 1:08}", MIDNIGHT), self.count, 0)
+    async def register_page(self, period: Period, channels: object, after: Position | None, limit: int) -> RegisterPage:
+        return RegisterPage(Position(EndpointId(self.count), to_us(MIDNIGHT)), f"E{self.count:08}", 0)
 
-    async def readings_page(
-        self, start: datetime, end: datetime, after: ReadingKey | None, limit: int, *, counted: bool = True
-    ) -> Page[MeterReadings]:
-        first = int(after.meter_no[1:]) + 1 if after else 0
-        last = min(first + limit, self.count)
-        remaining = self.count - last
-        return Page([self._one(number) for number in range(first, last)], remaining if counted else min(1, remaining))
+    async def register_rows(
+        self, period: Period, channels: object, after: Position | None, last: Position, limit: int
+    ) -> list[ListedRow]:
+        first = after.endpoint_id + 1 if after else 1
+        return [self._row(EndpointId(number)) for number in range(first, min(first + limit, last.endpoint_id + 1))]
 
-    def _one(self, number: int) -> MeterReadings:
-        endpoint = type(self.entry.endpoint)(*_changed(self.entry.endpoint, meter_no=f"E{number:08}"))
+    def _row(self, number: EndpointId) -> ListedRow:
         channel = CHANNEL_BY_NAME["energy_delivered"].channel_id
-        read = RegisterRead(endpoint.endpoint_id, channel, MIDNIGHT, ReadSource.SELF_READ, 1_000_000 + number, 0)
-        return MeterReadings(type(self.entry)(endpoint), [read])
-
-
-def _changed(value: Any, **changes: Any) -> list[Any]:
-    return [changes.get(name, getattr(value, name)) for name in type(value).__slots__]
+        read = (number, to_us(MIDNIGHT), channel, ReadSource.SELF_READ.value, 0, 0, 1_000_000 + number)
+        return (*read, f"E{number:08}", f"S{number:06}", f".100.{number}", "residential")
 
 
 async def drain(asked: SoapServer, octets: bytes) -> int:
@@ -175,16 +171,16 @@ def ready_records(count: int) -> float:
     """Microseconds to write one meterRead as octets of a stream, its record being there: what the compiled writer costs."""
     contract = load_contract("3.0")
     binding = ServiceBinding(contract, contract.services["MR_Server"], Records(contract))
-    shape, many = ShapeV3(binding.records), Many(count)
-    page = asyncio.run(many.readings_page(MIDNIGHT, MIDNIGHT, None, count))
-    records = [shape.reading(UTILITY, r.entry, group) for r in page.items for group in reading_groups(r)]
+    shape, telling = ShapeV3(binding.records), Telling(UTILITY, EnergyUnit.KILOWATT_HOUR)
+    rows = asyncio.run(Many(count).register_rows(Period(MIDNIGHT, MIDNIGHT), None, None, Position(EndpointId(count), 0), count))
+    told = [ToldMeter(row[7], row[7], row[8], Commodity.ELECTRIC) for row in rows]
+    groups = [ReadingGroup(row[1], [RegisterRow(*row[:7])]) for row in rows]
+    readings = [telling.reading(row[7], group) for row, group in zip(rows, groups, strict=True)]
+    records = [shape.reading(UTILITY, meter, reading) for meter, reading in zip(told, readings, strict=True)]
     listed = binding.operations["GetReadingsByDate"].list_shape()
 
-    async def batches() -> AsyncIterator[list[Any]]:
-        yield records
-
     async def write() -> None:
-        async for _ in stream_list("", listed, batches(), ""):
+        async for _ in stream_list("", listed, one_batch(records), ""):
             pass
 
     return cpu_seconds(lambda: asyncio.run(write())) / count * 1e6

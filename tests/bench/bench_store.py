@@ -8,20 +8,25 @@ import gc
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from random import Random
+
+import numpy as np
 
 from headend.limits import RECORD_BATCH_MAX
+from headend.model.channels import ChannelId
 from headend.model.collection import Collected, Progress, SetProgress
 from headend.model.endpoint import EndpointId
-from headend.model.readings import IntervalBlock, day_start
+from headend.model.interval_runs import IntervalRuns, runs_by_day
+from headend.model.readings import day_start
+from headend.model.selections import EVERYTHING, Period
+from headend.reading_queries import Position
 from tests import postgresql
 from tests.conftest import RunningReactor
-from tests.store.world import DAY, OpenStore, block, opened, register, shipment
+from tests.store.world import DAY, OpenStore, opened, register, shipment
 
 ENDPOINTS = 4_096
 DAYS = 8
@@ -81,31 +86,40 @@ def _record_days(store: OpenStore, first: date, days: int) -> tuple[float, float
     cpu = wall = 0.0
     for offset in range(days):
         day = first + timedelta(days=offset)
-        items = [local_day(endpoint, day) for endpoint in range(1, ENDPOINTS + 1)]
+        ids = range(1, ENDPOINTS + 1)
+        batches = [local_days(ids[start : start + RECORD_BATCH_MAX], day) for start in range(0, ENDPOINTS, RECORD_BATCH_MAX)]
         with _timed() as took:
-            for start in range(0, ENDPOINTS, RECORD_BATCH_MAX):
-                store.call("record", items[start : start + RECORD_BATCH_MAX], day_start(day) + timedelta(days=1, hours=7))
+            for items, runs in batches:
+                store.call("record", items, day_start(day) + timedelta(days=1, hours=7), runs)
         cpu, wall = cpu + took()[0], wall + took()[1]
     return cpu * 1e3 / ENDPOINTS / days, wall * 1e3 / ENDPOINTS / days
 
 
-def local_day(endpoint: int, day: date) -> Collected:
-    """A residential day from 05:00 UTC to 05:00 UTC: 24 hours, 96 × 3 voltages, one register."""
-    random = Random(endpoint << 20 | day.toordinal())
-    next_day = day + timedelta(days=1)
-    blocks: list[IntervalBlock] = []
-    for channel, count, exponent in ((1, 24, 0), (11, 96, -1), (12, 96, -1), (13, 96, -1)):
-        split = count * 5 // 24
-        low, high = (0, 4_000) if channel == 1 else (2_350, 2_450)
-        values = [random.randint(low, high) for _ in range(count)]
-        early: list[int | None] = [None] * split + values[: count - split]
-        late: list[int | None] = values[count - split :] + [None] * (count - split)
-        blocks += [block(endpoint, early, channel=channel, day=day, exponent=exponent)]
-        blocks += [block(endpoint, late, channel=channel, day=next_day, exponent=exponent)]
-    midnight = day_start(next_day) + timedelta(hours=5)
-    progress = Progress((SetProgress(day.toordinal(), 1, 24, midnight), SetProgress(day.toordinal(), 1, 96, midnight)), 1, 1, 1_200)
-    reads = (register(endpoint, day.toordinal() * 30_000, instant=midnight),)
-    return Collected(EndpointId(endpoint), midnight, None, reads, tuple(blocks), progress=progress, octets_sent=400, octets_received=1_600)
+def local_days(endpoints: Sequence[int], day: date) -> tuple[list[Collected], list[IntervalRuns]]:
+    """A residential day of each from 05:00 UTC to 05:00 UTC: 24 hours, 96 × 3 voltages, one register; as the collector brings them."""
+    random = np.random.default_rng(day.toordinal())
+    ids = [EndpointId(endpoint) for endpoint in endpoints]
+    midnight = day_start(day + timedelta(days=1)) + timedelta(hours=5)
+    starts = np.full(len(ids), int(midnight.timestamp()) - 86_400)
+    runs: list[IntervalRuns] = []
+    for seconds, channels, low, high in ((3_600, ((1, 0),), 0, 4_000), (900, ((11, -1), (12, -1), (13, -1)), 2_350, 2_450)):
+        values = random.integers(low, high, (len(ids), len(channels), 86_400 // seconds))
+        runs += runs_by_day(ids, starts, seconds, tuple((ChannelId(c), exponent) for c, exponent in channels), values, None)
+    number = day.toordinal()
+    progress = Progress((SetProgress(number, 1, 24, midnight), SetProgress(number, 1, 96, midnight)), 1, 1, 1_200)
+    items = [
+        Collected(
+            one,
+            midnight,
+            None,
+            (register(one, number * 30_000, instant=midnight),),
+            progress=progress,
+            octets_sent=400,
+            octets_received=1_600,
+        )
+        for one in ids
+    ]
+    return items, runs
 
 
 def _leases(store: OpenStore, name: str) -> Iterator[Result]:
@@ -123,16 +137,19 @@ def _thirteen_months(store: OpenStore, name: str) -> Iterator[Result]:
     first = DAY - timedelta(days=MONTHS_13)
     for start in range(0, MONTHS_13, 30):
         days = [first + timedelta(days=offset) for offset in range(start, min(start + 30, MONTHS_13))]
-        store.call("record", [replace(local_day(1, day), progress=None) for day in days], day_start(DAY))
+        for day in days:
+            items, runs = local_days((1,), day)
+            store.call("record", [replace(items[0], progress=None)], day_start(DAY), runs)
     since, until = day_start(first), day_start(DAY)
     day_before, three_days = (until - timedelta(days=2), until - timedelta(days=1)), until - timedelta(days=3)
+    one, last = [EndpointId(1)], Position(EndpointId(1_000), 1 << 62)
     queries: tuple[tuple[str, Callable[[], object]], ...] = (
         ("13 months of hourly energy of one endpoint", lambda: store.call("interval_blocks", "M000001", since, until, {1})),
         ("13 months of all its channels", lambda: store.call("interval_blocks", "M000001", since, until)),
-        ("3 days of registers and intervals of one endpoint", lambda: store.call("readings", "M000001", three_days, until, 1_000)),
-        ("latest read of one meter", lambda: store.call("latest", "M000001")),
-        ("latest reads, page of 1000 meters", lambda: store.call("latest_page", None, 1_000)),
-        ("reads of one day by date, page of 1000", lambda: store.call("readings_page", *day_before, None, 1_000)),
+        ("3 days of registers and intervals of one endpoint", lambda: store.call("values_of", one, Period(three_days, until), EVERYTHING)),
+        ("latest reads of 1000 meters", lambda: store.call("latest_rows", 0, 1_000, 1_000)),
+        ("end of a page of 1000 reads of one day", lambda: store.call("register_page", Period(*day_before), None, None, 1_000)),
+        ("1000 reads of one day by date", lambda: store.call("register_rows", Period(*day_before), None, None, last, 1_000)),
     )
     for what, query in queries:
         walls = []

@@ -143,7 +143,7 @@ def test_answers_of_a_wrong_length() -> None:
 
 def test_rows_of_a_grown_block() -> None:
     energy = UTC_SECONDS.program().sets[0]
-    assert energy.row_ranges(2, 0, 7) == (range(248, 248 + 4 + 35),)
-    assert energy.row_ranges(2, 5, 7) == (range(248, 252), range(252 + 25, 252 + 35))
-    assert energy.row_ranges(2, 5, 7, descending=True) == (range(248, 252 + 10),)
+    assert energy.layout.row_ranges(2, 0, 7) == (range(248, 248 + 4 + 35),)
+    assert energy.layout.row_ranges(2, 5, 7) == (range(248, 252), range(252 + 25, 252 + 35))
+    assert energy.layout.row_ranges(2, 5, 7, descending=True) == (range(248, 252 + 10),)
     assert energy.block_range(3, 2) == range(372, 620)

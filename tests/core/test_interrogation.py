@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from emulators.meter_node import MeterNode
+from headend.c1222.epsem import join_services, split_services
 from headend.c1222.message import SecurityMode
 from headend.c1222.responses import ResponseCode
 from headend.c1222.services import FullRead, PartialReadIndex, PartialReadOffset, decode_request
+from headend.collection.harvest import harvest
 from headend.interrogation import Answered, Ask, Finish, Interrogation, Pause, Resumed, Silent
 from headend.model.events import ExceptionKind
 from tests.simulation.field import Field
@@ -44,9 +46,9 @@ class Conversation:
     def finish(self, state, action):
         """Go on to the end; what is collected."""
         while isinstance(action, Ask):
-            state, action = state.step(Answered(self.answers(action.services)), self.now)
+            state, action = state.step(answered(self.answers(split_services(action.message))), self.now)
         assert isinstance(action, Finish)
-        return action.collected
+        return harvest(action.transcript)
 
     def collect(self):
         """A whole conversation, recorded."""
@@ -56,17 +58,22 @@ class Conversation:
         return collected
 
 
+def answered(responses):
+    """The event of these responses."""
+    return Answered(join_services(responses))
+
+
 def reads(action):
     """(kind, table) of each request."""
     assert isinstance(action, Ask)
-    return [(type(decode_request(body)).__name__, decode_request(body).table) for body in action.services]
+    return [(type(decode_request(body)).__name__, decode_request(body).table) for body in split_services(action.message)]
 
 
 def test_of_an_unknown_meter_st0_is_read_first_then_all_that_makes_its_program():
     talk = Conversation("HE-R100")
     state, action = talk.begin()
     assert reads(action) == [("FullRead", 0)]
-    state, action = state.step(Answered(talk.answers(action.services)), talk.now)
+    state, action = state.step(answered(talk.answers(split_services(action.message))), talk.now)
     assert {table for _, table in reads(action)} == {1, 11, 12, 16, 21, 22, 61, 62, 71, 0x802, 52, 63}
     collected = talk.finish(state, action)
     assert collected.exception is None
@@ -91,14 +98,15 @@ def test_every_model_is_asked_only_in_ways_it_allows(model):
     for _ in range(2):
         state, action = talk.begin()
         while isinstance(action, Ask):
-            for service in map(decode_request, action.services):
+            for service in map(decode_request, split_services(action.message)):
                 assert isinstance(service, FullRead | PartialReadIndex | PartialReadOffset)
                 if allowed is not None:
                     assert allowed & 1 or not isinstance(service, PartialReadOffset)
                     assert allowed & 2 or not isinstance(service, PartialReadIndex)
-            state, action = state.step(Answered(talk.answers(action.services)), talk.now)
-        assert action.collected.exception is None
-        talk.field.store._record(action.collected)
+            state, action = state.step(answered(talk.answers(split_services(action.message))), talk.now)
+        collected = harvest(action.transcript)
+        assert collected.exception is None
+        talk.field.store._record(collected)
         assert talk.field.differences(talk.endpoint, talk.now - timedelta(hours=20)) == []
         talk.field.hours(13)
 
@@ -117,12 +125,12 @@ def test_a_reprogrammed_meter_has_its_program_read_anew_and_is_read_in_the_same_
     talk.collect()
     talk.field.hours(6)
     state, action = talk.begin()
-    answers = list(talk.answers(action.services))
+    answers = list(talk.answers(split_services(action.message)))
     at = next(i for i, (_, table) in enumerate(reads(action)) if table == 0x802)
     answers[at] = answers[at][:3] + bytes((answers[at][3] ^ 1,)) + answers[at][4:]
     data = answers[at][3:5]
     answers[at] = answers[at][:5] + bytes((-sum(data) & 0xFF,))
-    state, action = state.step(Answered(tuple(answers)), talk.now)
+    state, action = state.step(answered(tuple(answers)), talk.now)
     assert reads(action) == [("FullRead", 0)]
     assert talk.finish(state, action).exception is None
 
@@ -132,7 +140,7 @@ def test_a_busy_meter_is_asked_again_later_but_not_for_ever():
     state, action = talk.begin()
     waits = []
     for _ in range(20):
-        state, action = state.step(Answered((bytes((ResponseCode.BSY,)),)), talk.now)
+        state, action = state.step(answered((bytes((ResponseCode.BSY,)),)), talk.now)
         if isinstance(action, Finish):
             break
         assert isinstance(action, Pause)
@@ -140,8 +148,9 @@ def test_a_busy_meter_is_asked_again_later_but_not_for_ever():
         state, action = state.step(Resumed(), talk.now)
         assert reads(action) == [("FullRead", 0)]
     assert waits == [2, 4, 8, 16, 32]
-    assert action.collected.exception.kind is ExceptionKind.REFUSED
-    assert "busy or not ready 6 times" in action.collected.exception.reason
+    exception = harvest(action.transcript).exception
+    assert exception.kind is ExceptionKind.REFUSED
+    assert "busy or not ready 6 times" in exception.reason
 
 
 def test_a_refused_table_is_an_exception_and_what_was_good_is_kept():
@@ -152,10 +161,10 @@ def test_a_refused_table_is_an_exception_and_what_was_good_is_kept():
     while isinstance(action, Ask):
         answers = [
             bytes((ResponseCode.ISC,)) if table == 65 else answer
-            for (_, table), answer in zip(reads(action), talk.answers(action.services), strict=True)
+            for (_, table), answer in zip(reads(action), talk.answers(split_services(action.message)), strict=True)
         ]
-        state, action = state.step(Answered(tuple(answers)), talk.now)
-    collected = action.collected
+        state, action = state.step(answered(tuple(answers)), talk.now)
+    collected = harvest(action.transcript)
     assert collected.exception.kind is ExceptionKind.REFUSED
     assert "read of ST65" in collected.exception.reason
     assert "0x03" in collected.exception.reason
@@ -176,9 +185,9 @@ def test_a_meter_that_can_answer_less_is_asked_for_less_and_remembered():
     talk.field.hours(24)
     state, action = talk.begin()
     while isinstance(action, Ask):
-        answers = talk.answers(action.services)
+        answers = talk.answers(split_services(action.message))
         assert all(answer[0] == 0 for answer in answers)
-        state, action = state.step(Answered(answers), talk.now)
+        state, action = state.step(answered(answers), talk.now)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00", b"\x00\x00\x05abc", b"\x00\x00\x01a\x00", b"\x00" * 40, b"\x20"])
@@ -186,11 +195,10 @@ def test_nonsense_in_place_of_a_table_ends_as_an_exception(garbage):
     talk = Conversation("HE-R100")
     state, action = talk.begin()
     for _ in range(100):
-        state, action = state.step(Answered((garbage,) * len(action.services)), talk.now)
+        state, action = state.step(answered((garbage,) * len(split_services(action.message))), talk.now)
         if isinstance(action, Finish):
             break
-    assert action.collected.exception is not None
-    assert action.collected.exception.reason
+    assert harvest(action.transcript).exception.reason
 
 
 def test_fewer_responses_than_requests_end_as_an_exception_with_the_rest_kept():
@@ -198,7 +206,7 @@ def test_fewer_responses_than_requests_end_as_an_exception_with_the_rest_kept():
     talk.collect()
     talk.field.hours(24)
     state, action = talk.begin()
-    state, action = state.step(Answered(talk.answers(action.services)[:-1]), talk.now)
+    state, action = state.step(answered(talk.answers(split_services(action.message))[:-1]), talk.now)
     collected = talk.finish(state, action)
     assert collected.exception.kind is ExceptionKind.MALFORMED
     assert collected.interval_blocks
@@ -209,10 +217,10 @@ def test_silence_in_the_middle_keeps_what_was_read():
     talk.collect()
     talk.field.hours(24)
     state, action = talk.begin()
-    state, action = state.step(Answered(talk.answers(action.services)), talk.now)
+    state, action = state.step(answered(talk.answers(split_services(action.message))), talk.now)
     assert isinstance(action, Ask)
     _, action = state.step(Silent(4, 30.0), talk.now)
-    collected = action.collected
+    collected = harvest(action.transcript)
     assert collected.exception.kind is ExceptionKind.NO_ANSWER
     assert collected.exception.reason == "no answer to 4 transmissions within 30 s"
     assert collected.heard == talk.now
@@ -235,9 +243,10 @@ def test_blocks_that_grow_between_two_messages_are_not_torn(hours):
     talk.field.hours(hours)
     state, action = talk.begin()
     while isinstance(action, Ask):
-        state, action = state.step(Answered(talk.answers(action.services)), talk.now)
+        state, action = state.step(answered(talk.answers(split_services(action.message))), talk.now)
         if talk.exchanges in {1, 3}:
             talk.field.hours(0.26)
-    talk.field.store._record(action.collected)
-    assert action.collected.exception is None
-    assert talk.field.differences(talk.endpoint, talk.field.start - timedelta(hours=20), action.collected.heard - timedelta(hours=1)) == []
+    collected = harvest(action.transcript)
+    talk.field.store._record(collected)
+    assert collected.exception is None
+    assert talk.field.differences(talk.endpoint, talk.field.start - timedelta(hours=20), collected.heard - timedelta(hours=1)) == []

@@ -8,6 +8,7 @@ import pytest
 from twisted.logger import globalLogPublisher
 
 from headend.errors import StoreError
+from headend.model.partner import MeterIdentifier
 from multispeak.authentication import Evidence, PartnerAuthenticator
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import FAILED_LOGINS_MAX, FAILED_LOGINS_PER_ADDRESS_MAX, FAILED_LOGINS_SECONDS
@@ -228,8 +229,8 @@ def test_ws_security_user_name_token_stands_in_for_the_header() -> None:
 
 def test_store_trouble_is_the_servers_fault_and_our_bugs_are_logged_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     class Broken(type(demo_queries())):  # type: ignore[misc]
-        async def meter(self, meter_no: str) -> None:
-            raise StoreError("the database is locked") if meter_no == "E1" else ZeroDivisionError("secret detail")
+        async def meters_named(self, identifier: MeterIdentifier, names: list[str]) -> None:
+            raise StoreError("the database is locked") if names == ["E1"] else ZeroDivisionError("secret detail")
 
     asked = server(Broken(), "3.0")
     assert fault_of(ask(asked, envelope("3.0", "IsAMRMeter", "<meterNo>E1</meterNo>"))[1]) == ("Server.Store", "the database is locked")

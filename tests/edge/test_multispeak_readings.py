@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from headend.model.partner import EnergyUnit
 from headend.model.readings import ReadSource, RegisterRead
 from multispeak.contract import load_contract
 from multispeak.field_names import FIELD_NAMES
-from multispeak.mapping_v3 import whole_kwh
+from multispeak.mapping import whole_kwh
 from multispeak.schema import compile_schema
 from tests.fakes.soap_world import FIRST_MIDNIGHT, NAMESPACES, PASSWORD, ask, demo_queries, envelope, fault_of, register, server
 from wsdl import VERSIONS
@@ -257,6 +258,8 @@ def test_dates_are_told_with_the_offset_of_their_own_day() -> None:
 )
 def test_register_texts_are_those_of_their_decimal(value: int, exponent: int) -> None:
     read = replace(register(1, "energy_delivered", FIRST_MIDNIGHT, value), exponent=exponent)
-    assert Decimal(FIELD_NAMES[read.channel_id].scaled_text(value, exponent)) == read.quantity / 1000
-    assert FIELD_NAMES[read.channel_id].scaled_text(value, exponent) == FIELD_NAMES[read.channel_id].text(read.quantity)
-    assert whole_kwh(read) == int(read.quantity / 1000)
+    kwh = FIELD_NAMES[EnergyUnit.KILOWATT_HOUR][read.channel_id].text(value, exponent)
+    assert Decimal(kwh) == read.quantity / 1000
+    assert Decimal(FIELD_NAMES[EnergyUnit.WATT_HOUR][read.channel_id].text(value, exponent)) == read.quantity
+    assert "E" not in kwh
+    assert int(whole_kwh(value, exponent)) == int(read.quantity / 1000)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from random import Random
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from lxml import etree
@@ -19,7 +19,7 @@ from twisted.web.resource import Resource
 from headend.model.channels import CHANNEL_BY_NAME
 from headend.model.endpoint import CONFIGURATIONS, Customer, Endpoint, EndpointId, MeterEntry, NativeAddress, ServicePoint, Transport
 from headend.model.partner import Caller, ClientCertificate, Partner
-from headend.model.readings import IntervalFlag, IntervalValue, ReadSource, RegisterRead
+from headend.model.readings import IntervalBlock, IntervalFlag, ReadSource, RegisterRead
 from headend.model.utility import Utility, UtilityId
 from headend.passwords import hash_matches
 from multispeak.authentication import CallerDirectory, Evidence, PartnerAuthenticator
@@ -68,7 +68,7 @@ def demo_queries() -> MemoryQueries:
     days = [FIRST_MIDNIGHT + timedelta(days=d) for d in range(3)]
     registers = [register(1, "energy_delivered", day, 12_345_678 + 24_000 * i) for i, day in enumerate(days)]
     registers += [register(1, "energy_received", day, 4_001 + i) for i, day in enumerate(days)]
-    queries.add(meter_entry("E1", 1, "residential-net"), registers, list(_intervals("energy_delivered", 3600, 50)))
+    queries.add(meter_entry("E1", 1, "residential-net"), registers, _hours("energy_delivered", 50))
     queries.add(meter_entry("E2", 2, "commercial"), [register(2, "energy_delivered", day, 999_999, 16) for day in days])
     queries.add(meter_entry("E3", 3, "residential"))
     queries.add(
@@ -82,11 +82,17 @@ def demo_queries() -> MemoryQueries:
     return queries
 
 
-def _intervals(channel: str, seconds: int, count: int) -> Iterator[IntervalValue]:
+def _hours(channel: str, count: int) -> list[IntervalBlock]:
+    """So many hours from the first midnight on, in blocks of UTC days; the fifth is missing, the seventh was disturbed."""
+    blocks: list[IntervalBlock] = []
     for i in range(1, count + 1):
+        begin = FIRST_MIDNIGHT + timedelta(hours=i - 1)
+        if not blocks or blocks[-1].day != begin.date():
+            blocks.append(IntervalBlock(EndpointId(1), CHANNEL_BY_NAME[channel].channel_id, begin.date(), 3600, 0, [None] * 24, [0] * 24))
         flags = int(IntervalFlag.MISSING) if i == 5 else int(IntervalFlag.PARTIAL | IntervalFlag.POWER_FAIL) if i == 7 else 0
-        quantity = None if i == 5 else Decimal(1000 + i)
-        yield IntervalValue(CHANNEL_BY_NAME[channel].channel_id, FIRST_MIDNIGHT + timedelta(seconds=seconds * i), seconds, quantity, flags)
+        cast(list[int | None], blocks[-1].values)[begin.hour] = None if i == 5 else 1000 + i
+        cast(list[int], blocks[-1].flags)[begin.hour] = flags
+    return blocks
 
 
 async def check_at_once(password: str, stored: str) -> bool:

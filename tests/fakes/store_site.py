@@ -68,6 +68,12 @@ class _Stage:
 _STAGE = _Stage()
 
 
+def site_server(version: str, service: str) -> SoapServer:
+    """One endpoint's Spyne server over the store of the present `StoreSite`."""
+    server: SoapServer = _STAGE.tree.children[version.encode()].children[service.encode()].servers["text/xml"]
+    return server
+
+
 class StoreSite:
     """All six endpoints over one store. Every answer that is no fault is held against the contract's schema."""
 
@@ -101,7 +107,7 @@ class StoreSite:
 
     def send(self, version: str, service: str, octets: bytes, action: str = "") -> etree._Element:
         """The same to a request as it is."""
-        server: SoapServer = _STAGE.tree.children[version.encode()].children[service.encode()].servers["text/xml"]
+        server = site_server(version, service)
 
         async def respond() -> bytes:
             reply = await server.respond(octets, Exchange("192.0.2.1", action, 0.0))

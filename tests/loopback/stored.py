@@ -16,7 +16,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.store.database import parse_url
+from headend.interval_series import series_of
 from headend.model.channels import CHANNELS
+from headend.model.instants import from_us
+from headend.model.selections import Period
 from headend.model.utility import Utility, UtilityId
 from tests.conftest import RunningReactor
 from tests.loopback.processes import WAIT_SECONDS
@@ -88,8 +91,13 @@ def _truths(control: str, start: datetime, end: datetime) -> list[dict[str, Any]
 
 
 def _endpoint_as_held(store: OpenStore, truth: dict[str, Any], start: datetime, end: datetime) -> int:
-    readings = store.call("readings", truth["meter_no"], start + timedelta(seconds=1), end, 1_000_000)
-    stored = {(CHANNELS[v.channel_id].name, v.end.isoformat()): v.quantity for v in readings.intervals}
+    stored = {
+        (CHANNELS[series.channel_id].name, from_us(series.end_us(number)).isoformat()): None
+        if value is None
+        else Decimal(value).scaleb(series.exponent)
+        for series in series_of(store.call("interval_blocks", truth["meter_no"], start, end), Period(start, end))
+        for number, value, _ in series.known()
+    }
     values = [(c["channel"], *value) for c in truth["intervals"] for value in c["values"]]
     held = {(channel, at): None if quantity is None else Decimal(quantity) for channel, at, _, quantity, _ in values}
     assert stored == held

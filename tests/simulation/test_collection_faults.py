@@ -10,6 +10,7 @@ from headend.collection.policy import CollectionPolicy
 from headend.errors import StoreError
 from headend.model.events import ExceptionKind
 from headend.model.readings import IntervalFlag
+from tests.memory_store import with_runs
 from tests.simulation.field import Field
 
 TROUBLES = (
@@ -152,7 +153,8 @@ def test_an_item_the_store_cannot_take_is_an_exception_and_does_not_take_others_
             raise ValueError("does not fit")
         plain(item)
 
-    async def atomically(items, now):
+    async def atomically(items, now, runs=()):
+        items = with_runs(items, runs)
         if any(i.endpoint_id == victim and i.register_reads for i in items):
             raise ValueError("does not fit")
         for item in items:

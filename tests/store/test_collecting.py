@@ -1,16 +1,23 @@
 """Leases and recording: what is handed out, what is kept, and what happens when the same comes twice or comes changed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
-from headend.errors import UnknownMeterError
+from adapters.store.day_packing import unpack_day
+from headend.errors import StoreError, UnknownMeterError
 from headend.limits import INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
+from headend.model.channels import ChannelId
 from headend.model.collection import Collected, MeterProgramRecord, OutgoingMessage
 from headend.model.endpoint import EndpointId, NativeAddress, Transport
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
+from headend.model.instants import to_us
+from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalFlag
+from headend.model.selections import REGISTERS, Period
 from tests.store.world import DAY, FROM, MIDNIGHT, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
 
 HISTORY = "SELECT endpoint_id, change_seq, superseded_seq FROM interval_day_history"
@@ -138,11 +145,84 @@ def test_a_known_value_is_not_given_up_for_a_missing_one(store: OpenStore) -> No
     assert store.call("interval_blocks", "M000001", FROM, NOW) == [block(1, range(24))]
 
 
+def day_runs(store_day: date, endpoints: Sequence[int], first: int = 0, flag: int = 0) -> IntervalRuns:
+    """Hours `first` … 23 of a day of each endpoint, as a batch of conversations brings them; hour h is worth 100 × endpoint + h."""
+    values = np.array([[range(100 * endpoint + first, 100 * endpoint + 24)] for endpoint in endpoints])
+    flags = np.full(values.shape, flag, np.uint16) if flag else None
+    number = (store_day - date(1970, 1, 1)).days
+    ids = [EndpointId(endpoint) for endpoint in endpoints]
+    return IntervalRuns(ids, [number] * len(ids), first, 3_600, ((ChannelId(1), 0),), values, flags)
+
+
+def test_runs_are_stored_as_the_blocks_they_are(store: OpenStore) -> None:
+    due(store, 3)
+    items = [Collected(EndpointId(n), NOW) for n in (1, 2, 3)]
+    store.call("record", items, NOW, [day_runs(DAY, (1, 2, 3), first=7, flag=int(IntervalFlag.DST))])
+    for n in (1, 2, 3):
+        values = [None] * 7 + [100 * n + hour for hour in range(7, 24)]
+        expected = block(n, values, flags=[0] * 7 + [int(IntervalFlag.DST)] * 17)
+        assert store.call("interval_blocks", f"M00000{n}", FROM, NOW) == [expected]
+    assert store.call("summary").intervals == 51
+
+
+def test_runs_behind_what_is_stored_lengthen_it_and_the_same_again_changes_nothing(store: OpenStore) -> None:
+    due(store, 2)
+    items = [Collected(EndpointId(n), NOW) for n in (1, 2)]
+    early = [block(n, [100 * n + hour for hour in range(7)] + [None] * 17) for n in (1, 2)]
+    store.call("record", [replace(item, interval_blocks=(early[n],)) for n, item in enumerate(items)], NOW)
+    store.call("record", items, NOW, [day_runs(DAY, (1, 2), first=7)])
+    dump = store.sql("SELECT * FROM interval_day ORDER BY endpoint_id")
+    assert [row[:2] for row in store.sql("SELECT change_seq, endpoint_id FROM interval_day ORDER BY 2")] == [(2, 1), (2, 2)]
+    store.call("record", items, NOW, [day_runs(DAY, (1, 2), first=5)])
+    assert store.sql("SELECT * FROM interval_day ORDER BY endpoint_id") == dump
+    for n in (1, 2):
+        assert store.call("interval_blocks", f"M00000{n}", FROM, NOW) == [block(n, range(100 * n, 100 * n + 24))]
+    assert store.sql(HISTORY) == []
+    assert store.call("summary").intervals == 48
+
+
+def test_a_run_that_says_otherwise_supersedes_and_one_of_an_item_comes_after_it(store: OpenStore) -> None:
+    due(store, 1)
+    item = Collected(EndpointId(1), NOW)
+    store.call("record", [replace(item, interval_blocks=(block(1, range(24)),))], NOW)
+    store.call("record", [replace(item, interval_blocks=(block(1, [None] * 23 + [7]),))], NOW, [day_runs(DAY, (1,), first=20)])
+    (stored,) = store.call("interval_blocks", "M000001", FROM, NOW)
+    assert stored.values == [*range(20), 120, 121, 122, 7]
+    assert store.sql(HISTORY) == [(1, 1, 2)]
+    ((packed,),) = store.sql("SELECT packed FROM interval_day_history")
+    assert unpack_day(packed) == {(1, 3_600): (list(range(24)), [0] * 24, 0)}
+
+
+def test_a_run_out_of_time_is_named_and_one_of_a_stranger_dropped(store: OpenStore) -> None:
+    due(store, 2)
+    leases = {a.endpoint_id: a.lease_id for a in store.call("lease", "me", 2, NOW, UNTIL)}
+    items = [Collected(EndpointId(n), NOW, leases.get(n)) for n in (1, 2, 77)]
+    store.call("record", items, NOW, [day_runs(DAY, (1, 2, 77)), day_runs(DAY + timedelta(days=90), (2,))])
+    assert store.call("summary").intervals == 48
+    ((meter_no, exception),) = store.call("exceptions", 10)
+    assert (meter_no, exception.kind) == ("M000002", ExceptionKind.STORE)
+    assert "intervals of 2026-09-29: day outside" in exception.reason
+    assert (store.call("summary").done, store.call("summary").failed) == (1, 1)
+
+
+def test_a_stored_day_of_a_later_version_is_left_and_named(store: OpenStore) -> None:
+    due(store, 1)
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(block(1, range(24)),))], NOW)
+    later = "x'7f01'" if store.store._database.is_sqlite else "'\\x7f01'"
+    store.sql(f"UPDATE interval_day SET packed = {later}")
+    store.call("record", [Collected(EndpointId(1), NOW)], NOW, [day_runs(DAY, (1,))])
+    ((_, exception),) = store.call("exceptions", 10)
+    assert "a packed day that begins with 7f is not known" in exception.reason
+    with pytest.raises(StoreError, match="begins with 7f is not known"):
+        store.call("interval_blocks", "M000001", FROM, NOW)
+
+
 def test_a_changed_register_read_keeps_its_predecessor(store: OpenStore) -> None:
     due(store, 1)
     for value, exponent in ((100, 0), (10, 1), (101, 0)):
         store.call("record", [Collected(EndpointId(1), NOW, register_reads=(register(1, value, exponent=exponent),))], NOW)
-    assert store.call("latest", "M000001").registers == [register(1, 101)]
+    stored = store.call("values_of", [EndpointId(1)], Period(FROM, NOW), REGISTERS).registers
+    assert [(read.instant_us, read.value, read.exponent) for read in stored] == [(to_us(register(1, 101).instant), 101, 0)]
     assert store.sql("SELECT value, change_seq, superseded_seq FROM register_read_history") == [(100, 1, 2)]
 
 

@@ -1,98 +1,198 @@
-"""Packed blocks, days, progress and programs: exact both ways, and any octets either decode or raise."""
+"""Segments, days, progress and programs: exact both ways, and any octets either decode or raise."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.store.day_packing import join_day, split_day
-from adapters.store.merging import merge
-from adapters.store.packing import PackingError, intervals_known, intervals_of, pack, unpack
+from adapters.store.blocks import Block, BlockKey
+from adapters.store.day_packing import SEGMENTS_MAX, VERSION, extended_day, heads_of, pack_day, segments_of, unpack_day
+from adapters.store.merging import merge, merge_day
 from adapters.store.progress_packing import pack_progress, pack_tables, unpack_progress, unpack_tables
+from adapters.store.segment_arrays import pack_runs
+from adapters.store.segments import Column, PackingError, pack_segment
 from headend.errors import StoreError
+from headend.model.channels import ChannelId
 from headend.model.collection import Progress, SetProgress
+from headend.model.endpoint import EndpointId
+from headend.model.interval_runs import IntervalRuns, runs_by_day
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 SPREADS = st.sampled_from([0, 1, 200, 60_000, 1 << 30, 1 << 62])
+SMALLEST = st.sampled_from([0, -1, 2_350, -40_000, 1 << 20, -(1 << 33), 1 << 61]) | st.integers(-(1 << 62), 1 << 61)
+FLAGS = st.just(0) | st.integers(0, 0xFFFF)
+PER_DAY = st.sampled_from([1, 2, 24, 96])
 
 
 @st.composite
-def blocks(draw: st.DrawFn) -> tuple[list[int | None], list[int], int]:
-    count = draw(st.sampled_from([1, 2, 24, 96]))
-    smallest, spread = draw(st.integers(-(1 << 62), 1 << 62)), draw(SPREADS)
+def blocks(draw: st.DrawFn, per_day: int | None = None) -> Block:
+    count = per_day or draw(PER_DAY)
+    smallest, spread = draw(SMALLEST), draw(SPREADS)
     value = st.none() | st.integers(smallest, smallest + spread)
     values = draw(st.lists(value, min_size=count, max_size=count))
-    flag = st.just(0) | st.integers(0, 0xFFFF)
-    flags = draw(st.just([0] * count) | st.lists(flag, min_size=count, max_size=count))
+    flags = draw(st.just([0] * count) | st.lists(FLAGS, min_size=count, max_size=count))
     return values, flags, draw(st.integers(-128, 127))
 
 
-@given(blocks())
-def test_a_block_survives_packing(block: tuple[list[int | None], list[int], int]) -> None:
-    octets = pack(*block)
-    assert unpack(octets) == block
-    assert intervals_known(octets) == len(block[0]) - block[0].count(None)
-    assert intervals_of(octets) == len(block[0])
+@st.composite
+def days(draw: st.DrawFn) -> dict[BlockKey, Block]:
+    found = {}
+    for channel in draw(st.sets(st.integers(0, 65_535), max_size=4)):
+        block = draw(blocks())
+        found[channel, 86_400 // len(block[0])] = block
+    return found
+
+
+def with_something(day: dict[BlockKey, Block]) -> dict[BlockKey, Block]:
+    """Blocks that hold neither value nor flag are not kept."""
+    return {key: b for key, b in day.items() if any(b[1]) or b[0].count(None) < len(b[0])}
+
+
+@given(days())
+def test_a_day_survives_packing(day: dict[BlockKey, Block]) -> None:
+    octets = pack_day(day)
+    assert unpack_day(octets) == with_something(day)
+    assert sum(head.known for head in heads_of(octets)) == sum(len(values) - values.count(None) for values, _, _ in day.values())
+    for channel, seconds in with_something(day):
+        assert unpack_day(octets, {channel}) == {(channel, seconds): day[channel, seconds]}
 
 
 @given(st.binary(max_size=300))
 def test_any_octets_unpack_or_raise(octets: bytes) -> None:
-    for decode in (unpack, split_day, unpack_progress, unpack_tables, lambda o: unpack(b"\x01" + o)):
+    for decode in (unpack_day, unpack_progress, unpack_tables, lambda o: unpack_day(VERSION + o)):
         with suppress(StoreError):
             decode(octets)
 
 
-@given(blocks(), st.data())
-def test_a_packed_block_cut_or_lengthened_is_refused(block: tuple[list[int | None], list[int], int], data: st.DataObject) -> None:
-    octets = pack(*block)
+@given(days().filter(with_something), st.data())
+def test_a_packed_day_cut_or_lengthened_is_refused(day: dict[BlockKey, Block], data: st.DataObject) -> None:
+    octets = pack_day(day)
     cut = data.draw(st.integers(0, len(octets) - 1))
-    for wrong in (octets[:cut], octets + b"\0"):
-        with suppress(PackingError):
-            assert unpack(wrong)[1:] != block[1:]
+    with suppress(PackingError):
+        assert unpack_day(octets[:cut]) != with_something(day)
     with pytest.raises(PackingError):
-        unpack(octets + b"\0")
+        unpack_day(octets + b"\0")
+
+
+@pytest.mark.parametrize("octets", [b"", b"\x01", b"\x01\x01\x00", b"\x03" + pack_day({(1, 3_600): ([5] * 24, [0] * 24, 0)})[1:]])
+def test_a_day_of_another_version_is_named(octets: bytes) -> None:
+    with pytest.raises(PackingError, match=f"begins with {octets[:1].hex() or 'nothing'} is not known"):
+        unpack_day(octets)
 
 
 @pytest.mark.parametrize(
-    ("values", "flags", "exponent"),
+    ("channel", "values", "flags", "exponent"),
     [
-        ([1 << 63], [0], 0),
-        ([-(1 << 63), 1 << 63], [0] * 2, 0),
-        ([1], [1 << 16], 0),
-        ([1], [0], 128),
-        ([1], [], 0),
-        ([], [], 0),
+        (1, [1 << 63], [0], 0),
+        (1, [-(1 << 63) - 1], [0], 0),
+        (1, [-(1 << 63), 1 << 63], [0] * 2, 0),
+        (1, [1], [1 << 16], 0),
+        (1, [1], [0], 128),
+        (1 << 16, [1], [0], 0),
+        (1, [1] * 1_441, [0] * 1_441, 0),
     ],
 )
-def test_what_does_not_fit_is_refused(values: list[int | None], flags: list[int], exponent: int) -> None:
+def test_what_does_not_fit_is_refused(channel: int, values: list[int], flags: list[int], exponent: int) -> None:
     with pytest.raises(PackingError):
-        pack(values, flags, exponent)
+        unpack_day(VERSION + pack_segment(len(values), 0, [Column(channel, exponent, values, flags)]).octets)
 
 
 def test_the_widest_spread_fits() -> None:
-    block = ([-(1 << 63), (1 << 63) - 1], [0, 0], 0)
-    assert unpack(pack(*block)) == block
+    day = {(1, 43_200): ([-(1 << 63), (1 << 63) - 1], [0, 0], 0)}
+    assert unpack_day(pack_day(day)) == day
+
+
+def residential_day() -> dict[BlockKey, Block]:
+    random = Random(1)
+    hours: Block = ([random.randint(0, 4_000) for _ in range(24)], [0] * 24, 0)
+    return {(1, 3_600): hours} | {(c, 900): ([random.randint(2_350, 2_450) for _ in range(96)], [0] * 96, -1) for c in (11, 12, 13)}
+
+
+def halves(day: dict[BlockKey, Block], part: int) -> tuple[dict[BlockKey, Block], dict[BlockKey, Block]]:
+    """The first `part` of 24 hours, and the rest."""
+
+    def half(block: Block, first: int, end: int) -> Block:
+        values, flags, exponent = block
+        first, end = first * len(values) // 24, end * len(values) // 24
+        return [v if first <= i < end else None for i, v in enumerate(values)], flags, exponent
+
+    return {key: half(b, 0, part) for key, b in day.items()}, {key: half(b, part, 24) for key, b in day.items()}
 
 
 def test_a_residential_day_is_small() -> None:
-    random = Random(1)
-    hours = pack([random.randint(0, 4_000) for _ in range(24)], [0] * 24, 0)
-    volts = [pack([random.randint(2_350, 2_450) for _ in range(96)], [0] * 96, -1) for _ in range(3)]
-    assert len(hours) == 61
-    assert [len(octets) for octets in volts] == [109] * 3
-    assert len(join_day({(1, 3600): hours, (11, 900): volts[0], (12, 900): volts[1], (13, 900): volts[2]})) == 405
+    day = residential_day()
+    assert len(pack_day(day)) == 1 + 14 + 48 + 26 + 288
+    early, late = halves(day, 7)
+    joined = extended_day(pack_day(early), list(segments_of(late)))
+    assert joined is not None
+    assert len(joined) == 1 + 2 * (14 + 26) + 48 + 288
+    assert unpack_day(joined) == day
 
 
 def test_a_day_keeps_blocks_of_the_same_channel_with_different_lengths() -> None:
-    day = {(1, 3600): pack([1] * 24, [0] * 24, 0), (1, 900): pack([None] * 96, [0] * 96, 0), (300, 86_400): pack([5], [7], 3)}
-    assert split_day(join_day(day)) == day
+    day = {(1, 3600): ([1] * 24, [0] * 24, 0), (1, 900): ([2] * 96, [0] * 96, 0), (300, 86_400): ([5], [7], 3)}
+    assert unpack_day(pack_day(day)) == day
+
+
+def test_more_channels_than_a_segment_counts_are_several_segments() -> None:
+    day = {(channel, 43_200): ([channel, 2], [0, 0], 0) for channel in range(300)}
+    assert unpack_day(pack_day(day)) == day
+    assert len(heads_of(pack_day(day))) == 2
+
+
+def test_a_channel_whose_scale_changes_within_the_day_is_read_at_the_finer_one() -> None:
+    early, late = ([12, None], [0, 0], 1), ([None, 5], [0, 0], 0)
+    joined = extended_day(pack_day({(1, 43_200): early}), list(segments_of({(1, 43_200): late})))
+    assert joined is not None
+    assert unpack_day(joined) == {(1, 43_200): ([120, 5], [0, 0], 0)}
+
+
+# Runs in arrays
+
+
+@given(st.data())
+def test_many_runs_are_packed_as_each_of_them(data: st.DataObject) -> None:
+    seconds = data.draw(st.sampled_from([900, 3_600]))
+    per_day = 86_400 // seconds
+    first = data.draw(st.integers(0, per_day - 1))
+    shape = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4)), data.draw(st.integers(1, per_day - first))
+    channels = tuple((ChannelId(channel), data.draw(st.integers(-6, 3))) for channel in range(shape[1]))
+    random = np.random.default_rng(data.draw(st.integers(0, 1 << 32)))
+    base, spread = data.draw(SMALLEST), data.draw(SPREADS)
+    values = random.integers(base, base + spread, shape, endpoint=True)
+    some = random.choice(np.array([0, 0, 128, 4], np.uint16), (shape[0], 1, shape[2] if data.draw(st.booleans()) else 1))
+    flags = None if data.draw(st.booleans()) else np.broadcast_to(some, shape).copy()
+    runs = IntervalRuns([EndpointId(n) for n in range(shape[0])], [20_000] * shape[0], first, seconds, channels, values, flags)
+    for run, segment in enumerate(pack_runs(runs)):
+        marks = [[0] * shape[2]] * shape[1] if flags is None else flags[run].tolist()
+        columns = [Column(c, exponent, values[run, at].tolist(), marks[at]) for at, (c, exponent) in enumerate(channels)]
+        assert segment == pack_segment(per_day, first, columns)
+
+
+def test_runs_are_cut_at_midnight() -> None:
+    start = 20_000 * 86_400 + 22 * 3_600
+    values = np.arange(2 * 50).reshape(2, 1, 50)
+    starts = np.array([start, start + 86_400])
+    runs = runs_by_day([EndpointId(1), EndpointId(2)], starts, 3_600, ((ChannelId(1), 0),), values, None)
+    assert [(run.days, run.first, run.values.shape[2]) for run in runs] == [
+        ([20_000, 20_001], 22, 2),
+        ([20_001, 20_002], 0, 24),
+        ([20_002, 20_003], 0, 24),
+    ]
+    assert np.concatenate([run.values for run in runs], axis=2).tolist() == values.tolist()
+    (first, *_) = runs[1].blocks()
+    assert (first.day, first.values) == (date(2024, 10, 5), list(range(2, 26)))
+
+
+# Merging
 
 
 @given(blocks(), st.data())
-def test_merging_never_loses_a_value_and_settles(block: tuple[list[int | None], list[int], int], data: st.DataObject) -> None:
+def test_merging_never_loses_a_value_and_settles(block: Block, data: st.DataObject) -> None:
     count = len(block[0])
     other = (data.draw(st.lists(st.none() | st.integers(0, 9), min_size=count, max_size=count)), [0] * count, block[2])
     merged = merge(block, other)
@@ -109,6 +209,80 @@ def test_blocks_of_different_scale_merge_exactly() -> None:
     merged = merge(([12, None], [0, 0], 1), ([120, 5], [0, 0], 0))
     assert merged is not None
     assert (merged.block, merged.supersedes) == (([120, 5], [0, 0], 0), False)
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[dict[BlockKey, Block]]:
+    """What comes of one day, one after another: parts of blocks of a few channels, mostly where nothing is yet, sometimes not."""
+    keys = [(1, 3_600), (11, 7_200), (12, 7_200)]
+    arriving, at = [], 0
+    for _ in range(draw(st.integers(1, 8))):
+        first = at if draw(st.integers(0, 3)) else draw(st.integers(0, 11))
+        end = min(first + draw(st.integers(1, 4)), 12)
+        at = max(at, end) % 12
+        part = {}
+        for channel, seconds in draw(st.sets(st.sampled_from(keys), min_size=1)):
+            per_day = 86_400 // seconds
+            wanted = range(first * per_day // 12, end * per_day // 12)
+            value = st.integers(0, 300) | st.none()
+            values = [draw(value) if i in wanted else None for i in range(per_day)]
+            flag = draw(st.sampled_from((0, 0, 8, 128)))
+            part[channel, seconds] = (values, [flag if i in wanted else 0 for i in range(per_day)], 0)
+        arriving.append(part)
+    return arriving
+
+
+def merged_wholly(arriving: list[dict[BlockKey, Block]]) -> tuple[dict[BlockKey, Block], list[dict[BlockKey, Block]]]:
+    """The day and its predecessors, merged block by block and interval by interval."""
+    day: dict[BlockKey, Block] = {}
+    history = []
+    for part in arriving:
+        before = dict(day)
+        superseded = {}
+        for key, block in with_something(part).items():
+            if key not in day:
+                day[key] = block
+            elif (merged := merge(day[key], block)) is not None:
+                day[key] = merged.block
+                if merged.supersedes:
+                    superseded[key] = before[key]
+        if superseded:
+            history.append(superseded)
+    return day, history
+
+
+@given(arrivals())
+def test_segments_come_to_what_merging_whole_blocks_comes_to(arriving: list[dict[BlockKey, Block]]) -> None:
+    day, history, known = b"", [], 0
+    for part in arriving:
+        segments = list(segments_of(part))
+        if not segments:
+            continue
+        longer = extended_day(day, segments)
+        if longer is not None:
+            known += sum(segment.head.known for segment in segments)
+            day = longer
+        elif (merged := merge_day(day, segments)) is not None:
+            known += merged.values_added
+            history += [unpack_day(merged.superseded)] if merged.superseded else []
+            day = merged.day
+    expected, expected_history = merged_wholly(arriving)
+    assert (unpack_day(day) if day else {}) == expected
+    assert history == expected_history
+    assert known == sum(len(values) - values.count(None) for values, _, _ in expected.values())
+
+
+def test_a_day_of_many_segments_has_them_joined() -> None:
+    day = b""
+    for hour in range(24):
+        values = [None] * hour + [hour] + [None] * (23 - hour)
+        segments = list(segments_of({(1, 3_600): (values, [0] * 24, 0)}))
+        longer = extended_day(day, segments)
+        merged = None if longer is not None else merge_day(day, segments)
+        day = longer or (merged.day if merged else b"")
+        assert len(heads_of(day)) <= SEGMENTS_MAX
+    assert unpack_day(day) == {(1, 3_600): (list(range(24)), [0] * 24, 0)}
+    assert len(heads_of(day)) == 8
 
 
 UINT16 = st.integers(0, 65_535)

@@ -1,21 +1,28 @@
 """Queries that must stay quick use indexes, and on PostgreSQL touch the partitions they need only."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
 
-from adapters.store import reading_store
+from adapters.store import event_store, meter_store, reading_store, register_list
 from adapters.store.directory import entry_by_meter
 from adapters.store.master_loading import load
 from headend.master_data.naming import Named
+from headend.model.endpoint import Commodity, Customer, EndpointId, Installation, ServicePoint
+from headend.model.events import DeviceEvent
+from headend.model.instants import to_us
+from headend.model.meters import Meter
+from headend.model.partner import MeterIdentifier
 from headend.model.readings import day_start
-from tests import postgresql
+from headend.model.selections import EVERYTHING, Period
+from headend.ports import CustomerItem
+from headend.reading_queries import Position
 from tests.conftest import RunningReactor
-from tests.store.world import DAY, NOW, OpenStore, endpoint_day, opened, shipment
+from tests.store.world import DAY, NOW, OpenStore, endpoint_day, one_store, shipment
 
 ENDPOINTS = 1_000
 START, END = day_start(DAY), day_start(DAY) + timedelta(days=1)
@@ -23,23 +30,24 @@ START, END = day_start(DAY), day_start(DAY) + timedelta(days=1)
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def busy(request: pytest.FixtureRequest, running: RunningReactor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenStore]:
-    directory = tmp_path_factory.mktemp("plans")
-    if request.param == "sqlite":
-        yield from _busy(running, f"sqlite:///{directory}/store.sqlite", directory)
-        return
-    with postgresql.database(request.getfixturevalue("postgresql_server")) as url:
-        yield from _busy(running, url.render_as_string(hide_password=False), directory)
+    yield from one_store(request, running, tmp_path_factory, _fill)
 
 
-def _busy(running: RunningReactor, url: str, directory: Path) -> Iterator[OpenStore]:
-    store = opened(running, url, directory / "keys")
+def _fill(store: OpenStore) -> None:
     store.call("import_shipment", shipment(ENDPOINTS), NOW)
     for day in (DAY - timedelta(days=1), DAY):
-        store.call("record", [endpoint_day(endpoint, day) for endpoint in range(1, ENDPOINTS + 1)], NOW)
+        items = [endpoint_day(endpoint, day) for endpoint in range(1, ENDPOINTS + 1)]
+        events = [(DeviceEvent(item.endpoint_id, 1, day_start(day) + timedelta(hours=12), 1),) for item in items]
+        store.call("record", [replace(item, events=one) for item, one in zip(items, events, strict=True)], NOW)
+    store.call("import_customers", [_customer(endpoint) for endpoint in range(1, ENDPOINTS + 1)], NOW)
     store.call("schedule", NOW, NOW)
     store.sql("ANALYZE")
-    yield store
-    store.call("close")
+
+
+def _customer(endpoint: int) -> CustomerItem:
+    point = ServicePoint(f"SP{endpoint}", Commodity.ELECTRIC, "1 Main St", "Ames", "IA", "50010", f"AC{endpoint}", f"{endpoint % 20:02}")
+    installation = Installation(f"M{endpoint:06}", point.service_point_no, START - timedelta(days=400))
+    return CustomerItem(Customer(point.account_no, "Ann"), point, installation)
 
 
 def plans(store: OpenStore, function: object, *arguments: object) -> str:
@@ -63,41 +71,75 @@ def plans(store: OpenStore, function: object, *arguments: object) -> str:
     return str(plan)
 
 
+DAY_OF_ALL = Period(START, END)
+ONE = [EndpointId(777)]
+METER = Meter(EndpointId(777), "M000777", "S777", ".100.777", "residential", True, to_us(END))
+EARLIER = tuple(f"{table}_20260630" for table in ("register_read", "interval_day", "device_event"))
+
+
 @pytest.mark.parametrize(
     ("function", "arguments"),
     [
-        (reading_store.latest, ("M000777",)),
-        (reading_store.readings, ("M000777", START, END, 1_000)),
+        (reading_store.values_of, (ONE, DAY_OF_ALL, EVERYTHING)),
+        (reading_store.latest_of, ([METER], EVERYTHING, None, END)),
+        (reading_store.latest_of, ([METER], EVERYTHING, DAY_OF_ALL, END)),
         (reading_store.interval_blocks, ("M000777", START, END)),
+        (event_store.log_of, (METER, DAY_OF_ALL, None, 100)),
         (entry_by_meter, ("M000777",)),
+        (meter_store.meters_named, (MeterIdentifier.METER_NO, ["M000777"])),
+        (meter_store.meters_named, (MeterIdentifier.SERIAL_NO, ["S777"])),
+        (meter_store.meters_named, (MeterIdentifier.AP_TITLE, [".100.777"])),
+        (meter_store.terms, ("07", DAY_OF_ALL, ONE)),
+        (meter_store.knows_bill_cycle, ("none such",)),
         (load, (Named(meters={"M000777"}, ap_titles={".100.7"}),)),
     ],
-    ids=["latest", "readings", "interval_blocks", "meter", "master data"],
+    ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_reads_of_one_meter_scan_nothing_large(busy: OpenStore, function: object, arguments: tuple[object, ...]) -> None:
     plan = plans(busy, function, *arguments)
-    for table in ("register_read", "interval_day", "endpoint", "endpoint_state"):
+    for table in ("register_read", "interval_day", "device_event", "endpoint", "endpoint_state", "installation", "service_point"):
         assert f"SCAN {table}" not in plan.replace(f"SCAN {table}_", ""), plan
         assert f"Seq Scan on {table}" not in plan, plan
 
 
-def test_a_period_leaves_other_days_aside(busy: OpenStore) -> None:
-    plan = plans(busy, reading_store.interval_blocks, "M000777", START, END)
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (reading_store.values_of, (ONE, DAY_OF_ALL, EVERYTHING)),
+        (reading_store.interval_blocks, ("M000777", START, END)),
+        (register_list.register_page, (DAY_OF_ALL, None, None, 100)),
+        (register_list.register_rows, (DAY_OF_ALL, None, None, Position(EndpointId(1_000), to_us(END)), 100)),
+        (register_list.latest_rows, (EndpointId(0), EndpointId(1_000), 100)),
+        (event_store.log_page, (DAY_OF_ALL, None, EndpointId(0), 100)),
+        (event_store.logs, (DAY_OF_ALL, None, EndpointId(0), EndpointId(1_000), 100)),
+        (event_store.log_of, (METER, DAY_OF_ALL, None, 100)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_period_leaves_other_days_aside(busy: OpenStore, function: object, arguments: tuple[object, ...]) -> None:
     if busy.store._database.is_sqlite:
-        assert "SEARCH interval_day USING PRIMARY KEY (day=? AND endpoint_id=?)" in plan, plan
-        return
-    assert "interval_day_20260701" in plan
-    assert "interval_day_20260630" not in plan
-    plan = plans(busy, reading_store.readings_page, END, END, None, 100)
-    assert "register_read_20260702" in plan
-    assert "register_read_20260701" not in plan
+        pytest.skip("has no partitions")
+    plan = plans(busy, function, *arguments)
+    assert "_2026070" in plan, plan
+    assert not any(partition in plan for partition in EARLIER), plan
+
+
+def test_sqlite_looks_up_days_and_endpoints_by_key(busy: OpenStore) -> None:
+    if not busy.store._database.is_sqlite:
+        pytest.skip("PostgreSQL has partitions")
+    plan = plans(busy, reading_store.values_of, ONE, DAY_OF_ALL, EVERYTHING)
+    assert "SEARCH i USING PRIMARY KEY (day=? AND endpoint_id=?)" in plan, plan
+    assert "SEARCH r USING PRIMARY KEY (endpoint_id=? AND instant_us>? AND instant_us<?)" in plan, plan
 
 
 def test_reads_by_date_stop_where_the_page_ends(busy: OpenStore) -> None:
-    plan = plans(busy, reading_store.readings_page, START, END, None, 50)
+    """A piece of the list costs what it holds: a range of endpoints, and of each its reads of the period."""
+    plan = plans(busy, register_list.register_rows, DAY_OF_ALL, None, None, Position(EndpointId(1_000), to_us(END)), 60)
     if busy.store._database.is_sqlite:
-        assert "SCAN endpoint USING COVERING INDEX" in plan, plan
-        assert "SEARCH register_read USING PRIMARY KEY (endpoint_id=? AND instant_us>? AND instant_us<?)" in plan, plan
+        assert "SEARCH endpoint USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan, plan
+        assert "SEARCH r USING PRIMARY KEY (endpoint_id=? AND instant_us>? AND instant_us<?)" in plan, plan
         assert "ORDER BY" not in plan, plan
     else:
-        assert "register_read_20260630" not in plan, plan
+        bounds = "Index Cond: ((endpoint_id >= '0'::smallint) AND (endpoint_id <= '30'::smallint)"
+        assert plan.count(bounds) == plan.count("Index Cond"), plan
+        assert "Seq Scan" not in plan, plan

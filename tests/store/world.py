@@ -1,6 +1,6 @@
 """Endpoints and what is collected of them, made up for store tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from headend.model.endpoint import EndpointId, NativeAddress, Transport
 from headend.model.readings import IntervalBlock, ReadSource, RegisterRead, day_start
 from headend.model.utility import Utility, UtilityId
 from headend.ports import ShipmentItem
+from tests import postgresql
 from tests.conftest import RunningReactor
 
 UTILITY = Utility(UtilityId("demo"), "Demo Electric", ZoneInfo("America/Chicago"), ".1.4")
@@ -85,6 +86,13 @@ class OpenStore:
     def call(self, name: str, *arguments: Any, **named: Any) -> Any:
         return self.running.wait(getattr(self.store, name), *arguments, **named)
 
+    def registers(self, meter_no: str) -> int:
+        """How many register reads there are of a meter."""
+        rows = self.sql(
+            f"SELECT count(*) FROM register_read AS r JOIN endpoint AS e ON e.endpoint_id = r.endpoint_id WHERE e.meter_no = '{meter_no}'"
+        )
+        return int(rows[0][0])
+
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of a statement of the test's own, where it has any."""
 
@@ -98,3 +106,22 @@ class OpenStore:
 
 def opened(running: RunningReactor, url: str, key_file: Path, utility: Utility = UTILITY) -> OpenStore:
     return OpenStore(running.wait(open_store, url, utility, key_file, running.reactor, create_keys=True), running)
+
+
+def one_store(
+    request: Any, running: RunningReactor, directories: Any, fill: Callable[[OpenStore], None]
+) -> Iterator[OpenStore]:
+    """A store of the kind that a fixture's parameter names, filled once for all tests of a module."""
+    directory = directories.mktemp("store")
+    if request.param == "sqlite":
+        yield from _filled(running, f"sqlite:///{directory}/store.sqlite", directory, fill)
+        return
+    with postgresql.database(request.getfixturevalue("postgresql_server")) as url:
+        yield from _filled(running, url.render_as_string(hide_password=False), directory, fill)
+
+
+def _filled(running: RunningReactor, url: str, directory: Path, fill: Callable[[OpenStore], None]) -> Iterator[OpenStore]:
+    store = opened(running, url, directory / "keys")
+    fill(store)
+    yield store
+    store.call("close")

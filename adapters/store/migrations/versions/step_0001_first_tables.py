@@ -199,7 +199,6 @@ _TABLES = (
     "CREATE INDEX ix_service_point_account ON service_point (account_no)",
     "CREATE INDEX ix_installation_service_point ON installation (service_point_no)",
     "CREATE INDEX ix_endpoint_state_due ON endpoint_state (due_us, endpoint_id) WHERE due_us IS NOT NULL",
-    "CREATE INDEX ix_endpoint_state_lease_owner ON endpoint_state (lease_owner) WHERE lease_owner IS NOT NULL",
     "CREATE INDEX ix_exception_record_occurred ON exception_record (occurred_us, endpoint_id)",
     "CREATE INDEX ix_outbox_next_try ON outbox (subscriber, next_try_us) WHERE state = 'queued'",
     "INSERT INTO tally (one, change_seq, endpoints, due, done, failed, register_reads, intervals, events)"

@@ -1,0 +1,95 @@
+"""The catalogue of events as it comes with the head-end: data, one line a kind. Pure.
+
+Source  numbers of C12.19: `headend.c1219.event_log_tables`, and between those the order of MultiSpeak 3.0's phrases, which is theirs; gas
+        and water, from 2048 on: reference/domain-itron-openway.md 5.2; codes of IEC 61968-9: 5.4, none where it shows none; severities: 5.3
+"""
+
+from headend.model.endpoint import Commodity
+from headend.model.event_kinds import Category, CimCode, EventCatalogue, EventKind, OutageMeaning, Severity
+
+_E, _G, _W = frozenset({Commodity.ELECTRIC}), frozenset({Commodity.GAS}), frozenset({Commodity.WATER})
+_GW, _ANY = _G | _W, _E | _G | _W
+_CRITICAL, _MAJOR, _MINOR, _INFO = Severity.CRITICAL, Severity.MAJOR, Severity.MINOR, Severity.INFORMATION
+_POWER, _TAMPER, _CLOCK, _BATTERY = Category.POWER, Category.TAMPER, Category.CLOCK, Category.BATTERY
+_HARDWARE, _FLOW, _SWITCH, _METERING = Category.HARDWARE, Category.FLOW, Category.SWITCH, Category.METERING
+_ACCESS, _LOG = Category.ACCESS, Category.LOG
+_OUT, _BACK = OutageMeaning.OUTAGE, OutageMeaning.RESTORATION
+
+MANUFACTURER = 2048
+"""Added to the numbers of events that the standard has not got."""
+
+DEFAULT_CATALOGUE = EventCatalogue.of(
+    (
+        EventKind(1, "primary power down", _E, _CRITICAL, _POWER, CimCode(26, 0, 47), "Primary power down", _OUT),
+        EventKind(2, "primary power up", _E, _INFO, _POWER, CimCode(26, 0, 216), "Primary power up", _BACK, clears=1),
+        EventKind(3, "time changed, old time", _ANY, _MINOR, _CLOCK, None, "Time changed, old time"),
+        EventKind(4, "time changed, new time", _ANY, _MINOR, _CLOCK, None, "Time changed, new time"),
+        EventKind(5, "time changed, old time as argument", _ANY, _MINOR, _CLOCK, None, "Time changed, old time as argument"),
+        EventKind(6, "time changed, new time as argument", _ANY, _MINOR, _CLOCK, None, "Time changed, new time as argument"),
+        EventKind(7, "accessed for read", _ANY, _INFO, _ACCESS, None, "Meter accessed for read"),
+        EventKind(8, "accessed for write", _ANY, _INFO, _ACCESS, None, "Meter accessed for write"),
+        EventKind(9, "procedure invoked", _ANY, _INFO, _ACCESS, None, "Procedure invoked"),
+        EventKind(10, "table written", _ANY, _INFO, _ACCESS, None, "Written to"),
+        EventKind(11, "programmed", _ANY, _INFO, _METERING, None, "Programmed"),
+        EventKind(12, "communication ended normally", _ANY, _INFO, _ACCESS, None, "Communication terminated normally"),
+        EventKind(13, "communication ended abnormally", _ANY, _MINOR, _ACCESS, None, "Communication terminated abnormally"),
+        EventKind(14, "list cleared", _ANY, _INFO, _LOG, None, "List cleared"),
+        EventKind(15, "last read entry updated", _ANY, _INFO, _LOG, None, "Last read entry updated"),
+        EventKind(16, "history log cleared", _ANY, _INFO, _LOG, None, "History Log cleared"),
+        EventKind(17, "history log last read entry updated", _ANY, _INFO, _LOG, None, "History Log last read entry updated"),
+        EventKind(18, "event log cleared", _ANY, _INFO, _LOG, None, "Event Log cleared"),
+        EventKind(19, "event log last read entry updated", _ANY, _INFO, _LOG, None, "Event Log last read entry updated"),
+        EventKind(20, "demand reset", _E, _INFO, _METERING, CimCode(8, 0, 215), "Demand reset occurred"),
+        EventKind(21, "self read", _ANY, _INFO, _METERING, None, "Self read occurred"),
+        EventKind(22, "daylight saving time on", _ANY, _INFO, _CLOCK, None),
+        EventKind(23, "daylight saving time off", _ANY, _INFO, _CLOCK, None, clears=22),
+        EventKind(24, "season change", _ANY, _INFO, _METERING, None, "Season change"),
+        EventKind(25, "rate change", _ANY, _INFO, _METERING, None, "Rate change"),
+        EventKind(26, "special schedule activation", _ANY, _INFO, _METERING, None, "Special Schedule activation"),
+        EventKind(27, "tier changed", _ANY, _INFO, _METERING, None, "Tier changed"),
+        EventKind(28, "pending table activated", _ANY, _INFO, _METERING, None, "Pending data stucture activation"),
+        EventKind(29, "pending table cleared", _ANY, _INFO, _METERING, None, "Pending data stucture clear"),
+        EventKind(30, "metering mode started", _E, _INFO, _METERING, None, "Metering mode started"),
+        EventKind(31, "metering mode stopped", _E, _MINOR, _METERING, None, "Metering mode stopped", clears=30),
+        EventKind(32, "test mode started", _E, _INFO, _METERING, CimCode(7, 19, 242), "Test mode started"),
+        EventKind(33, "test mode stopped", _E, _INFO, _METERING, CimCode(7, 19, 243), "Test mode stopped", clears=32),
+        EventKind(34, "meter shop mode started", _E, _INFO, _METERING, None, "Meter shop mode started"),
+        EventKind(35, "meter shop mode stopped", _E, _INFO, _METERING, None, "Meter shop mode stopped", clears=34),
+        EventKind(36, "meter reprogrammed", _ANY, _MINOR, _METERING, None, "Meter reprogrammed"),
+        EventKind(37, "configuration error", _ANY, _MAJOR, _HARDWARE, None, "Configuration error detected"),
+        EventKind(38, "self-check error", _ANY, _MAJOR, _HARDWARE, CimCode(21, 18, 79), "Self check error detected"),
+        EventKind(39, "RAM failure", _ANY, _MAJOR, _HARDWARE, CimCode(18, 85, 85), "RAM failure detected"),
+        EventKind(40, "ROM failure", _ANY, _MAJOR, _HARDWARE, CimCode(18, 92, 85), "ROM failure detected"),
+        EventKind(41, "nonvolatile memory failure", _ANY, _MAJOR, _HARDWARE, CimCode(18, 72, 85), "Nonvolatile memory failure detected"),
+        EventKind(42, "clock error", _ANY, _MINOR, _CLOCK, CimCode(36, 0, 79), "Clock error detected"),
+        EventKind(43, "measurement error", _ANY, _MAJOR, _HARDWARE, CimCode(21, 67, 79), "Measurement error detected"),
+        EventKind(44, "low battery", _ANY, _MINOR, _BATTERY, CimCode(2, 22, 150), "Low battery detected"),
+        EventKind(45, "low loss potential", _E, _MINOR, _POWER, CimCode(26, 38, 47), "Low loss potential detected"),
+        EventKind(46, "demand overload", _E, _MINOR, _METERING, None, "Demand overload detected"),
+        EventKind(47, "tamper attempt", _ANY, _MAJOR, _TAMPER, CimCode(12, 0, 257), "Tamper attempt detected"),
+        EventKind(48, "reverse rotation", _E, _MAJOR, _TAMPER, CimCode(12, 93, 219), "Reverse flow detected"),
+        EventKind(49, "control point set by command", _E | _W, _INFO, _SWITCH, None),
+        EventKind(50, "control point set by schedule", _E | _W, _INFO, _SWITCH, None),
+        EventKind(51, "control point set by condition", _E | _W, _MINOR, _SWITCH, None),
+        EventKind(52, "control point set by prepayment", _E | _W, _MINOR, _SWITCH, None),
+        EventKind(MANUFACTURER | 1, "inter digit", _W, _MINOR, _HARDWARE, None),
+        EventKind(MANUFACTURER | 2, "register error", _W, _MAJOR, _HARDWARE, None),
+        EventKind(MANUFACTURER | 3, "invalid read", _W, _MINOR, _HARDWARE, None),
+        EventKind(MANUFACTURER | 4, "tilt", _G, _MAJOR, _TAMPER, CimCode(12, 0, 257), "Tamper attempt detected"),
+        EventKind(MANUFACTURER | 5, "magnet", _G, _MAJOR, _TAMPER, CimCode(12, 0, 257), "Tamper attempt detected"),
+        EventKind(MANUFACTURER | 6, "low battery, a tenth left", _GW, _MAJOR, _BATTERY, CimCode(2, 22, 150), "Low battery detected"),
+        EventKind(MANUFACTURER | 7, "consumer leak", _W, _MAJOR, _FLOW, None),
+        EventKind(MANUFACTURER | 8, "consumer leak ended", _W, _INFO, _FLOW, None, clears=MANUFACTURER | 7),
+        EventKind(MANUFACTURER | 9, "reverse flow", _W, _MAJOR, _FLOW, CimCode(12, 93, 219), "Reverse flow detected"),
+        EventKind(MANUFACTURER | 10, "reverse flow ended", _W, _INFO, _FLOW, CimCode(12, 93, 28), clears=MANUFACTURER | 9),
+        EventKind(MANUFACTURER | 11, "leak sensor well", _W, _INFO, _HARDWARE, None, clears=MANUFACTURER | 12),
+        EventKind(MANUFACTURER | 12, "leak sensor silent", _W, _MINOR, _HARDWARE, None),
+        EventKind(MANUFACTURER | 13, "leak sensor detached", _W, _MINOR, _HARDWARE, None),
+        EventKind(MANUFACTURER | 14, "valve well", _GW, _INFO, _SWITCH, None, clears=MANUFACTURER | 15),
+        EventKind(MANUFACTURER | 15, "valve silent", _GW, _MAJOR, _SWITCH, None),
+        EventKind(MANUFACTURER | 16, "tilt parameter changed", _G, _INFO, _METERING, None),
+        EventKind(MANUFACTURER | 17, "pulse mismatch", _W, _MINOR, _HARDWARE, None, "Measurement error detected"),
+        EventKind(MANUFACTURER | 18, "cable cut", _GW, _MAJOR, _TAMPER, CimCode(12, 0, 257), "Tamper attempt detected"),
+        EventKind(MANUFACTURER | 19, "cable cut ended", _GW, _INFO, _TAMPER, None, clears=MANUFACTURER | 18),
+    )
+)
