@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 from twisted.internet.defer import Deferred
 
-from adapters.store import schema
+from adapters.store import partner_tables, schema
 from adapters.store.bulk import OnConflict, put
 from adapters.store.database import Database
 from adapters.store.instants import to_us
@@ -23,7 +23,7 @@ from headend.model.deferred import DeferredKind, DeferredRequest, KnownMeter, Mo
 from headend.model.endpoint import EndpointId
 from headend.model.refusal import Refusal
 
-_Q, _T, _E = schema.deferred_request.c, schema.deferred_target.c, schema.endpoint.c
+_Q, _T, _E = partner_tables.deferred_request.c, partner_tables.deferred_target.c, schema.endpoint.c
 _I, _P = schema.installation.c, schema.service_point.c
 
 _LOCK = 0x44454645
@@ -75,7 +75,7 @@ def accept(connection: Connection, request: DeferredRequest) -> tuple[Refusal, .
     if not request.targets:
         return request.refusals
     request_id = (connection.execute(select(func.max(_Q.request_id))).scalar() or 0) + 1
-    put(connection, schema.deferred_request, [_request_row(request_id, request)], OnConflict.FAIL)
+    put(connection, partner_tables.deferred_request, [_request_row(request_id, request)], OnConflict.FAIL)
     due_us = to_us(request.begins or request.accepted)
     accepted, now_us = TargetState.ACCEPTED.value, to_us(request.accepted)
     rows = [
@@ -94,7 +94,7 @@ def accept(connection: Connection, request: DeferredRequest) -> tuple[Refusal, .
         )
         for position, target in enumerate(request.targets)
     ]
-    put(connection, schema.deferred_target, rows, OnConflict.FAIL)
+    put(connection, partner_tables.deferred_target, rows, OnConflict.FAIL)
     return request.refusals
 
 
@@ -106,7 +106,7 @@ def _before(connection: Connection, request: DeferredRequest) -> tuple[Refusal, 
     if request.transaction_id is None:
         return None
     mine = (_Q.partner == request.partner) & (_Q.transaction_id == request.transaction_id)
-    row = connection.execute(select(schema.deferred_request).where(mine).order_by(_Q.request_id.desc()).limit(1)).first()
+    row = connection.execute(select(partner_tables.deferred_request).where(mine).order_by(_Q.request_id.desc()).limit(1)).first()
     if row is None:
         return None
     if row.fingerprint == request.fingerprint:
@@ -156,7 +156,7 @@ def monitorings(connection: Connection, partner: str, now: datetime) -> list[Mon
 
 def cancel(connection: Connection, request_ids: Sequence[int], now: datetime) -> None:
     """Cancel every target of these requests that is not done."""
-    open_ones = update(schema.deferred_target).where(_T.request_id.in_(request_ids), _T.state.in_(_OPEN))
+    open_ones = update(partner_tables.deferred_target).where(_T.request_id.in_(request_ids), _T.state.in_(_OPEN))
     connection.execute(open_ones.values(state=TargetState.CANCELLED.value, due_us=None, changed_us=to_us(now)))
 
 

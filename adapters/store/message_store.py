@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, select, text
 from twisted.internet.defer import Deferred
 
-from adapters.store import schema
+from adapters.store import partner_tables
 from adapters.store.database import Database
 from adapters.store.instants import DAY_US, from_us, to_us
 from adapters.store.limits import MESSAGES_PURGED_AT_ONCE
 from headend.message_log import Direction, Envelopes, MessageEntry, MessageFilter, TransactionProgress
 
-_M, _D = schema.message.c, schema.message_day.c
-_Q, _T = schema.deferred_request.c, schema.deferred_target.c
+_M, _D = partner_tables.message.c, partner_tables.message_day.c
+_Q, _T = partner_tables.deferred_request.c, partner_tables.deferred_target.c
 
-_ENTRY = [column for column in schema.message.columns if column.name not in {"message_no", "request", "answer"}]
+_ENTRY = [column for column in partner_tables.message.columns if column.name not in {"message_no", "request", "answer"}]
 _SAME = [column.name for column in _ENTRY if column.name not in {"direction", "began_us"}]
 """Columns that hold what the entry's field of their name does."""
 
@@ -40,7 +40,7 @@ def add(connection: Connection, messages: Sequence[tuple[MessageEntry, Envelopes
         count = counts.setdefault(values["began_us"] // DAY_US, [0, 0])
         count[0] += 1
         count[1] += ROW_OCTETS + len(envelopes.request) + len(envelopes.answer)
-    connection.execute(schema.message.insert(), rows)
+    connection.execute(partner_tables.message.insert(), rows)
     _recount(connection, counts)
 
 
@@ -70,14 +70,14 @@ def purge(connection: Connection, before: datetime, octets_max: int) -> int:
     if not chosen:
         return 0
     size = func.length(_M.request) + func.length(_M.answer) + ROW_OCTETS
-    forgotten = delete(schema.message).where(_M.message_no.in_(chosen)).returning(_M.began_us, size)
+    forgotten = delete(partner_tables.message).where(_M.message_no.in_(chosen)).returning(_M.began_us, size)
     counts: dict[int, list[int]] = {}
     for began_us, octets in connection.execute(forgotten):
         count = counts.setdefault(began_us // DAY_US, [0, 0])
         count[0] -= 1
         count[1] -= octets
     _recount(connection, counts)
-    connection.execute(delete(schema.message_day).where(_D.messages <= 0))
+    connection.execute(delete(partner_tables.message_day).where(_D.messages <= 0))
     return len(chosen)
 
 
@@ -85,7 +85,7 @@ def transaction_progress(connection: Connection, transaction_id: str) -> list[Tr
     """Deferred requests under a transaction id, with their targets counted by state."""
     statement = (
         select(_Q.request_id, _Q.partner, _Q.operation, _Q.accepted_us, _Q.expires_us, _T.state, func.count())
-        .join(schema.deferred_target, _T.request_id == _Q.request_id)
+        .join(partner_tables.deferred_target, _T.request_id == _Q.request_id)
         .where(_Q.transaction_id == transaction_id)
         .group_by(_Q.request_id, _Q.partner, _Q.operation, _Q.accepted_us, _Q.expires_us, _T.state)
         .order_by(_Q.request_id, _T.state)

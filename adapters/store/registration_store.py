@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 from twisted.internet.defer import Deferred
 
-from adapters.store import schema
+from adapters.store import partner_tables
 from adapters.store.bulk import OnConflict, put
 from adapters.store.database import Database
 from adapters.store.instants import from_us, to_us
@@ -17,17 +17,17 @@ from headend.model.partner import Credentials
 from headend.model.registration import Registration
 from headend.registrations import UnknownRegistrationError
 
-_R, _N = schema.registration.c, schema.registration_notification.c
+_R, _N = partner_tables.registration.c, partner_tables.registration_notification.c
 
 
 def reserve(connection: Connection, registration_id: str, partner: str, now: datetime) -> None:
     """Keep a new id for a partner; ids that nothing was registered under for long are forgotten."""
     long_ago = to_us(now - timedelta(days=REGISTRATION_ID_DAYS))
-    connection.execute(delete(schema.registration).where(_R.registered_us.is_(None), _R.requested_us < long_ago))
-    count = connection.execute(select(func.count()).select_from(schema.registration).where(_R.partner == partner)).scalar_one()
+    connection.execute(delete(partner_tables.registration).where(_R.registered_us.is_(None), _R.requested_us < long_ago))
+    count = connection.execute(select(func.count()).select_from(partner_tables.registration).where(_R.partner == partner)).scalar_one()
     if count >= REGISTRATIONS_PER_PARTNER_MAX:
         raise RequestError(f"this partner has {count} registrations, which is the most; unregister one first")
-    put(connection, schema.registration, [(registration_id, partner, to_us(now), None, "", "", "", "", None, "")], OnConflict.FAIL)
+    put(connection, partner_tables.registration, [(registration_id, partner, to_us(now), None, "", "", "", "", None, "")], OnConflict.FAIL)
 
 
 def register(connection: Connection, registration: Registration, sealer: KeySealer) -> None:
@@ -43,17 +43,18 @@ def register(connection: Connection, registration: Registration, sealer: KeySeal
         "response_password": sealed,
         "function": registration.function,
     }
-    mine = update(schema.registration).where(*_mine(registration.registration_id, registration.partner)).values(values)
+    mine = update(partner_tables.registration).where(*_mine(registration.registration_id, registration.partner)).values(values)
     if not connection.execute(mine).rowcount:
         raise UnknownRegistrationError(registration.registration_id)
-    connection.execute(delete(schema.registration_notification).where(_N.registration_id == registration.registration_id))
+    connection.execute(delete(partner_tables.registration_notification).where(_N.registration_id == registration.registration_id))
     rows = [(name, registration.registration_id) for name in registration.notifications]
-    put(connection, schema.registration_notification, rows, OnConflict.FAIL)
+    put(connection, partner_tables.registration_notification, rows, OnConflict.FAIL)
 
 
 def found(connection: Connection, registration_id: str, partner: str, sealer: KeySealer) -> Registration | None:
     """A partner's registration, its password opened."""
-    row = connection.execute(select(schema.registration).where(*_mine(registration_id, partner), _R.registered_us.is_not(None))).first()
+    mine = (*_mine(registration_id, partner), _R.registered_us.is_not(None))
+    row = connection.execute(select(partner_tables.registration).where(*mine)).first()
     if row is None:
         return None
     credentials = None
@@ -77,8 +78,8 @@ def unregister(connection: Connection, registration_id: str, partner: str) -> No
     """End a registration and forget its id."""
     if connection.execute(select(_R.registration_id).where(*_mine(registration_id, partner))).first() is None:
         raise UnknownRegistrationError(registration_id)
-    connection.execute(delete(schema.registration_notification).where(_N.registration_id == registration_id))
-    connection.execute(delete(schema.registration).where(_R.registration_id == registration_id))
+    connection.execute(delete(partner_tables.registration_notification).where(_N.registration_id == registration_id))
+    connection.execute(delete(partner_tables.registration).where(_R.registration_id == registration_id))
 
 
 def _mine(registration_id: str, partner: str) -> tuple[Any, Any]:

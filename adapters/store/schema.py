@@ -6,34 +6,14 @@ numbers become visible in their order, and whoever reads "everything after N" mi
 which endpoints and days a number is about, one row for each; the large tables need no index on it, and their rows stay cheap to rewrite.
 """
 
-from sqlalchemy import BigInteger, Column, Double, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import Column, Double, Table
 
-metadata = MetaData()
-
-_BIG = BigInteger().with_variant(Integer(), "sqlite")
-_SMALL = SmallInteger().with_variant(Integer(), "sqlite")
-_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-def _big(name: str, *, nullable: bool = False, key: bool = False) -> Column[int]:
-    return Column(name, _BIG, nullable=nullable, primary_key=key, autoincrement=False)
-
-
-def _int(name: str, *, nullable: bool = False, key: bool = False) -> Column[int]:
-    return Column(name, Integer, nullable=nullable, primary_key=key, autoincrement=False)
-
-
-def _small(name: str, *, nullable: bool = False, key: bool = False) -> Column[int]:
-    return Column(name, _SMALL, nullable=nullable, primary_key=key, autoincrement=False)
-
-
-def _text(name: str, *, nullable: bool = False, key: bool = False) -> Column[str]:
-    return Column(name, _TEXT, nullable=nullable, primary_key=key)
-
-
-def _octets(name: str, *, nullable: bool = False, key: bool = False) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=nullable, primary_key=key)
-
+from adapters.store.columns import big as _big
+from adapters.store.columns import integer as _int
+from adapters.store.columns import metadata
+from adapters.store.columns import octets as _octets
+from adapters.store.columns import small as _small
+from adapters.store.columns import text as _text
 
 store_identity = Table(
     "store_identity", metadata, _small("one", key=True), _text("utility_id"), _octets("key_check")
@@ -338,84 +318,3 @@ schedule = Table(
     _text("partner"),
     _big("followed_us"),
 )
-
-registration = Table(
-    "registration",
-    metadata,
-    _text("registration_id", key=True),
-    _text("partner"),
-    _big("requested_us"),
-    _big("registered_us", nullable=True),
-    _text("version"),
-    _text("server"),
-    _text("response_url"),
-    _text("response_user_id"),
-    _octets("response_password", nullable=True),
-    _text("function"),
-)
-
-registration_notification = Table(
-    "registration_notification", metadata, _text("notification", key=True), _text("registration_id", key=True)
-)
-
-deferred_request = Table(
-    "deferred_request",
-    metadata,
-    _big("request_id", key=True),
-    _text("partner"),
-    _text("transaction_id", nullable=True),
-    _text("kind"),
-    _text("operation"),
-    _text("server"),
-    _text("version"),
-    _text("response_url"),
-    _text("answers"),
-    _text("parameters"),
-    _big("accepted_us"),
-    _big("begins_us", nullable=True),
-    _big("expires_us"),
-    _octets("fingerprint"),
-    _text("refusals"),
-)
-
-deferred_target = Table(
-    "deferred_target",
-    metadata,
-    _big("request_id", key=True),
-    _int("endpoint_id", key=True),
-    _int("position"),
-    _text("action", nullable=True),
-    _small("actuates"),
-    _text("details"),
-    _text("state"),
-    _int("attempts"),
-    _big("due_us", nullable=True),
-    _big("changed_us"),
-    _text("reason"),
-)
-
-message = Table(
-    "message",
-    metadata,
-    Column("message_no", _BIG, primary_key=True, autoincrement=True),
-    _text("direction"),
-    _big("began_us"),
-    _big("duration_us"),
-    _text("partner"),
-    _text("address"),
-    _text("server"),
-    _text("version"),
-    _text("soap"),
-    _text("operation"),
-    _text("transaction_id"),
-    _text("registration_id"),
-    _int("objects_in"),
-    _int("objects_out"),
-    _big("octets_in"),
-    _big("octets_out"),
-    _text("verdict"),
-    _octets("request"),
-    _octets("answer"),
-)
-
-message_day = Table("message_day", metadata, _int("day", key=True), _big("messages"), _big("octets"))

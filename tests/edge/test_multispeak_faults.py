@@ -107,12 +107,6 @@ HOSTILE = [
     ("unknown meter", envelope("3.0", "GetLatestReadingByMeterNo", "<meterNo>NO-7</meterNo>"), "Client.UnknownMeter", "'NO-7'"),
     ("unknown meter, period", envelope("3.0", "GetReadingsByMeterNo", "<meterNo>NO-7</meterNo>" + DATES), "Client.UnknownMeter", "'NO-7'"),
     ("no meter", envelope("3.0", "IsAMRMeter"), "Client.MissingParameter", "IsAMRMeter"),
-    (
-        "not there yet",
-        envelope("3.0", "UpdateServiceLocationDisplays", "<servLocID>SP1</servLocID>"),
-        "Server.NotImplemented",
-        "UpdateServiceLocationDisplays",
-    ),
     ("no header", raw(f'<PingURL xmlns="{V3}"/>'), "Client.Authentication", "no UserID and Pwd"),
     ("wrong password", envelope("3.0", "PingURL", password="guess"), "Client.Authentication", "do not match"),
     ("unknown user", envelope("3.0", "PingURL", user="nobody"), "Client.Authentication", "'nobody'"),

@@ -46,7 +46,7 @@ reads = st.tuples(
 
 def call_of(version: str, partner: Partner) -> Call:
     caller: Any = Caller(UTILITY, partner)
-    return Call("GetReadingsByDate", caller, RequestHeader(), None, None, BINDINGS[version], NOW)  # type: ignore[arg-type]
+    return Call("GetReadingsByDate", caller, RequestHeader(), None, None, BINDINGS[version], NOW, lambda: "")  # type: ignore[arg-type]
 
 
 def written_one_by_one(call: Call, rows: list[ListedRow]) -> list[str]:

@@ -2,8 +2,15 @@
 
 import pytest
 
-from multispeak.endpoints import ALIASES
-from tests.fakes.soap_world import fault_of
+from multispeak.binding import ServiceBinding
+from multispeak.contract import load_contract
+from multispeak.endpoints import ALIASES, Endpoints
+from multispeak.message_header import HeaderWriter
+from multispeak.operations import operation_handlers
+from multispeak.paging_sessions import PagingSessions
+from multispeak.records import Records
+from multispeak.soap_server import EndpointParts, build_servers
+from tests.fakes.soap_world import ask, authenticator, demo_queries, envelope, fault_of, seeded
 from tests.fakes.store_site import SERVERS, StoreSite
 from tests.store.world import NOW, shipment
 from wsdl import VERSIONS
@@ -32,3 +39,20 @@ def test_an_operation_of_another_server_is_sent_there(store_site: StoreSite) -> 
 
 def test_aliases_name_servers_that_there_are() -> None:
     assert set(ALIASES.values()) == set(SERVERS)
+
+
+def test_an_operation_without_a_handler_answers_one_clear_fault() -> None:
+    contract = load_contract("4.1.6")
+    binding = ServiceBinding(contract, contract.services["OD_Server"], Records(contract))
+    writer = HeaderWriter(contract, seeded(), lambda: NOW, "1")
+    sessions = PagingSessions(writer.new_id)
+    handlers = {"PingURL": operation_handlers("4.1.6")["PingURL"]}
+    parts = EndpointParts(
+        binding, Endpoints({"4.1.6": contract}, {}), handlers, lambda _: demo_queries(), authenticator(), writer, sessions, lambda: NOW
+    )
+    asked = build_servers(parts)["text/xml"]
+    status, octets = ask(asked, envelope("4.1.6", "GetOutagedODDevices"))
+    assert status == 500
+    code, text = fault_of(octets)
+    assert (code, "GetOutagedODDevices of OD_Server 4.1.6" in text) == ("Server.NotImplemented", True)
+    assert ask(asked, envelope("4.1.6", "PingURL"))[0] == 200

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from adapters.store import schema
+from adapters.store.columns import metadata
 from adapters.store.database import parse_url
 from adapters.store.errors import StoreBusyError, StoreCorruptedError, StoreMismatchError, StoreUnreachableError
 from adapters.store.migration import migrate, revisions, stored_revision
@@ -33,7 +33,7 @@ def test_each_migration_takes_the_schema_one_step_on(database_url: str, revision
 def test_the_migrated_database_is_what_queries_expect(store: OpenStore) -> None:
     def compared(connection: object) -> None:
         there = inspect(connection)
-        for table in schema.metadata.sorted_tables:
+        for table in metadata.sorted_tables:
             columns = {column["name"]: column["nullable"] for column in there.get_columns(table.name)}
             assert list(columns.items()) == [(column.name, bool(column.nullable)) for column in table.columns], table.name
             key = there.get_pk_constraint(table.name)
