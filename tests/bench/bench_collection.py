@@ -315,7 +315,7 @@ def made_ready(kind: str, endpoints: int, model: str, days: int) -> Iterator[Tas
         directory = Path(name)
         url = f"sqlite:///{directory}/bench.db" if kind == "sqlite" else ""
         if kind == "postgresql":
-            server = stack.enter_context(postgresql.server(directory))
+            server = stack.enter_context(postgresql.server())
             url = stack.enter_context(postgresql.database(server)).render_as_string(hide_password=False)
         field = EmulatedField(endpoints, directory)
         stack.callback(field.stop)

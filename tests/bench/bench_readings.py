@@ -92,7 +92,7 @@ def run() -> Iterator[Result]:
     try:
         with tempfile.TemporaryDirectory() as directory:
             yield from _measured(running, "sqlite", f"sqlite:///{directory}/bench.sqlite", Path(directory))
-        with tempfile.TemporaryDirectory() as directory, postgresql.server(Path(directory)) as server, postgresql.database(server) as url:
+        with tempfile.TemporaryDirectory() as directory, postgresql.server() as server, postgresql.database(server) as url:
             yield from _measured(running, "postgresql", url.render_as_string(hide_password=False), Path(directory))
     finally:
         running.stop()
