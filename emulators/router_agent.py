@@ -113,7 +113,9 @@ class RouterAgent:
             return self._report(message, _NOT_DECRYPTED, user)
         limit = min(max(message.max_octets, MESSAGE_OCTETS_MIN), MESSAGE_OCTETS_MAX)
         answer = self._answer(scoped.pdu, limit)
-        return None if answer is None else self._wrapped(message, AUTH | PRIVACY, replace(scoped, pdu=answer)).sealed(user, self.next_salt())
+        if answer is None:
+            return None
+        return self._wrapped(message, AUTH | PRIVACY, replace(scoped, pdu=answer)).sealed(user, self.next_salt())
 
     def _without_security(self, message: SecureMessage, user: LocalUser) -> bytes | None:
         """Less than encrypted: good for the engine's time, which a manager asks with nothing but a digest, and for nothing else."""

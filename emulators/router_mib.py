@@ -52,7 +52,13 @@ _NAMES: Final = {
     TUNNEL: "Tunnel0",
 }
 _TYPES: Final = {ETHERNET: 6, SPARE: 6, CELLULAR: 244, WPAN: 1, TUNNEL: 131}
-_ENTITIES: Final = {CHASSIS: "Chassis", DOOR: "Chassis door", MODEM: "Cellular modem", BATTERY: "Battery backup unit", SUPPLY: "AC power supply"}
+_ENTITIES: Final = {
+    CHASSIS: "Chassis",
+    DOOR: "Chassis door",
+    MODEM: "Cellular modem",
+    BATTERY: "Battery backup unit",
+    SUPPLY: "AC power supply",
+}
 _ON_MAINS, _ON_BATTERY_SOURCE = 2, 5
 CAPACITY_MAH: Final = 12_000
 _HUNDREDTHS = 100
@@ -144,7 +150,7 @@ def _entities(facts: RouterFacts) -> Iterator[Row]:
     for index, label in _ENTITIES.items():
         yield (*ENTITY_ENTRY, 2, index), text(label)
         yield (*ENTITY_ENTRY, 3, index), name(DOOR_TYPE if index == DOOR else PRODUCTS)
-    yield (*FRU_POWER, SUPPLY), number(8 if facts.on_battery else 2)
+    yield (*FRU_POWER, SUPPLY), number(5 if facts.on_battery else 2)
     yield (*MODULE, MODEM), number(2)
     yield (*MODULE, RADIO), number(2 if facts.mesh_running else 7)
     yield (*ALARM_COUNTS, 1, 0), gauge(int(facts.battery_failed))
@@ -185,10 +191,17 @@ def _environment(facts: RouterFacts) -> Iterator[Row]:
 def _battery(facts: RouterFacts) -> Iterator[Row]:
     charge = CAPACITY_MAH * facts.battery_percent // 100
     charging = 5 if facts.on_battery else 3 if facts.battery_percent == 100 else 2
-    values = {3: number(2), 5: gauge(12_000), 10: gauge(CAPACITY_MAH), 13: number(charging), 15: gauge(charge), 16: gauge(11_000 + charge // 8)}
+    values = {
+        3: number(2),
+        5: gauge(12_000),
+        10: gauge(CAPACITY_MAH),
+        13: number(charging),
+        15: gauge(charge),
+        16: gauge(11_000 + charge // 8),
+    }
     yield from _rows(BATTERY_ENTRY, values, BATTERY)
-    to_empty = facts.battery_percent * 480 // 100
-    fields = (1, 1, int(not facts.battery_failed), 2 if facts.on_battery else 1, charging, facts.battery_percent, 960 - 2 * to_empty, to_empty)
+    source, to_empty = 2 if facts.on_battery else 1, facts.battery_percent * 480 // 100
+    fields = (1, 1, int(not facts.battery_failed), source, charging, facts.battery_percent, 960 - 2 * to_empty, to_empty)
     for place, value in enumerate(fields, 1):
         yield (*BBU, place, 0), number(value)
 

@@ -107,7 +107,7 @@ def parse_oid(content: bytes) -> Oid:
 class Reader:
     """Takes elements off octets; `offset` is where the next one begins."""
 
-    __slots__ = ("_end", "offset", "octets")
+    __slots__ = ("_end", "octets", "offset")
 
     def __init__(self, octets: bytes, offset: int = 0, end: int | None = None) -> None:
         self.octets = octets

@@ -102,6 +102,18 @@ MONITORINGS_MAX = 10_000
 TRANSACTION_DAYS = 7
 """How long a transaction id stands for its request, in days, however soon that is done: longer than anything tries again."""
 
+ROUTERS_MAX = 5_000
+"""Routers of one utility that are watched: a large utility has 500; each costs some KiB and a poll of some milliseconds."""
+
+ROUTER_POLLS_MAX = 32
+"""Polls of routers at once: 500 that take six seconds each over a cellular network are through in two minutes."""
+
+ROUTER_EVENTS_KEPT = 1_000
+"""Events kept of one router, the newest: a year of one that has something to say three times a day."""
+
+ROUTER_TROUBLESHOOTINGS_KEPT = 50
+"""Troubleshootings kept of one router, the newest."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from adapters.store import schema
-from adapters.store.bulk import OnConflict, fetch, put, remove
+from adapters.store.bulk import OnConflict, put, remove
 from adapters.store.endpoint_state import EndpointState, Outcome
 from adapters.store.instants import to_us
 from adapters.store.leasing import recount
 from adapters.store.master_loading import Loaded
 from adapters.store.master_rows import Row, account_row, customer_row, document_row, installation_row, meter_row, point_row, value_text
 from adapters.store.recording import lock_states
+from adapters.store.router_ids import router_ids_of
 from headend.master_data.book import Change, Value
 from headend.master_data.modified import modified_meters
 from headend.master_data.port import Author
@@ -67,7 +68,7 @@ def _new_endpoints(connection: Connection, loaded: Loaded, changes: Sequence[Cha
 
 def _row_maker(connection: Connection, loaded: Loaded, changes: Iterable[Change], now: datetime) -> Callable[[Value], Row]:
     shipped = [c.after.communication for c in changes if isinstance(c.after, Meter) and c.after.communication is not None]
-    routers = _routers(connection, {facts.router for facts in shipped if facts.router is not None})
+    routers = router_ids_of(connection, {facts.router for facts in shipped if facts.router is not None})
     endpoints, now_us = loaded.endpoints, to_us(now)
 
     def row_of(value: Value) -> Row:
@@ -88,15 +89,6 @@ def _row_maker(connection: Connection, loaded: Loaded, changes: Iterable[Change]
                 return document_row(value, now_us)
 
     return row_of
-
-
-def _routers(connection: Connection, names: set[str]) -> dict[str, int]:
-    """Ids of routers by name; those not known yet are made."""
-    known = {row[1]: row[0] for row in fetch(connection, schema.router, ("name",), [(name,) for name in sorted(names)])}
-    next_id = (connection.execute(select(func.max(schema.router.c.router_id))).scalar() or 0) + 1
-    new = {name: next_id + i for i, name in enumerate(sorted(names - known.keys()))}
-    put(connection, schema.router, [(router_id, name) for name, router_id in new.items()], OnConflict.FAIL)
-    return known | new
 
 
 def _log(connection: Connection, loaded: Loaded, changes: Sequence[Change], author: Author, now: datetime) -> None:

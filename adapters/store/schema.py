@@ -318,3 +318,64 @@ schedule = Table(
     _text("partner"),
     _big("followed_us"),
 )
+
+router_profile = Table(
+    "router_profile",
+    metadata,
+    _int("router_id", key=True),
+    _text("host"),
+    _int("port"),
+    _text("second_host", nullable=True),
+    _int("second_port", nullable=True),
+    _int("expected_nodes", nullable=True),
+    _text("location"),
+    Column("latitude", Double, nullable=True),
+    Column("longitude", Double, nullable=True),
+    _octets("sealed"),
+    _big("created_us"),
+)
+
+router_state = Table(
+    "router_state",
+    metadata,
+    _int("router_id", key=True),
+    _text("state"),
+    _big("heard_us", nullable=True),
+    _octets("health"),
+    _octets("troubleshooting", nullable=True),
+)
+
+router_event = Table(
+    "router_event",
+    metadata,
+    _int("router_id", key=True),
+    _big("sequence", key=True),
+    _int("code"),
+    _big("occurred_us"),
+    _text("detail"),
+)
+
+router_troubleshooting = Table(
+    "router_troubleshooting",
+    metadata,
+    _int("router_id", key=True),
+    _big("began_us", key=True),
+    _int("code", key=True),
+    _octets("packed"),
+)
+
+router_watch = Table("router_watch", metadata, _small("one", key=True), _text("owner"), _big("until_us"))
+
+work_item = Table(
+    "work_item",
+    metadata,
+    _int("work_item_id", key=True),
+    _text("kind"),
+    _text("subject"),
+    _text("state"),
+    _text("routed_to"),
+    _big("opened_us"),
+    _big("closed_us", nullable=True),
+    _text("diagnosis"),
+    _octets("history"),
+)

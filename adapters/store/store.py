@@ -27,8 +27,10 @@ from adapters.store.reading_part import ReadingPart
 from adapters.store.recording import record
 from adapters.store.registration_store import RegistrationPart
 from adapters.store.restricted_store import RestrictedStore
+from adapters.store.router_store import RouterPart
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
+from adapters.store.work_item_store import WorkItemPart
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
 from headend.model.events import ExceptionRecord
@@ -56,6 +58,8 @@ class Store(
     CodeListPart,
     DeferredPart,
     MessagePart,
+    RouterPart,
+    WorkItemPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
