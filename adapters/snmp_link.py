@@ -68,6 +68,8 @@ class SnmpLink(DatagramProtocol):
 
     async def ask(self, session: SnmpSession, request: Request, address: NativeAddress, timeout_seconds: float, tries: int) -> Pdu:
         """The response to `request`, sent `tries` times at most. Raises LinkError; SecurityError where the access does not allow it."""
+        if self._port is None:
+            raise LinkError("the link is closed")
         if len(self._pending) >= REQUESTS_MAX:
             raise LinkError(f"{REQUESTS_MAX} requests are under way already")
         host = address.host

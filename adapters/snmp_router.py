@@ -61,10 +61,6 @@ class SnmpRouterLink:
         if pdu.error_status:
             raise RouterRefusedError(router.profile.name, f"SNMP error {pdu.error_status}")
 
-    def engine_id(self, router: Router) -> bytes | None:
-        """The router's SNMP engine, once it has answered."""
-        return self._session(router).engine_id
-
     def _asker(self, router: Router, path: RouterPath) -> "Ask":
         session, address = self._reached(router, path)
 
@@ -78,10 +74,10 @@ class SnmpRouterLink:
         address = router.profile.address_by(path)
         if address is None:
             raise LinkError(f"router {router.profile.name!r} has no {path.value} path")
-        return self._session(router), address
+        return self.session(router), address
 
-    def _session(self, router: Router) -> SnmpSession:
-        """One for all paths: behind them is one agent. New credentials begin a new one."""
+    def session(self, router: Router) -> SnmpSession:
+        """What is known of its agent; one for all paths. New credentials begin a new one."""
         profile = router.profile
         known = self._sessions.get(profile.name)
         if known is None or known[0] != profile.access:

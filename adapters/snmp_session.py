@@ -5,9 +5,11 @@ Source  RFC 3414 3.2 and 4 (discovery), RFC 3416 4.2
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 from random import Random
 
 from adapters.snmp_message import (
+    PRIVACY,
     REPORTABLE,
     CommunityMessage,
     Oid,
@@ -118,6 +120,27 @@ class SnmpSession:
         if isinstance(self._access, UserAccess):
             return self._secure(request, message, self._access)
         return None
+
+    def notified(self, message: CommunityMessage | SecureMessage) -> Pdu:
+        """The trap that a message is, or the inform of version 2c; raises SecurityError where it is not this agent's, WireError."""
+        access, engine = self._access, self._engine
+        if isinstance(message, CommunityMessage):
+            if not isinstance(access, CommunityAccess) or not compare_digest(message.community, access.community.encode()):
+                raise SecurityError("another community")
+            return message.pdu
+        if not isinstance(access, UserAccess) or message.user != access.user.encode():
+            raise SecurityError("another user")
+        if engine is not None and message.engine_id != engine.user.engine_id:
+            raise SecurityError("another engine")
+        if engine is None:
+            engine = Engine(LocalUser.at(access, message.engine_id), message.boots, message.seconds - self._seconds())
+        pdu = engine.user.opened(message)
+        if not message.flags & PRIVACY:
+            raise SecurityError("it is not encrypted")
+        if not self._heard(engine, message):
+            raise SecurityError("it is older than the time window allows")
+        self._engine = engine
+        return pdu
 
     def _community(self, request: Request, message: CommunityMessage) -> Answered | None:
         access = self._access

@@ -2,7 +2,8 @@
 
 GET /clock · POST /clock {advance?, rate?} · GET /endpoints?first=&limit= · GET /endpoints/<meter_no>/truth?start=&end= ·
 GET /truth?start=&end= (one line an endpoint) · GET, POST /faults · POST /endpoints/<meter_no>/events {event, argument?, alarm?} ·
-POST /wake {seconds, meter_no?} · POST /head-end {host, port, wake_within?} · GET /traffic · POST /stop
+POST /wake {seconds, meter_no?} · POST /head-end {host, port, wake_within?, trap_port?} · GET /traffic · GET /routers ·
+POST /routers/<name>/faults {down?, hung?, primary_lost?, on_battery?, door_open?, …} · POST /routers/<name>/reboot {seconds?} · POST /stop
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -10,7 +11,7 @@ POST /wake {seconds, meter_no?} · POST /head-end {host, port, wake_within?} · 
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from emulators.faults import SECONDS_MAX, fault_from_json, fault_to_json
+from emulators.router_device import RouterFaults
 from emulators.truth import endpoint_truth
 from emulators.utility import PAGE_MAX, Utility
 from headend.errors import RequestError, UnknownMeterError
@@ -35,6 +37,11 @@ RANGE_DAYS_MAX = 400
 
 STREAM_SECONDS = 0.001
 """Real seconds between slices of a stream, so that meters go on answering."""
+
+REBOOT_SECONDS = 30.0
+"""How long a router that is made to reboot is away, unless told otherwise."""
+
+ROUTER_FAULTS = {field.name for field in fields(RouterFaults)}
 
 _log = Logger()
 
@@ -84,8 +91,14 @@ class ControlResource(Resource):
                 return self._faults(_body(request, {"faults"}))
             case b"POST", ("endpoints", meter_no, "events"):
                 return self._event(meter_no, _body(request, {"event", "argument", "alarm"}))
+            case b"GET", ("routers",):
+                return {"routers": [router.device.to_json() for router in utility.fleet.routers.values()]}
+            case b"POST", ("routers", name, "faults"):
+                return utility.fleet.set_faults(name, _body(request, ROUTER_FAULTS))
+            case b"POST", ("routers", name, "reboot"):
+                return self._reboot(name, _body(request, {"seconds"}))
             case b"POST", ("head-end",):
-                return self._speak_to(_body(request, {"host", "port", "wake_within"}))
+                return self._speak_to(_body(request, {"host", "port", "wake_within", "trap_port"}))
             case b"POST", ("wake",):
                 return self._wake(_body(request, {"seconds", "meter_no"}))
             case b"GET", ("traffic",):
@@ -129,15 +142,23 @@ class ControlResource(Resource):
             _refuse(f"seconds: {seconds:g} is not within 0 and {SECONDS_MAX:g}")
         return {"woken": self._utility.wake(seconds, body.get("meter_no"))}
 
+    def _reboot(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._utility.fleet.reboot(name, _number(body, "seconds") if "seconds" in body else REBOOT_SECONDS)
+
     def _speak_to(self, body: dict[str, Any]) -> dict[str, Any]:
         host, port = body.get("host"), body.get("port")
         if not isinstance(host, str) or not host:
             _refuse(f"host: {host!r} is not a host")
         if not isinstance(port, int) or not 0 < port < 65_536:
             _refuse(f"port: {port!r} is not a port")
+        trap_port = body.get("trap_port")
+        if trap_port is not None and (not isinstance(trap_port, int) or not 0 < trap_port < 65_536):
+            _refuse(f"trap_port: {trap_port!r} is not a port")
         within = _number(body, "wake_within") if "wake_within" in body else None
         if within is not None and not 0 <= within <= SECONDS_MAX:
             _refuse(f"wake_within: {within:g} is not within 0 and {SECONDS_MAX:g}")
+        if trap_port is not None:
+            self._utility.fleet.notify((host, trap_port))
         self._utility.speak_to((host, port), within)
         return {"host": host, "port": port}
 

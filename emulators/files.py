@@ -1,4 +1,4 @@
-"""The files a utility gives its head-end: shipment (endpoints and keys) and customers, each as CSV and as JSON, a row at a time."""
+"""The files a utility gives its head-end: shipment (endpoints and keys), routers, customers; as CSV and as JSON, a row at a time."""
 
 import csv
 import json
@@ -8,12 +8,18 @@ from pathlib import Path
 
 from emulators.people import People
 from emulators.population import Identity, Population, router_name
+from emulators.router_device import RouterDevice
 from headend.model.endpoint import CONFIGURATIONS, NativeAddress
+from headend.model.router import CommunityAccess, UserAccess
 
 SHIPMENT_COLUMNS = ("meter_no", "serial_no", "model", "configuration", "ap_title", "key_id", "key", "router", "transport", "host", "port")
 CUSTOMER_COLUMNS = (
     *("account_no", "name", "phone", "email", "service_point_no", "commodity", "address_line", "city", "state", "postal_code"),
     *("bill_cycle", "latitude", "longitude", "meter_no", "started", "ended"),
+)
+ROUTER_COLUMNS = (
+    *("name", "host", "port", "second_host", "second_port", "version", "community", "write_community"),
+    *("user", "auth", "auth_password", "privacy", "privacy_password", "expected_nodes", "location", "latitude", "longitude"),
 )
 BILL_CYCLES = 20
 """Bill cycles of the utility: one for each working day of a month."""
@@ -38,6 +44,18 @@ def shipment_row(identity: Identity, model: str, address: NativeAddress) -> Row:
     )
 
 
+def router_row(device: RouterDevice, address: NativeAddress, second: NativeAddress | None) -> Row:
+    """One router as ROUTER_COLUMNS."""
+    place = (f"pole {100 + device.number}", f"{41.2 + device.number % 100 / 100:.6f}", f"{-88.6 + device.number // 100 / 100:.6f}")
+    reached = (device.name, address.host, str(address.port), *(("", "") if second is None else (second.host, str(second.port))))
+    match device.access:
+        case CommunityAccess(community, write_community):
+            secrets = ("2c", community, write_community or "", "", "", "", "", "")
+        case UserAccess(user, auth, auth_password, privacy, privacy_password):
+            secrets = ("3", "", "", user, auth.value, auth_password, privacy.value, privacy_password)
+    return (*reached, *secrets, str(device.nodes), *place)
+
+
 def customer_rows(population: Population, people: People) -> Iterator[Row]:
     """Every endpoint with its service point and the account that pays for it, as CUSTOMER_COLUMNS."""
     for index in range(population.size):
@@ -55,7 +73,7 @@ def customer_rows(population: Population, people: People) -> Iterator[Row]:
 
 
 def write_rows(directory: Path, name: str, columns: Row, rows: Iterable[Row]) -> Path:
-    """`name`.csv and `name`.json in `directory`, readable by their owner only (a shipment holds keys). The CSV's path."""
+    """`name`.csv and `name`.json in `directory`, readable by their owner only (they hold keys and passwords). The CSV's path."""
     table = directory / f"{name}.csv"
     with (
         open(table, "w", encoding="utf-8", newline="", opener=_private) as csv_file,

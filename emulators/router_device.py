@@ -3,10 +3,12 @@
 Timers of the router (uptime, reboot, battery) are of the wire's clock, in seconds.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from emulators.population import Population, router_name
 from emulators.seeding import between, mix
 from headend.errors import RequestError
 from headend.model.router import AuthProtocol, CommunityAccess, PrivacyProtocol, RouterAccess, UserAccess
@@ -226,3 +228,9 @@ class RouterDevice:
             "faults": asdict(self.faults),
             **asdict(self.facts()),
         }
+
+
+def router_devices(population: Population, wire: Callable[[], float]) -> list[RouterDevice]:
+    """All routers of a population, each with the size of its mesh."""
+    nodes: Counter[int | None] = Counter(population.router(index) for index in range(population.size))
+    return [RouterDevice(population.seed, n, router_name(n), nodes[n], wire) for n in range(population.routers)]

@@ -1,6 +1,6 @@
 """A router (or a cellular endpoint's modem) sans-IO: relays by called ApTitle between its socket and its meters, with what goes wrong.
 
-SNMP is none of its business: an agent beside it may report `Traffic` and whatever state it is given later.
+SNMP is its agent's business (`router_agent`), which reports `Traffic`; what is wrong with the router's hardware keeps both silent.
 """
 
 from collections.abc import Iterator
@@ -51,6 +51,8 @@ class RouterNode:
 
     def receive(self, octets: bytes) -> Iterator[Delivery]:
         """What one datagram from the head-end side leads to, sooner or later. Never raises for what came off the wire."""
+        if not self._relays:
+            return
         traffic = self.traffic
         traffic.datagrams_in += 1
         traffic.octets_in += len(octets)
@@ -75,6 +77,10 @@ class RouterNode:
                 yield self._hop_seconds, reply
             return
         yield from self._troubled(index, octets)
+
+    @property
+    def _relays(self) -> bool:
+        return self._router is None or self._world.router_devices[self._router].relays
 
     def _serves(self, index: int) -> bool:
         return index == self._index if self._router is None else self._world.population.router(index) == self._router
@@ -102,5 +108,7 @@ class RouterNode:
 
     def outgoing(self, octets: bytes, target: Target) -> Iterator[Delivery]:
         """What becomes of a datagram that one of its meters sends on its own."""
+        if not self._relays:
+            return
         for seconds, delivered in self._world.faults.deliveries(octets, target):
             yield self._hop_seconds + seconds, delivered

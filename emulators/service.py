@@ -1,6 +1,7 @@
 """Composition root of the emulated utility: options in, sockets, files and control port out; runs as a process of its own."""
 
 import json
+import resource
 import socket
 import sys
 import time
@@ -19,10 +20,12 @@ from twisted.web.server import Site
 
 from emulators.clock import WorldClock
 from emulators.control import ControlResource
-from emulators.files import CUSTOMER_COLUMNS, SHIPMENT_COLUMNS, customer_rows, shipment_row, write_rows
+from emulators.files import CUSTOMER_COLUMNS, ROUTER_COLUMNS, SHIPMENT_COLUMNS, customer_rows, router_row, shipment_row, write_rows
 from emulators.initiator import Initiator
 from emulators.people import People
 from emulators.population import Population, router_name
+from emulators.router_agent import RouterAgent
+from emulators.router_fleet import AgentDatagrams, ManagedRouter, RouterFleet
 from emulators.router_node import RouterNode
 from emulators.sockets import BUFFER_OCTETS, LOOPBACK, NodeConnections, NodeDatagrams
 from emulators.utility import Utility
@@ -41,6 +44,9 @@ REPLY_SECONDS = 10.0
 REPLY_SECONDS_HURRIED = 3.0
 """The same in a demonstration, where nobody likes to wait."""
 
+FILES_BESIDE_SOCKETS = 200
+"""Open files of a process beside those of its sockets: libraries, pipes, the control port's connections."""
+
 STOP_SECONDS = 0.1
 """Real seconds between the answer to POST /stop and the end."""
 
@@ -50,7 +56,8 @@ class EmulatorOptions:
     """What utility to pretend.
 
     `directory` receives the shipment and customers files (None: a new temporary one). `head_end` is (host, UDP port) for what
-    endpoints send on their own; None: they stay quiet until the control port names one. `start` is the world's first moment (None:
+    endpoints send on their own; None: they stay quiet until the control port names one. `trap_receiver` is the same for routers'
+    notifications. `start` is the world's first moment (None:
     now). `wake_within`: seconds within which every battery endpoint wakes first. `reply_seconds`: how long an endpoint waits for the
     reply to what it sent (None: 10, or 3 where it is to wake soon). Port 0 picks one.
     """
@@ -65,6 +72,7 @@ class EmulatorOptions:
     control_port: int = 0
     head_end: tuple[str, int] | None = None
     head_end_ap_title: str = ".1.4"
+    trap_receiver: tuple[str, int] | None = None
     wake_within: float | None = None
     reply_seconds: float | None = None
     history_days: int = 45
@@ -81,6 +89,7 @@ class EmulatorService:
     control: str
     shipment: Path
     customers: Path
+    router_file: Path
     stopped: "Deferred[None]"
     ports: list[IListeningPort]
     nodes: dict[str, NodeDatagrams]
@@ -99,6 +108,7 @@ class EmulatorService:
                 "control": self.control,
                 "shipment": str(self.shipment),
                 "customers": str(self.customers),
+                "router_file": str(self.router_file),
             }
         )
 
@@ -106,6 +116,8 @@ class EmulatorService:
         """Fall silent and close every socket."""
         if self.utility.wakeups is not None:
             self.utility.wakeups.stop()
+        if self.utility.routers is not None:
+            self.utility.routers.stop()
         await close_ports(self.ports)
 
 
@@ -134,13 +146,18 @@ class _Field:
         self.cellular: dict[int, NativeAddress] = {}
         self.nodes: dict[str, NodeDatagrams] = {}
         """By router name, or by meter number for cellular endpoints."""
+        self.managed: list[ManagedRouter] = []
+        self.agents: dict[str, tuple[NativeAddress, NativeAddress | None]] = {}
+        """Where each router's agent is asked: over its first uplink, and its second where it has one."""
 
     def listen(self) -> None:
-        """Open every socket. Raises twisted.internet.error.CannotListenError."""
+        """Open every socket. Raises RequestError, twisted.internet.error.CannotListenError."""
         population = self._world.population
+        allow_files(4 * population.routers + 2 * sum(map(population.is_cellular, range(population.size))) + FILES_BESIDE_SOCKETS)
         for number in range(population.routers):
             node = RouterNode(self._world, number, hop_seconds=self._options.hop_seconds)
             self.routers[number] = self._listen_udp(router_name(number), node)
+            self._listen_agent(number, node)
         for index in filter(population.is_cellular, range(population.size)):
             node = RouterNode(self._world, None, index, self._options.hop_seconds)
             address = self._listen_udp(population.meter_no(index), node)
@@ -156,6 +173,21 @@ class _Field:
         port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_OCTETS)
         self.ports.append(port)
         return NativeAddress(Transport.UDP, LOOPBACK, port.getHost().port)
+
+    def _listen_agent(self, number: int, node: RouterNode) -> None:
+        """Open a router's management addresses."""
+        device, traffic = self._world.router_devices[number], node.traffic
+        agent = RouterAgent(device, lambda: (traffic.octets_in, traffic.octets_out))
+        router = ManagedRouter(self._reactor, agent, self._world.wire)
+        sockets = [AgentDatagrams(router, second) for second in ((False, True) if device.has_second_path else (False,))]
+        addresses: list[NativeAddress] = []
+        for datagrams in sockets:
+            port = self._reactor.listenUDP(0, datagrams, interface=LOOPBACK)
+            self.ports.append(port)
+            addresses.append(NativeAddress(Transport.UDP, LOOPBACK, port.getHost().port))
+        router.write = lambda octets, address, second: sockets[second].write(octets, address)
+        self.managed.append(router)
+        self.agents[device.name] = (addresses[0], addresses[1] if len(addresses) > 1 else None)
 
     def address(self, index: int) -> NativeAddress:
         """Where a head-end reaches an endpoint."""
@@ -191,6 +223,20 @@ class _Field:
         for index in range(population.size):
             yield shipment_row(population.identity(index), self._world.kind(index).form.name, self.address(index))
 
+    def router_rows(self) -> Iterator[Sequence[str]]:
+        """Every router for the routers file."""
+        for device in self._world.router_devices:
+            yield router_row(device, *self.agents[device.name])
+
+
+def allow_files(files: int) -> None:
+    """Let this process have so many files open, sockets among them. Raises RequestError where it may not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard not in (resource.RLIM_INFINITY, -1) and files > hard:
+        raise RequestError(f"routers and endpoints: {files} sockets are more than the {hard} open files that this process may have")
+    if soft != resource.RLIM_INFINITY and files > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+
 
 def start(reactor: Any, options: EmulatorOptions) -> "Deferred[EmulatorService]":
     """Open sockets, write files, begin to live; fires with the actual ports known. Fails with RequestError or OSError."""
@@ -206,10 +252,14 @@ async def _start(reactor: Any, options: EmulatorOptions) -> EmulatorService:
         sockets.listen()
         shipment = write_rows(directory, "shipment", SHIPMENT_COLUMNS, sockets.shipment_rows())
         customers = write_rows(directory, "customers", CUSTOMER_COLUMNS, customer_rows(world.population, People(options.seed)))
+        router_file = write_rows(directory, "routers", ROUTER_COLUMNS, sockets.router_rows())
         utility = Utility(world, {name: datagrams.node.traffic for name, datagrams in sockets.nodes.items()})
         stopped: Deferred[None] = Deferred()
         control = _listen_control(reactor, utility, sockets, options.control_port, stopped)
         utility.wakeups = sockets.wakeups(utility)
+        utility.routers = RouterFleet(reactor, sockets.managed)
+        utility.routers.notify(options.trap_receiver)
+        utility.routers.start()
         if options.head_end is not None:
             utility.speak_to(options.head_end, options.wake_within)
     except BaseException:
@@ -221,6 +271,7 @@ async def _start(reactor: Any, options: EmulatorOptions) -> EmulatorService:
         control=control,
         shipment=shipment,
         customers=customers,
+        router_file=router_file,
         stopped=stopped,
         ports=sockets.ports,
         nodes=sockets.nodes,

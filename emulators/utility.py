@@ -7,6 +7,7 @@ from typing import Any
 from emulators.device_events import EVENT_NAMES, POWER_DOWN, POWER_UP, LoggedEvent
 from emulators.faults import Fault, FaultKind, matches
 from emulators.meter_procedures import set_device_clock
+from emulators.router_fleet import RouterFleet
 from emulators.router_node import Traffic
 from emulators.timeline import POWER_FAIL_BIT, Mark
 from emulators.wakeups import Wakeups
@@ -23,12 +24,16 @@ DRIFT_SECONDS_A_DAY_MAX = 600.0
 
 @dataclass(slots=True)
 class Utility:
-    """One running utility; `head_end` is (host, UDP port) for what endpoints send on their own, None while they have nobody to speak to."""
+    """One running utility; `head_end` is (host, UDP port) for what endpoints send on their own, None while they have nobody to speak to.
+
+    `routers` are None where there are no agents to manage them by.
+    """
 
     world: World
     traffic: Mapping[str, Traffic]
     wakeups: Wakeups | None = None
     head_end: tuple[str, int] | None = None
+    routers: RouterFleet | None = None
 
     def speak_to(self, head_end: tuple[str, int], wake_within: float | None) -> None:
         """Endpoints speak to this head-end from now on; from the first time they are given one, they wake and register."""
@@ -39,6 +44,13 @@ class Utility:
             self.wakeups.start(wake_within, register=True)
         elif wake_within is not None:
             self.wake(wake_within, None)
+
+    @property
+    def fleet(self) -> RouterFleet:
+        """The routers as managed devices. Raises RequestError."""
+        if self.routers is None:
+            raise RequestError("routers: there are no agents to manage them by")
+        return self.routers
 
     def index(self, meter_no: str) -> int:
         """The endpoint with a meter number. Raises UnknownMeterError."""

@@ -20,6 +20,7 @@ from emulators.meter_state import DeviceContext, MeterState
 from emulators.models import model_of
 from emulators.population import Identity, Population, router_name
 from emulators.programs import MeterKind, make_kind
+from emulators.router_device import router_devices
 from emulators.seeding import derive_key, mix
 from emulators.timeline import ClockPiece, Run, Timeline
 from headend.c1222.apdu import Apdu
@@ -65,7 +66,7 @@ class World:
 
     __slots__ = (
         "_kinds", "_titles", "acknowledged", "clock", "context", "curves", "device", "failures", "faults", "head_end", "population",
-        "responder", "start", "states", "wire", "zone",
+        "responder", "router_devices", "start", "states", "wire", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +91,7 @@ class World:
         self.faults = FaultTable(Random(population.seed))
         self.responder = Responder()
         self.failures = MacFailures()
+        self.router_devices = router_devices(population, wire)
         self._kinds: dict[tuple[str, str], MeterKind] = {}
         self._titles = {ApTitle.parse(population.ap_title_text(i)).absolute: i for i in range(population.size)}
         self.acknowledged: Callable[[int, Apdu], Responses] = lambda _index, _apdu: ()

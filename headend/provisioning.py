@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from headend.c1222.identifiers import ApTitle
 from headend.errors import HeadEndError, RequestError
 from headend.model.endpoint import SHIPPABLE, Commodity, Customer, Installation, NativeAddress, ServicePoint, Transport
+from headend.model.router import RouterProfile
 from headend.ports import CustomerItem, ShipmentItem
 from headend.provisioning_rows import FileFormat, Problem, Row, rows
 
@@ -33,7 +34,7 @@ KEY_OCTETS = 16
 PROBLEMS_MAX = 1_000
 """Problems kept of one file; whoever has more has the wrong file."""
 
-T = TypeVar("T", ShipmentItem, CustomerItem)
+T = TypeVar("T", ShipmentItem, CustomerItem, RouterProfile)
 
 
 class ImportRefusedError(RequestError):
@@ -62,8 +63,8 @@ class ImportFile(Generic[T]):
         return self.items
 
 
-class _RowError(Exception):
-    """What is wrong with a row, in words."""
+class RowError(Exception):
+    """What is wrong with a row, in words; named with its line, it becomes a Problem."""
 
 
 def read_shipment(octets: bytes, file_format: FileFormat) -> ImportFile[ShipmentItem]:
@@ -74,9 +75,9 @@ def read_shipment(octets: bytes, file_format: FileFormat) -> ImportFile[Shipment
         for column, value in (("meter_no", item.meter_no), ("ap_title", item.ap_title)):
             first = seen.setdefault((column, value), line)
             if first != line:
-                raise _RowError(f"{column} {value!r} is on line {first} already")
+                raise RowError(f"{column} {value!r} is on line {first} already")
 
-    return _collect(rows(octets, file_format, SHIPMENT_COLUMNS), _shipment_item, unique)
+    return collect(rows(octets, file_format, SHIPMENT_COLUMNS), _shipment_item, unique)
 
 
 def read_customers(octets: bytes, file_format: FileFormat) -> ImportFile[CustomerItem]:
@@ -84,15 +85,16 @@ def read_customers(octets: bytes, file_format: FileFormat) -> ImportFile[Custome
     accounts: dict[str, tuple[int, str]] = {}
 
     def consistent(line: int, item: CustomerItem) -> None:
-        number = item.service_point.service_point_no
-        first, account_no = accounts.setdefault(number, (line, item.customer.account_no))
+        point_no = item.service_point.service_point_no
+        first, account_no = accounts.setdefault(point_no, (line, item.customer.account_no))
         if account_no != item.customer.account_no:
-            raise _RowError(f"service_point_no {number!r} has account {account_no!r} on line {first}")
+            raise RowError(f"service_point_no {point_no!r} has account {account_no!r} on line {first}")
 
-    return _collect(rows(octets, file_format, CUSTOMER_COLUMNS), _customer_item, consistent)
+    return collect(rows(octets, file_format, CUSTOMER_COLUMNS), _customer_item, consistent)
 
 
-def _collect(found: Iterator[tuple[int, Row | Problem]], item_of: Callable[[Row], T], check: Callable[[int, T], None]) -> ImportFile[T]:
+def collect(found: Iterator[tuple[int, Row | Problem]], item_of: Callable[[Row], T], check: Callable[[int, T], None]) -> ImportFile[T]:
+    """Items of rows, each made by `item_of` and held against those before it by `check`; both raise RowError."""
     items: list[T] = []
     problems: list[Problem] = []
     bad_rows = 0
@@ -103,7 +105,7 @@ def _collect(found: Iterator[tuple[int, Row | Problem]], item_of: Callable[[Row]
                 item = item_of(row)
                 check(line, item)
                 items.append(item)
-            except _RowError as error:
+            except RowError as error:
                 problem = Problem(line, str(error))
         if problem is not None:
             bad_rows += 1
@@ -113,16 +115,16 @@ def _collect(found: Iterator[tuple[int, Row | Problem]], item_of: Callable[[Row]
 
 
 def _shipment_item(row: Row) -> ShipmentItem:
-    configuration = _needed(row, "configuration")
+    configuration = needed(row, "configuration")
     if configuration not in SHIPPABLE:
-        raise _RowError(f"configuration {configuration!r} is none of {', '.join(SHIPPABLE)}")
+        raise RowError(f"configuration {configuration!r} is none of {', '.join(SHIPPABLE)}")
     return ShipmentItem(
-        meter_no=_needed(row, "meter_no"),
-        serial_no=row["serial_no"] or _needed(row, "meter_no"),
+        meter_no=needed(row, "meter_no"),
+        serial_no=row["serial_no"] or needed(row, "meter_no"),
         model=row["model"],
         configuration=configuration,
         ap_title=_ap_title(row),
-        key_id=_number(row, "key_id", 0, 255),
+        key_id=number(row, "key_id", 0, 255),
         key=_key(row),
         address=_address(row),
         router=row["router"] or None,
@@ -130,11 +132,11 @@ def _shipment_item(row: Row) -> ShipmentItem:
 
 
 def _customer_item(row: Row) -> CustomerItem:
-    customer = Customer(_needed(row, "account_no"), _needed(row, "name"), row["phone"], row["email"])
+    customer = Customer(needed(row, "account_no"), needed(row, "name"), row["phone"], row["email"])
     if row["commodity"] not in frozenset(Commodity):
-        raise _RowError(f"commodity {row['commodity']!r} is none of {', '.join(Commodity)}")
+        raise RowError(f"commodity {row['commodity']!r} is none of {', '.join(Commodity)}")
     service_point = ServicePoint(
-        service_point_no=_needed(row, "service_point_no"),
+        service_point_no=needed(row, "service_point_no"),
         commodity=Commodity(row["commodity"]),
         address_line=row["address_line"],
         city=row["city"],
@@ -142,8 +144,8 @@ def _customer_item(row: Row) -> CustomerItem:
         postal_code=row["postal_code"],
         account_no=customer.account_no,
         bill_cycle=row["bill_cycle"],
-        latitude=_degrees(row, "latitude", 90),
-        longitude=_degrees(row, "longitude", 180),
+        latitude=degrees(row, "latitude", 90),
+        longitude=degrees(row, "longitude", 180),
     )
     return CustomerItem(customer, service_point, _installation(row, service_point.service_point_no))
 
@@ -153,45 +155,47 @@ def _installation(row: Row, service_point_no: str) -> Installation | None:
         return None
     started, ended = _instant(row, "started"), _instant(row, "ended") if row["ended"] else None
     if ended is not None and ended <= started:
-        raise _RowError("ended is not after started")
+        raise RowError("ended is not after started")
     return Installation(row["meter_no"], service_point_no, started, ended)
 
 
-def _needed(row: Row, column: str) -> str:
+def needed(row: Row, column: str) -> str:
+    """What stands in a column. Raises RowError where nothing does."""
     if not row[column]:
-        raise _RowError(f"{column} is missing")
+        raise RowError(f"{column} is missing")
     return row[column]
 
 
-def _number(row: Row, column: str, least: int, most: int) -> int:
-    text = _needed(row, column)
+def number(row: Row, column: str, least: int, most: int) -> int:
+    """A whole number of a range. Raises RowError."""
+    text = needed(row, column)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise _RowError(f"{column} {text!r} is not a number from {least} to {most}")
+        raise RowError(f"{column} {text!r} is not a number from {least} to {most}")
     return int(text)
 
 
 def _key(row: Row) -> bytes:
     try:
-        key = bytes.fromhex(_needed(row, "key"))
+        key = bytes.fromhex(needed(row, "key"))
     except ValueError:
         key = b""
     if len(key) != KEY_OCTETS:
-        raise _RowError(f"key is not {2 * KEY_OCTETS} hexadecimal digits")
+        raise RowError(f"key is not {2 * KEY_OCTETS} hexadecimal digits")
     return key
 
 
 def _ap_title(row: Row) -> str:
-    text = _needed(row, "ap_title")
+    text = needed(row, "ap_title")
     try:
         return str(ApTitle.parse(text))
     except HeadEndError as error:
-        raise _RowError(f"ap_title {text!r}: {error}") from None
+        raise RowError(f"ap_title {text!r}: {error}") from None
 
 
 def _transport(row: Row) -> Transport:
     text = row["transport"].lower() or Transport.UDP.value
     if text not in frozenset(Transport):
-        raise _RowError(f"transport {text!r} is none of {', '.join(Transport)}")
+        raise RowError(f"transport {text!r} is none of {', '.join(Transport)}")
     return Transport(text)
 
 
@@ -200,30 +204,31 @@ def _address(row: Row) -> NativeAddress | None:
     transport = _transport(row)
     if not row["host"] and not row["port"]:
         return None
-    return NativeAddress(transport, _needed(row, "host"), _number(row, "port", 1, 65_535))
+    return NativeAddress(transport, needed(row, "host"), number(row, "port", 1, 65_535))
 
 
-def _degrees(row: Row, column: str, most: int) -> float | None:
+def degrees(row: Row, column: str, most: int) -> float | None:
+    """Degrees of latitude or longitude, None where nothing stands. Raises RowError."""
     if not row[column]:
         return None
     try:
-        degrees = float(row[column])
+        value = float(row[column])
     except ValueError:
-        degrees = float("nan")
-    if not -most <= degrees <= most:
-        raise _RowError(f"{column} {row[column]!r} is not a number of degrees from {-most} to {most}")
-    return degrees
+        value = float("nan")
+    if not -most <= value <= most:
+        raise RowError(f"{column} {row[column]!r} is not a number of degrees from {-most} to {most}")
+    return value
 
 
 def _instant(row: Row, column: str) -> datetime:
-    text = _needed(row, column)
+    text = needed(row, column)
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise _RowError(f"{column} {text!r} is not an ISO 8601 date and time") from None
+        raise RowError(f"{column} {text!r} is not an ISO 8601 date and time") from None
     if instant.tzinfo is None:
-        raise _RowError(f"{column} {text!r} has no offset from UTC")
+        raise RowError(f"{column} {text!r} has no offset from UTC")
     try:
         return instant.astimezone(UTC)
     except OverflowError:
-        raise _RowError(f"{column} {text!r} is out of range") from None
+        raise RowError(f"{column} {text!r} is out of range") from None

@@ -4,7 +4,7 @@ One process at a time watches; the others wait for its claim to end. For each ro
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -125,8 +125,8 @@ class RouterWatch:
         self._running = True
         await self._claim()
 
-    async def stop(self) -> None:
-        """Begin nothing more, record what came, let others watch."""
+    async def stop(self, close_link: Callable[[], Awaitable[None]]) -> None:
+        """Begin nothing more, close the link so that nothing is waited for, record what came, let others watch."""
         self._running = False
         if self._claiming is not None and self._claiming.active():
             self._claiming.cancel()
@@ -134,6 +134,7 @@ class RouterWatch:
         self._wakes.stop()
         for watched in self._routers.values():
             watched.jobs.clear()
+        await close_link()
         if self._jobs:
             idle: Deferred[None] = Deferred()
             self._idle.append(idle)
@@ -304,8 +305,6 @@ class RouterWatch:
     async def _reboot(self, watched: Watched, paths: tuple[RouterPath, ...]) -> None:
         """Over the first path that brings an answer. It is asked only once that is recorded."""
         await self._book.settled()
-        if not self._running:
-            return
         name = watched.case.router.profile.name
         outcome = StepOutcome.NO_ANSWER
         for path in paths:
@@ -322,6 +321,8 @@ class RouterWatch:
                 break
             except LinkError as error:
                 self.log.debug("reboot of {name} over {path}: {error}", name=name, path=path.value, error=error)
+        if outcome is StepOutcome.NO_ANSWER and not self._running:
+            return
         self._apply(watched, watched.case.reboot_answered(outcome, self._now(), self._policy))
 
     def _apply(self, watched: Watched, stepped: tuple[RouterCase, Outcome]) -> None:

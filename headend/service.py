@@ -1,7 +1,7 @@
 """Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from random import Random, SystemRandom
@@ -16,6 +16,10 @@ from twisted.web.resource import Resource
 
 from adapters.c1222_tcp import TcpLink
 from adapters.c1222_udp import UdpLink
+from adapters.snmp_authority import Authority, engine_id_of
+from adapters.snmp_link import SnmpLink
+from adapters.snmp_notifications import NotificationReceiver
+from adapters.snmp_router import SnmpRouterLink
 from adapters.store import Store, open_store
 from adapters.tls import ServerTls
 from headend.collection.policy import CollectionPolicy
@@ -26,8 +30,10 @@ from headend.model.partner import Caller
 from headend.model.utility import Utility, UtilityId
 from headend.partner_directory import PartnerDirectory
 from headend.passwords import hash_matches, is_hash, make_hash
+from headend.router_policy import Limit, RouterPolicy, RouterThresholds
+from headend.router_watch import RouterWatch
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
-from headend.settings import CollectionSettings, MessageSettings, Settings, SettingsError, UtilitySettings
+from headend.settings import CollectionSettings, MessageSettings, RouterSettings, Settings, SettingsError, UtilitySettings
 from multispeak.authentication import PartnerAuthenticator
 from multispeak.contract import load_contract
 from multispeak.http_hardening import BoundedSite
@@ -59,8 +65,50 @@ class Surrounding:
     datagrams: DatagramRecorder | None = None
 
 
+class RouterService:
+    """One utility's routers: the SNMP sockets, the watch over them and the port where they send notifications, if any."""
+
+    def __init__(self, settings: UtilitySettings, store: Store, around: Surrounding) -> None:
+        routers = settings.routers
+        self._settings = routers
+        self._link = SnmpLink(around.reactor)
+        seconds = around.reactor.seconds
+        agents = SnmpRouterLink(self._link, around.random, seconds, routers.timeout_seconds, routers.tries)
+        owner = settings.collection.collector
+        self.watch = RouterWatch(
+            store,
+            agents,
+            around.reactor,
+            now=around.now,
+            random=around.random,
+            owner=owner,
+            policy=router_policy(routers),
+            polls_max=routers.polls,
+        )
+        authority = Authority(engine_id_of(f"{settings.id}/{owner}"), lambda: around.now().timestamp())
+        self.notifications = NotificationReceiver(around.reactor, agents, authority, self.watch.notified)
+        self.watch.on_routers = self.notifications.know
+        self.trap_address: NativeAddress | None = None
+
+    async def start(self) -> None:
+        """Open the sockets and begin to watch. Raises LinkError."""
+        self._link.open(self._settings.host)
+        try:
+            if self._settings.trap_port is not None:
+                self.trap_address = self.notifications.open(self._settings.host, self._settings.trap_port)
+        except LinkError:
+            await self._link.close()
+            raise
+        await self.watch.start()
+
+    async def stop(self) -> None:
+        """End requests under way, record what came, close the sockets."""
+        await self.notifications.close()
+        await self.watch.stop(self._link.close)
+
+
 class UtilityService:
-    """One utility's field side: its store, its links, the poller that collects and the receiver that listens."""
+    """One utility's field side: its store, its links, the poller that collects, the receiver that listens, the watch over routers."""
 
     log = Logger()
 
@@ -84,6 +132,7 @@ class UtilityService:
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
+        self.routers = RouterService(settings, store, around) if settings.routers.poll else None
         self.address: NativeAddress
 
     @classmethod
@@ -95,7 +144,11 @@ class UtilityService:
             # What this collector held when it was last killed is its own again, not only when the leases expire.
             await store.release(settings.collection.collector)
             service._listen(settings.field.host, settings.field.port)
+            if service.routers is not None:
+                await service.routers.start()
         except (LinkError, StoreError):
+            service._udp.close()
+            await service._tcp.close()
             await store.close()
             raise
         service.collector.start()
@@ -164,6 +217,8 @@ class UtilityService:
         """End conversations, record what they brought, give leases back, close links and store."""
         for repetition in self._repetitions:
             repetition.cancel()
+        if self.routers is not None:
+            await self.routers.stop()
         await self.collector.stop()
         self._udp.close()
         await self._tcp.close()
@@ -302,4 +357,25 @@ def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
         conversations_per_router_max=settings.conversations_per_router,
         transmissions_max=settings.transmissions,
         reply_seconds=settings.reply_seconds,
+    )
+
+
+def router_policy(settings: RouterSettings) -> RouterPolicy:
+    """How routers are watched as settings say; slacks and the rest as they come."""
+    usual = RouterThresholds()
+    return RouterPolicy(
+        poll_seconds=settings.poll_seconds,
+        missed_polls=settings.missed_polls,
+        silence_seconds=settings.silence_seconds,
+        may_reboot=settings.may_reboot,
+        wait_seconds=settings.wait_seconds,
+        thresholds=replace(
+            usual,
+            rssi_dbm=Limit(settings.rssi_low_dbm, usual.rssi_dbm.slack),
+            temperature_minor_c=Limit(settings.temperature_minor_c, usual.temperature_minor_c.slack),
+            temperature_major_c=Limit(settings.temperature_major_c, usual.temperature_major_c.slack),
+            mesh_minor_percent=Limit(settings.mesh_minor_percent, usual.mesh_minor_percent.slack),
+            mesh_major_percent=Limit(settings.mesh_major_percent, usual.mesh_major_percent.slack),
+            battery_percent=Limit(settings.battery_low_percent, usual.battery_percent.slack),
+        ),
     )

@@ -90,6 +90,33 @@ class MessageSettings(Section):
     envelope_kib: int = Field(default=64, ge=0, le=8_192)
 
 
+class RouterSettings(Section):
+    """How routers are watched over SNMP: from `host`, every so many seconds, so many at once, each request sent `tries` times.
+
+    `trap_port` is where traps and informs are received at `host`, by default nowhere. A router is down after `missed_polls` polls and
+    `silence_seconds` without a trap. `may_reboot` is the utility's permission to reboot one in first-tier troubleshooting, which waits
+    `wait_seconds` before it is the utility's turn. The rest are thresholds.
+    """
+
+    poll: bool = True
+    host: str = "127.0.0.1"
+    trap_port: Port | None = None
+    poll_seconds: float = Field(default=300, ge=1, le=3_600)
+    polls: int = Field(default=limits.ROUTER_POLLS_MAX, ge=1, le=256)
+    timeout_seconds: float = Field(default=3, gt=0, le=60)
+    tries: int = Field(default=3, ge=1, le=10)
+    missed_polls: int = Field(default=3, ge=1, le=100)
+    silence_seconds: float = Field(default=900, ge=0, le=86_400)
+    may_reboot: bool = False
+    wait_seconds: float = Field(default=900, ge=1, le=86_400)
+    rssi_low_dbm: int = Field(default=-105, ge=-150, le=0)
+    temperature_minor_c: int = Field(default=60, ge=0, le=150)
+    temperature_major_c: int = Field(default=70, ge=0, le=150)
+    mesh_minor_percent: int = Field(default=90, ge=0, le=100)
+    mesh_major_percent: int = Field(default=50, ge=0, le=100)
+    battery_low_percent: int = Field(default=30, ge=0, le=100)
+
+
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -102,6 +129,7 @@ class UtilitySettings(Section):
     field: FieldSettings = FieldSettings()
     collection: CollectionSettings = CollectionSettings()
     messages: MessageSettings = MessageSettings()
+    routers: RouterSettings = RouterSettings()
     partners: tuple[PartnerSettings, ...] = ()
 
     @field_validator("time_zone")
@@ -159,6 +187,7 @@ class Settings(Section):
             *_repeated("partner certificate", [p.certificate.sha256 or p.certificate.subject for p in self._partners if p.certificate]),
             *self._unheard_certificates(),
             *_repeated("field address", [f"{u.field.host}:{u.field.port}" for u in self.utilities if u.field.port]),
+            *_repeated("trap address", [f"{u.routers.host}:{u.routers.trap_port}" for u in self.utilities if u.routers.trap_port]),
         ]
         if problems:
             raise ValueError("; ".join(problems))

@@ -10,28 +10,39 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from headend.cli.demo_report import next_steps, summary_table
 from headend.cli.field_process import FieldProcess
 from headend.cli.imports import octets_of
-from headend.cli.progress import show_collection
+from headend.cli.progress import LOOK_SECONDS, show_collection
+from headend.cli.router_report import router_table
 from headend.cli.running import keep_what_is_built, run_on_reactor, until_cancelled
 from headend.cli.self_check import Question, check_in_own_process
 from headend.model.endpoint import Commodity
+from headend.model.router import RouterProfile
 from headend.ports import CustomerItem, ShipmentItem
 from headend.provisioning import ImportFile, read_customers, read_shipment
 from headend.provisioning_rows import FileFormat
+from headend.router_ports import RouterEntry
+from headend.router_provisioning import read_routers
 from headend.service import HeadEndService, Surrounding, UtilityService
 from headend.settings import Settings, settings_from
 
 WAKE_SECONDS = 5
 """Within how long all emulated battery endpoints are made to wake, in seconds; in the field it takes six hours."""
 
+ROUTERS_SHOWN = 20
+"""Routers listed one by one."""
+
+ROUTER_SECONDS = 15
+"""How long the routers' first answers are waited for, in seconds."""
+
 TIME_ZONE = "America/Chicago"
 USER_ID = "demo"
 
-T = TypeVar("T", ShipmentItem, CustomerItem)
+T = TypeVar("T", ShipmentItem, CustomerItem, RouterProfile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +77,11 @@ async def run_demo(reactor: Any, options: DemoOptions, console: Console) -> int:
         field_process = FieldProcess.spawn(reactor, _emulator_arguments(options, Path(place)))
         try:
             ready = await field_process.ready
-            await provision(service.only_utility, Path(ready["shipment"]), Path(ready["customers"]))
-            # Only now: what an endpoint sends before it is known is dropped, as a stranger's.
-            await field_process.speak_to(ready["control"], service.only_utility.address, WAKE_SECONDS)
+            utility = service.only_utility
+            await provision(utility, Path(ready["shipment"]), Path(ready["customers"]), Path(ready["router_file"]))
+            # Only now: what an endpoint or a router sends before it is known is dropped, as a stranger's.
+            traps = None if utility.routers is None else utility.routers.trap_address
+            await field_process.speak_to(ready["control"], utility.address, None if traps is None else traps.port, WAKE_SECONDS)
             return await _collect_and_serve(reactor, options, service, ready["control"], console)
         finally:
             await field_process.stop()
@@ -84,6 +97,7 @@ def demo_settings(options: DemoOptions, place: Path) -> Settings:
         "database": options.database or "sqlite:///headend.db",
         "key_file": "headend.key",
         "field": {"port": 0},
+        "routers": {"trap_port": 0},
         "partners": [{"user_id": USER_ID, "password": options.password, "name": "Demo partner"}],
     }
     return settings_from({"server": {"port": options.port}, "utilities": [utility]}, place, "headend demo")
@@ -103,6 +117,9 @@ async def _collect_and_serve(reactor: Any, options: DemoOptions, service: HeadEn
     began = reactor.seconds()
     summary = await show_collection(reactor, utility, start, end, console)
     console.print(summary_table(summary, today - timedelta(days=1), reactor.seconds() - began))
+    routers = await heard_routers(reactor, utility)
+    title = "Routers" if len(routers) <= ROUTERS_SHOWN else f"Routers, the first {ROUTERS_SHOWN} of {len(routers)}"
+    console.print(router_table(routers[:ROUTERS_SHOWN], utility.utility.time_zone, title))
     if options.once:
         question = Question(service.wsdl_addresses("MR_Server"), USER_ID, options.password, control, start, end)
         return await check_in_own_process(reactor, question)
@@ -112,16 +129,29 @@ async def _collect_and_serve(reactor: Any, options: DemoOptions, service: HeadEn
     return 0
 
 
-async def provision(utility: UtilityService, shipment: Path, customers: Path) -> None:
-    """Import both files as `headend import` does."""
+async def provision(utility: UtilityService, shipment: Path, customers: Path, routers: Path) -> None:
+    """Import the files as `headend import` does, and begin to watch the routers."""
     now = datetime.now(UTC)
     await utility.store.import_shipment(await deferToThread(_items, shipment, read_shipment), now)
     await utility.store.import_customers(await deferToThread(_items, customers, read_customers), now)
+    await utility.store.import_routers(await deferToThread(_items, routers, read_routers), now)
+    if utility.routers is not None:
+        await utility.routers.watch.refresh()
 
 
 def _items(file: Path, read: Callable[[bytes, FileFormat], ImportFile[T]]) -> tuple[T, ...]:
     octets = octets_of(file)
     return read(octets, FileFormat.of(file.name, octets)).accepted(all_or_nothing=True)
+
+
+async def heard_routers(reactor: Any, utility: UtilityService) -> list[RouterEntry]:
+    """All routers, once each has been heard or ROUTER_SECONDS have passed."""
+    began = reactor.seconds()
+    while True:
+        entries = await utility.store.router_entries()
+        if all(entry.health is not None for entry in entries) or reactor.seconds() - began > ROUTER_SECONDS:
+            return entries
+        await deferLater(reactor, LOOK_SECONDS, lambda: None)
 
 
 async def _some_meter(utility: UtilityService) -> str:

@@ -50,17 +50,18 @@ class InstantType(click.ParamType[datetime]):
 @click.option("--time-zone", "zone", default="America/Chicago", show_default=True)
 @click.option("--start", type=InstantType(), help="The world's first moment; now by default.")
 @click.option("--rate", default=1.0, show_default=True, type=click.FloatRange(0, 100_000), help="Speed of its clock; 0: turned by hand.")
-@click.option("--directory", type=click.Path(path_type=Path), help="Where to write the shipment and customers files.")
+@click.option("--directory", type=click.Path(path_type=Path), help="Where to write the shipment, routers and customers files.")
 @click.option(
     "--control-port", default=0, show_default=True, type=click.IntRange(0, 65_535), help="HTTP port of the controls; 0 picks one."
 )
 @click.option("--head-end", type=AddressType(), help="Where endpoints send what they send on their own.")
+@click.option("--trap-receiver", type=AddressType(), help="Where routers send SNMP notifications.")
 @click.option("--head-end-ap-title", default=".1.4", show_default=True)
 @click.option("--wake-within", type=click.FloatRange(0, 86_400), help="Seconds within which every battery endpoint wakes first.")
 @click.option("--hop-seconds", default=0.0, show_default=True, type=click.FloatRange(0, 60), help="Delay of a message in the mesh.")
 @click.option("--until-stdin-closes", is_flag=True, help="End when standard input does.")
 def emulate(until_stdin_closes: bool, **options: Any) -> None:
-    """Pretend a utility: meters and routers that answer C12.22 on loopback. The first line of output says as JSON where things are."""
+    """Pretend a utility: meters and routers that answer C12.22 and SNMP on loopback. The first line says as JSON where things are."""
     if options["routers"] is None:
         options["routers"] = max(2, options["endpoints"] // 1_000)
     run_on_reactor(lambda reactor: emulate_until_stopped(reactor, EmulatorOptions(**options), until_stdin_closes))

@@ -47,9 +47,12 @@ class FieldProcess(ProcessProtocol):
         reactor.spawnProcess(process, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: 2})
         return process
 
-    async def speak_to(self, control: str, head_end: NativeAddress, wake_within: float) -> None:
-        """Tell the field where its head-end is, and have every battery endpoint wake within so many seconds. Raises FieldProcessError."""
-        told = {"host": head_end.host, "port": head_end.port, "wake_within": wake_within}
+    async def speak_to(self, control: str, head_end: NativeAddress, trap_port: int | None, wake_within: float) -> None:
+        """Tell the field where its head-end is and takes notifications of routers (None: nowhere).
+
+        Every battery endpoint wakes within so many seconds. Raises FieldProcessError.
+        """
+        told = {"host": head_end.host, "port": head_end.port, "wake_within": wake_within, "trap_port": trap_port}
         body = FileBodyProducer(io.BytesIO(json.dumps(told).encode()))
         response = await Agent(self._reactor).request(b"POST", f"{control}/head-end".encode(), Headers(), body)
         said = await readBody(response)

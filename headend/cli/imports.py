@@ -1,4 +1,4 @@
-"""`headend import`: makes the endpoints of a shipment, or accounts and service points, known to a utility."""
+"""`headend import`: makes the endpoints of a shipment, accounts and service points, or routers known to a utility."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -13,12 +13,13 @@ from headend.cli.running import run_on_reactor
 from headend.errors import RequestError
 from headend.provisioning import ImportFile, read_customers, read_shipment
 from headend.provisioning_rows import FILE_OCTETS_MAX, FileFormat
+from headend.router_provisioning import read_routers
 from headend.settings import Settings, UtilitySettings
 
 
 @click.group("import")
 def import_() -> None:
-    """Make endpoints, customers and service points known."""
+    """Make endpoints, customers, service points and routers known."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -46,6 +47,14 @@ def customers(file: Path, config: Path, utility_id: str | None, good_ones: bool)
     """Accounts, service points, bill cycles and installations from FILE (CSV or JSON)."""
     settings = settings_or_exit(config)
     run_on_reactor(lambda reactor: _import(reactor, settings, utility_id, file, read_customers, good_ones, Store.import_customers))
+
+
+@import_.command()
+@_options
+def routers(file: Path, config: Path, utility_id: str | None, good_ones: bool) -> None:
+    """Routers from FILE (CSV or JSON): name, SNMP addresses and credentials, place, nodes expected in the mesh."""
+    settings = settings_or_exit(config)
+    run_on_reactor(lambda reactor: _import(reactor, settings, utility_id, file, read_routers, good_ones, Store.import_routers))
 
 
 async def _import(

@@ -22,6 +22,7 @@ from headend.c1222.table_data import decode_table_data
 from headend.model.endpoint import Transport
 from headend.provisioning import read_customers, read_shipment
 from headend.provisioning_rows import FileFormat
+from headend.router_provisioning import read_routers
 
 PROGRAM = """
 import sys
@@ -100,13 +101,14 @@ def test_battery_endpoints_push_and_cellular_ones_register(running, head_end):
 
 def test_files_are_imported_without_a_problem(running):
     directory = Path(running.announcement["shipment"]).parent
-    assert {p.name for p in directory.iterdir()} == {"shipment.csv", "shipment.json", "customers.csv", "customers.json"}
+    readers = {"shipment": (read_shipment, 240), "customers": (read_customers, 240), "routers": (read_routers, 2)}
+    assert {p.name for p in directory.iterdir()} == {f"{name}.{kind}" for name in readers for kind in ("csv", "json")}
     for path in directory.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        read = read_shipment if path.name.startswith("shipment") else read_customers
+        read, count = readers[path.stem]
         found = read(path.read_bytes(), FileFormat.of(path.name, b""))
         assert found.problems == ()
-        assert len(found.items) == 240
+        assert len(found.items) == count
     items = running.shipment.values()
     assert sum(i.router is None for i in items) == 240 // 33
     assert sum(i.address.transport is Transport.TCP for i in items) == 1
