@@ -65,11 +65,12 @@ class ManagedRouter:
 
 
 class RouterFleet:
-    """All of them."""
+    """All of them, looked at every `look_seconds`."""
 
-    def __init__(self, reactor: IReactorTime, routers: list[ManagedRouter]) -> None:
+    def __init__(self, reactor: IReactorTime, routers: list[ManagedRouter], look_seconds: float = LOOK_SECONDS) -> None:
         self.routers = {router.device.name: router for router in routers}
         self._reactor = reactor
+        self._look_seconds = look_seconds
         self._timer: IDelayedCall | None = None
         self._turn = 0
 
@@ -111,7 +112,7 @@ class RouterFleet:
         return router.device.to_json()
 
     def _look(self) -> None:
-        self._timer = self._reactor.callLater(LOOK_SECONDS, self._look)
+        self._timer = self._reactor.callLater(self._look_seconds, self._look)
         routers = list(self.routers.values())
         for offset in range(min(ROUTERS_PER_LOOK, len(routers))):
             routers[(self._turn + offset) % len(routers)].look()

@@ -101,7 +101,8 @@ class MemoryRouterStore:
         return sorted(listed, key=lambda item: (item.opened, item.work_item_id), reverse=True)[:limit]
 
     async def change_work_item(self, change: WorkItemChange) -> WorkItem | None:
-        is_open = [item.state is not WorkItemState.CLOSED and (item.kind, item.subject) == (change.kind, change.subject) for item in self.items]
+        key = (change.kind, change.subject)
+        is_open = [item.state is not WorkItemState.CLOSED and (item.kind, item.subject) == key for item in self.items]
         place = is_open.index(True) if True in is_open else None
         before = None if place is None else self.items[place]
         if before is not None and change.state is WorkItemState.OPEN and all(entry in before.history for entry in change.entries):
