@@ -60,15 +60,15 @@ class Authority:
         if message.engine_id != self.engine_id:
             if not message.flags & REPORTABLE:
                 raise SecurityError("it is for another engine")
-            return replace(self._header(message), scoped=encode_scoped(self.engine_id, self._report(_UNKNOWN_ENGINE))).encode()
+            return replace(self._header(message), scoped=encode_scoped(self._report(_UNKNOWN_ENGINE))).encode()
         whose, user = self._verified(message, candidates)
         header = self._header(message)
         if message.boots != self._boots or abs(message.seconds - header.seconds) > TIME_WINDOW_SECONDS:
-            return user.signed(header, self._report(_NOT_IN_TIME), self.engine_id)
+            return user.signed(header, self._report(_NOT_IN_TIME))
         pdu = user.opened(message)
         if pdu.kind is not PduKind.INFORM or not message.flags & PRIVACY:
             raise SecurityError("it is no encrypted inform")
-        return whose, Inform(pdu, user.sealed(header, pdu.acknowledged(), self.engine_id))
+        return whose, Inform(pdu, user.sealed(header, pdu.acknowledged()))
 
     def _verified(self, message: SecureMessage, candidates: Iterable[tuple[T, UserAccess]]) -> tuple[T, LocalUser]:
         """Whose digest it bears. Raises SecurityError."""
@@ -90,4 +90,4 @@ class Authority:
 
     def _report(self, statistic: Oid) -> Pdu:
         self._reports += 1
-        return Pdu(PduKind.REPORT, 0, ((statistic, self._reports % 2**31),))
+        return Pdu(PduKind.REPORT, 0, ((statistic, self._reports % 2**31),), engine_id=self.engine_id)

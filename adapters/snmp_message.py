@@ -3,7 +3,7 @@
 Source  RFC 1901 3, RFC 3412 6, RFC 3414 2.4, RFC 3416 3
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -51,21 +51,26 @@ class PduKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pdu:
-    """One PDU. Of a GET_BULK `error_status` holds the non-repeaters and `error_index` the repetitions."""
+    """One PDU. Of a GET_BULK `error_status` holds the non-repeaters and `error_index` the repetitions.
+
+    `engine_id` and `context` say what it is about, in version 3.
+    """
 
     kind: PduKind
     request_id: int
     variables: tuple[VarBind, ...] = ()
     error_status: int = 0
     error_index: int = 0
+    engine_id: bytes = b""
+    context: bytes = b""
     native: Any = field(default=None, repr=False, compare=False)
     """The library's own, of one that was received: what is sent back must be what came."""
 
     def acknowledged(self) -> "Pdu":
-        """The response to a received inform: the same variables."""
+        """The response to a received inform: the same variables and context, by which its sender knows it."""
         native = v2c.apiPDU.get_response(self.native)
         v2c.apiPDU.set_varbinds(native, v2c.apiPDU.get_varbinds(self.native))
-        return Pdu(PduKind.RESPONSE, self.request_id, self.variables, native=native)
+        return replace(self, kind=PduKind.RESPONSE, native=native)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +125,18 @@ class SecureMessage:
         return _encoded(message)
 
 
-def encode_scoped(engine_id: bytes, pdu: Pdu) -> bytes:
-    """A PDU in the default context of an engine."""
+def encode_scoped(pdu: Pdu) -> bytes:
+    """A PDU with its context."""
     scoped = ScopedPDU()
-    scoped[0], scoped[1] = engine_id, b""
+    scoped[0], scoped[1] = pdu.engine_id, pdu.context
     _put_pdu(scoped, pdu)
     return _encoded(scoped)
 
 
 def decode_scoped(octets: bytes) -> Pdu:
     """The PDU of a scoped PDU. Raises WireError; what was decrypted with a wrong key rarely is one."""
-    return _pdu(_decoded(octets, ScopedPDU())[2])
+    scoped = _decoded(octets, ScopedPDU())
+    return replace(_pdu(scoped[2]), engine_id=bytes(scoped[0]), context=bytes(scoped[1]))
 
 
 def decode_message(octets: bytes) -> CommunityMessage | SecureMessage:
@@ -192,7 +198,7 @@ def _pdu(choice: Any) -> Pdu:
     if len(listed) > VARIABLES_MAX:
         raise WireError(f"{len(listed)} variables are more than {VARIABLES_MAX}")
     variables = tuple((tuple(name), _value(value)) for name, value in listed)
-    return Pdu(_KINDS[native.tagSet], int(native[0]), variables, int(native[1]), int(native[2]), native)
+    return Pdu(_KINDS[native.tagSet], int(native[0]), variables, int(native[1]), int(native[2]), native=native)
 
 
 def _value(native: Any) -> Value:

@@ -49,9 +49,9 @@ class LocalUser:
         privacy_key = privacy.localize_key(_AUTH_IDS[access.auth], _master_key(access.auth, access.privacy_password), engine)
         return cls(access.user.encode(), engine_id, auth, auth_key, privacy, privacy_key)
 
-    def sealed(self, message: SecureMessage, pdu: Pdu, context_engine_id: bytes) -> bytes:
+    def sealed(self, message: SecureMessage, pdu: Pdu) -> bytes:
         """`message` around `pdu`, encrypted and authenticated."""
-        scoped = OctetString(encode_scoped(context_engine_id, pdu))
+        scoped = OctetString(encode_scoped(pdu))
         encrypted, salt = self.privacy.encrypt_data(self.privacy_key, (message.boots, message.seconds, None), scoped.asOctets())
         whole = replace(
             message,
@@ -64,14 +64,14 @@ class LocalUser:
         )
         return bytes(self.auth.authenticate_outgoing_message(self.auth_key, whole.encode()))
 
-    def signed(self, message: SecureMessage, pdu: Pdu, context_engine_id: bytes) -> bytes:
+    def signed(self, message: SecureMessage, pdu: Pdu) -> bytes:
         """`message` around `pdu`, authenticated and readable: for reports of the time, which the other side lacks."""
         whole = replace(
             message,
             flags=AUTH,
             engine_id=self.engine_id,
             user=self.name,
-            scoped=encode_scoped(context_engine_id, pdu),
+            scoped=encode_scoped(pdu),
             digest=bytes(self.auth.digest_length),
         )
         return bytes(self.auth.authenticate_outgoing_message(self.auth_key, whole.encode()))

@@ -4,7 +4,7 @@ Source  RFC 3414 3.2 and 4 (discovery), RFC 3416 4.2
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 from random import Random
 
@@ -107,11 +107,11 @@ class SnmpSession:
             return CommunityMessage(community.encode(), pdu).encode()
         engine = self._engine
         if engine is None:
-            nothing = encode_scoped(b"", Pdu(PduKind.GET, request.number))
+            nothing = encode_scoped(Pdu(PduKind.GET, request.number))
             return SecureMessage(request.number, REPORTABLE, b"", 0, 0, b"", nothing).encode()
         engine_seconds = max(0, int(self._seconds() + engine.offset_seconds))
         header = SecureMessage(request.number, REPORTABLE, engine.user.engine_id, engine.boots, engine_seconds, b"", b"")
-        return engine.user.sealed(header, pdu, engine.user.engine_id)
+        return engine.user.sealed(header, replace(pdu, engine_id=engine.user.engine_id))
 
     def received(self, request: Request, message: CommunityMessage | SecureMessage) -> Answered | SayAgain | None:
         """What a message that bears the request's number is to it; None for nothing. Raises WireError."""

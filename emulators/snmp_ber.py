@@ -68,7 +68,8 @@ def sequence(*parts: bytes, tag: int = Tag.SEQUENCE) -> bytes:
 
 def integer_content(number: int) -> bytes:
     """Two's complement in as few octets as it takes."""
-    return number.to_bytes(number.bit_length() // 8 + 1, signed=True)
+    bits = (number if number >= 0 else ~number).bit_length()
+    return number.to_bytes(bits // 8 + 1, signed=True)
 
 
 def integer(number: int) -> bytes:
