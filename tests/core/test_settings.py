@@ -234,3 +234,13 @@ def test_profiles_are_held_against_the_contracts() -> None:
         "operations: 'MR_Server/GetCDMeterState' matches none of this head-end's",
         "notifications.urls: no server of any version takes MakeTeaNotification",
     ]
+
+
+def test_routers_have_settings_and_two_utilities_no_port_in_common(tmp_path: Path) -> None:
+    routers = '[utilities.routers]\ntrap_port = 1162\nmay_reboot = true\npoll_seconds = 60\n'
+    first = GOOD.replace("[[utilities.partners]]", f"{routers}\n[[utilities.partners]]")
+    settings = load_settings(write(tmp_path, first)).utilities[0].routers
+    assert (settings.trap_port, settings.may_reboot, settings.poll_seconds, settings.missed_polls) == (1162, True, 60, 3)
+    second = first[first.index("[[utilities]]") :].replace("north", "south").replace('"cis"', '"oms"')
+    assert "trap address '127.0.0.1:1162' is used 2 times" in problems(tmp_path, first + second)["settings"]
+    assert problems(tmp_path, first.replace("60", "0"))["utilities[1].routers.poll_seconds"]
