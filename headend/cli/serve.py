@@ -30,6 +30,9 @@ async def serve_until_stopped(reactor: Any, settings: Settings) -> int:
             utility.collect_regularly()
             utility.read_by_schedule()
             click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
+            traps = None if utility.routers is None else utility.routers.trap_address
+            if traps is not None:
+                click.echo(f"{utility.utility.name}: taking routers' traps at {traps.host}:{traps.port}")
         for version, wsdl in service.wsdl_addresses("MR_Server").items():
             click.echo(f"MR_Server {version}: {wsdl}")
         await until_cancelled()
