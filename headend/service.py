@@ -368,6 +368,7 @@ def router_policy(settings: RouterSettings) -> RouterPolicy:
         missed_polls=settings.missed_polls,
         silence_seconds=settings.silence_seconds,
         may_reboot=settings.may_reboot,
+        retry_seconds=settings.retry_seconds,
         wait_seconds=settings.wait_seconds,
         thresholds=replace(
             usual,

@@ -94,8 +94,8 @@ class RouterSettings(Section):
     """How routers are watched over SNMP: from `host`, every so many seconds, so many at once, each request sent `tries` times.
 
     `trap_port` is where traps and informs are received at `host`, by default nowhere. A router is down after `missed_polls` polls and
-    `silence_seconds` without a trap. `may_reboot` is the utility's permission to reboot one in first-tier troubleshooting, which waits
-    `wait_seconds` before it is the utility's turn. The rest are thresholds.
+    `silence_seconds` without a trap. First-tier troubleshooting asks again after `retry_seconds`, reboots one where the utility
+    permits it (`may_reboot`), and waits `wait_seconds` before it is the utility's turn. The rest are thresholds.
     """
 
     poll: bool = True
@@ -108,6 +108,7 @@ class RouterSettings(Section):
     missed_polls: int = Field(default=3, ge=1, le=100)
     silence_seconds: float = Field(default=900, ge=0, le=86_400)
     may_reboot: bool = False
+    retry_seconds: float = Field(default=30, ge=0.1, le=3_600)
     wait_seconds: float = Field(default=900, ge=1, le=86_400)
     rssi_low_dbm: int = Field(default=-105, ge=-150, le=0)
     temperature_minor_c: int = Field(default=60, ge=0, le=150)

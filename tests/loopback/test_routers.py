@@ -36,6 +36,7 @@ timeout_seconds = 0.3
 tries = 2
 missed_polls = 2
 silence_seconds = 2
+retry_seconds = 0.5
 wait_seconds = 2
 """
 
