@@ -86,8 +86,8 @@ class RouterQueries(Protocol):
     def router_troubleshootings(self, name: str, limit: int) -> Awaitable[list[Troubleshooting]]:
         """The newest troubleshootings of a router that have ended, newest first."""
 
-    def work_items(self, limit: int, *, closed: bool = False) -> Awaitable[list[WorkItem]]:
-        """Work items, newest first; without `closed` ones unless asked for."""
+    def work_items(self, limit: int, *, closed: bool = False, subject: str | None = None) -> Awaitable[list[WorkItem]]:
+        """Work items, newest first; without `closed` ones unless asked for, of one `subject` or of all."""
 
     def change_work_item(self, change: WorkItemChange) -> Awaitable[WorkItem | None]:
         """A person's note, acknowledgement or closing; the item afterwards, None where none is open."""

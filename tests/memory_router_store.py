@@ -96,8 +96,8 @@ class MemoryRouterStore:
         router = self.routers.get(name)
         return [] if router is None else sorted(self.finished.get(router.router_id, []), key=lambda one: one.began, reverse=True)[:limit]
 
-    async def work_items(self, limit: int, *, closed: bool = False) -> list[WorkItem]:
-        listed = [item for item in self.items if closed or item.state is not WorkItemState.CLOSED]
+    async def work_items(self, limit: int, *, closed: bool = False, subject: str | None = None) -> list[WorkItem]:
+        listed = [i for i in self.items if (closed or i.state is not WorkItemState.CLOSED) and subject in (None, i.subject)]
         return sorted(listed, key=lambda item: (item.opened, item.work_item_id), reverse=True)[:limit]
 
     async def change_work_item(self, change: WorkItemChange) -> WorkItem | None:

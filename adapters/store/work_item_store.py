@@ -23,11 +23,13 @@ def change_work_items(connection: Connection, changes: Sequence[WorkItemChange])
     return [_changed(connection, change) for change in changes]
 
 
-def work_items(connection: Connection, limit: int, *, closed: bool) -> list[WorkItem]:
+def work_items(connection: Connection, limit: int, *, closed: bool, subject: str | None) -> list[WorkItem]:
     """Items, newest first."""
     statement: Select[Any] = select(schema.work_item).order_by(_W.opened_us.desc(), _W.work_item_id.desc()).limit(limit)
     if not closed:
         statement = statement.where(_W.closed_us.is_(None))
+    if subject is not None:
+        statement = statement.where(_W.subject == subject)
     return [_item(row) for row in connection.execute(statement).all()]
 
 
@@ -75,8 +77,8 @@ class WorkItemPart:
 
     _database: Database
 
-    def work_items(self, limit: int, *, closed: bool = False) -> Deferred[list[WorkItem]]:
-        return self._database.read(lambda c: work_items(c, limit, closed=closed))
+    def work_items(self, limit: int, *, closed: bool = False, subject: str | None = None) -> Deferred[list[WorkItem]]:
+        return self._database.read(lambda c: work_items(c, limit, closed=closed, subject=subject))
 
     def change_work_item(self, change: WorkItemChange) -> Deferred[WorkItem | None]:
         return self._database.run(lambda c: change_work_items(c, [change])[0])

@@ -18,8 +18,7 @@ from headend.settings import Settings, UtilitySettings
 
 EVENTS_SHOWN = 50
 TROUBLESHOOTINGS_SHOWN = 5
-WORK_ITEMS_READ = 10_000
-"""Work items looked through for those of one router."""
+WORK_ITEMS_SHOWN = 5
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -73,9 +72,12 @@ async def story_of(store: Store, name: str) -> RouterStory:
     entry = await store.router_entry(name)
     if entry is None:
         raise RequestError(f"router {name[:SHOWN_CHARACTERS_MAX]!r} is not known")
-    items = [item for item in await store.work_items(WORK_ITEMS_READ, closed=True) if item.subject == name]
-    events = await store.router_events(name, EVENTS_SHOWN)
-    return RouterStory(entry, events, await store.router_troubleshootings(name, TROUBLESHOOTINGS_SHOWN), items[:TROUBLESHOOTINGS_SHOWN])
+    return RouterStory(
+        entry,
+        await store.router_events(name, EVENTS_SHOWN),
+        await store.router_troubleshootings(name, TROUBLESHOOTINGS_SHOWN),
+        await store.work_items(WORK_ITEMS_SHOWN, closed=True, subject=name),
+    )
 
 
 def _with_store(config: Path, utility_id: str | None, show: Callable[[Store, UtilitySettings], Awaitable[None]]) -> None:

@@ -139,6 +139,8 @@ def test_a_work_item_is_acknowledged_by_a_person_and_closed_by_the_routers_retur
     kept.call("record_routers", records(watched, case)[before:])
     assert kept.call("work_items", 10) == []
     (item,) = kept.call("work_items", 10, closed=True)
+    assert kept.call("work_items", 10, closed=True, subject="north") == [item]
+    assert kept.call("work_items", 10, closed=True, subject="south") == []
     assert (item.state, item.closed) == (WorkItemState.CLOSED, watched.now)
     assert [line.who for line in item.history[-2:]] == ["ann", "head-end"]
     assert kept.call("change_work_item", note) is None, "what is closed is not noted on"
