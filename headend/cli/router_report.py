@@ -35,9 +35,10 @@ class RouterStory:
 
 def router_table(entries: Sequence[RouterEntry], zone: ZoneInfo, title: str | None = None) -> Table:
     """All routers: state, uplink, nodes, battery, door, last heard."""
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     for heading in ("router", "state", "uplink", "nodes", "battery", "door", "alarms", "last heard"):
-        table.add_column(heading, justify="right" if heading in {"nodes", "alarms"} else "left", no_wrap=True)
+        # On a narrow screen an uplink takes two lines, so that the rest stays readable.
+        table.add_column(heading, justify="right" if heading in {"nodes", "alarms"} else "left", no_wrap=heading != "uplink")
     for entry in entries:
         state = state_of(entry)
         health = entry.health or RouterHealth(entry.router_id)
@@ -49,7 +50,7 @@ def router_table(entries: Sequence[RouterEntry], zone: ZoneInfo, title: str | No
             _battery(health.status),
             _door(health.status),
             str(len(health.alarms)),
-            "" if health.heard is None else f"{health.heard.astimezone(zone):%m-%d %H:%M:%S}",
+            "" if health.heard is None else f"{health.heard.astimezone(zone):%m-%d %H:%M}",
         )
     return table
 

@@ -45,6 +45,8 @@ def test_the_demo_collects_serves_and_checks_itself() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"endpoints +│ +20 ", done.stdout)
     assert re.search(r"exceptions +│ +0 ", done.stdout)
+    for router in ("001", "002"):
+        assert re.search(rf"router-{router} +up +cellular\S* +\d+/\d+ +100 % +closed +0 ", done.stdout), done.stdout
     assert re.search(r"OK: [\d,]{5,} values answered over MultiSpeak, all as the meters hold them", done.stdout)
     assert done.stderr == ""
 

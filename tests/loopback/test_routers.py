@@ -108,7 +108,7 @@ def test_routers_are_imported_once_and_listed(site: Site) -> None:
     again = run("import", "routers", Path(site.announced["router_file"]), "--config", site.config)
     assert "4 rows read, 0 new or changed, 0 bad" in again.stdout
     table = site.said("routers", "list")
-    assert re.search(r"router-001 +up +cellular\+ethernet +3/3 +100 % +closed +0 +\d\d-\d\d", table), table
+    assert re.search(r"router-001 +up +cellular\+ethernet +3/3 +100 % +closed +0 +\d\d-\d\d \d\d:\d\d", table), table
 
 
 def test_a_door_is_opened_and_closed(site: Site) -> None:
