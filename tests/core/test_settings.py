@@ -149,7 +149,7 @@ def test_a_profile_becomes_a_partner(tmp_path: Path) -> None:
     assert told.notification_urls == {"ODEventNotification": "https://oms.example/x"}
     assert told.credentials is not None
     assert told.credentials.password == "battery staple"
-    assert "battery" not in repr(partner) + repr(settings)
+    assert "staple" not in repr(partner) + repr(settings)
 
 
 def test_a_partner_without_a_profile_may_do_everything(tmp_path: Path) -> None:
