@@ -1,4 +1,4 @@
-"""Client stacks that are not ours, each as a command that reads a plan and prints answers, or the reason why it cannot run (see plan.py)."""
+"""Client stacks that are not ours, each as a command that reads a plan and prints answers (see plan.py), or why it cannot run."""
 
 import fcntl
 import json
