@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-
 from adapters.store.day_packing import pack_day
 from adapters.store.instants import DAY_US, to_day
 from adapters.store.partitions import make_partitions
