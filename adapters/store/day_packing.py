@@ -47,13 +47,13 @@ def extended_days(rows: Mapping[int, bytes], arrived: Mapping[int, Sequence[Segm
 
 def heads_of(row: bytes) -> list[Head]:
     """What the segments of a row are of."""
-    _check_version(row)
+    check_version(row)
     return [head for _, head in heads(row, len(VERSION))]
 
 
 def segments_in(row: bytes) -> Iterator[Segment]:
     """The segments of a row, each by itself."""
-    _check_version(row)
+    check_version(row)
     there = [*heads(row, len(VERSION))]
     ends = [start for start, _ in there[1:]] + [len(row)]
     for (start, head), end in zip(there, ends, strict=True):
@@ -69,7 +69,7 @@ def unpack_days(rows: Iterable[tuple[int, bytes]], channels: Collection[int] | N
     """The blocks in an endpoint's rows, of `channels` or of all, by day; what rows that are not given hold of these days is missing."""
     days: dict[int, Blocks] = {}
     for day, row in rows:
-        _check_version(row)
+        check_version(row)
         for start, head in heads(row, len(VERSION)):
             if channels is None or any(channel in channels for channel, _, _ in head.channels):
                 for column in unpack_segment(row, start, head):
@@ -153,6 +153,7 @@ def _put(blocks: Blocks, per_day: int, place: slice, column: Column, part: Block
     blocks[key] = (values, flags, exponent)
 
 
-def _check_version(row: bytes) -> None:
+def check_version(row: bytes) -> None:
+    """Raises PackingError for a row of another version."""
     if row[:1] != VERSION:
         raise PackingError(f"a packed day that begins with {row[:1].hex() or 'nothing'} is not known")

@@ -34,11 +34,11 @@ def test_each_migration_takes_the_schema_one_step_on(database_url: str, revision
 def test_changes_stored_row_by_row_are_packed(database_url: str) -> None:
     engine = create_engine(parse_url(database_url))
     with engine.begin() as connection:
-        migrate(connection, "0011")
+        migrate(connection, "0012")
         rows = [{"seq": seq, "id": one, "first": 7 - one % 2, "last": 7} for seq in range(1, 1_003) for one in (1, 2, 3)]
         connection.execute(text("INSERT INTO endpoint_change VALUES (:seq, :id, :first, :last)"), rows)
     with engine.begin() as connection:
-        migrate(connection, "0012")
+        migrate(connection, "0013")
         packed = connection.execute(text("SELECT change_seq, packed FROM endpoint_change ORDER BY 1")).all()
     engine.dispose()
     assert [seq for seq, _ in packed] == list(range(1, 1_003))

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 
 from adapters.store.migrations.column_types import words
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 _SPAN = struct.Struct("<iiI")
 _TAKEN = 1_000
