@@ -60,6 +60,13 @@ class ServerSettings(Section):
     tls: TlsSettings | None = None
 
 
+class MetricsSettings(Section):
+    """Where a process shows its metrics to Prometheus, at /metrics; port 0 picks one. Whoever reaches it may read them."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9464
+
+
 class FieldSettings(Section):
     """The field side: where endpoints reach this head-end over C12.22, by UDP and TCP on one port number."""
 
@@ -180,6 +187,7 @@ class Settings(Section):
     """All of it. Partner names are unique over all utilities, because the login says which utility is meant."""
 
     server: ServerSettings = ServerSettings()
+    metrics: MetricsSettings | None = None
     utilities: tuple[UtilitySettings, ...]
 
     @model_validator(mode="after")

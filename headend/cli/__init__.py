@@ -13,8 +13,9 @@ from headend.cli.purge import purge
 from headend.cli.routers import routers
 from headend.cli.self_check import self_check
 from headend.cli.serve import serve
+from headend.cli.status import status
 
-COMMANDS = (demo, serve, emulate, import_, routers, purge, backup, restore, messages, certificate, password, self_check)
+COMMANDS = (demo, serve, emulate, import_, routers, status, purge, backup, restore, messages, certificate, password, self_check)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
