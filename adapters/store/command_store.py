@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 from twisted.internet.defer import Deferred
 
-from adapters.store import command_taking, device_store, partner_tables, schema
+from adapters.store import command_taking, deferred_store, device_store, partner_tables, schema
 from adapters.store.bulk import key_source
 from adapters.store.command_packing import pack_outcome, pack_told, unpack_outcome
 from adapters.store.database import Database
@@ -202,6 +202,12 @@ def _view(row: Row) -> CommandView:
     )
 
 
+def cancel_orders(connection: Connection, requester: str, transaction_id: str, now: datetime) -> None:
+    """Cancel what was ordered and cannot have been done yet."""
+    mine = select(_Q.request_id).where(_Q.partner == requester, _Q.transaction_id == transaction_id)
+    deferred_store.cancel(connection, list(connection.execute(mine).scalars()), now)
+
+
 class CommandPart:
     """CommandStore of a store."""
 
@@ -242,3 +248,6 @@ class CommandPart:
 
     def command_views(self, requester: str, transaction_id: str) -> Deferred[list[CommandView]]:
         return self._database.read(lambda c: views(c, requester, transaction_id))
+
+    def cancel_orders(self, requester: str, transaction_id: str, now: datetime) -> Deferred[None]:
+        return self._database.run(lambda c: cancel_orders(c, requester, transaction_id, now))

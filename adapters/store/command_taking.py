@@ -17,6 +17,7 @@ from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.progress_packing import unpack_progress
 from adapters.store.recording import lock_states
+from headend.commands.ordering import OVERRIDE
 from headend.errors import StoreError
 from headend.limits import COMMAND_INVOCATION_IDS, INVOCATION_ID_MAX
 from headend.model.command import Command, CommandAssignment, CommandId, CommandUpdate, FailureCode, Outcome
@@ -135,10 +136,6 @@ def _command(row: Row, detail: Row) -> Command:
         override=asked.get(OVERRIDE, ""),
         every_seconds=60 * float(asked.get("periodicity", 0)),
     )
-
-
-OVERRIDE = "override"
-"""The parameter of a request that says why a connection is made although there is voltage on the load side."""
 
 
 def _assignment(row: Row, command: Command, detail: Row, state: Row, sealer: KeySealer, until: datetime) -> CommandAssignment:
