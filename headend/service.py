@@ -129,6 +129,7 @@ class UtilityService:
             random=around.random,
             owner=settings.collection.collector,
             policy=collection_policy(settings.collection),
+            commands=store,
         )
         self.messages = message_log(settings.messages, store, around)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
@@ -148,6 +149,7 @@ class UtilityService:
         try:
             # What this collector held when it was last killed is its own again, not only when the leases expire.
             await store.release(settings.collection.collector)
+            await store.release_commands(settings.collection.collector, around.now())
             service._listen(settings.field.host, settings.field.port)
             if service.routers is not None:
                 await service.routers.start()
