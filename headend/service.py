@@ -64,6 +64,7 @@ class UtilityService:
             random=around.random,
             owner=self._owner,
             policy=collection_policy(settings.collection),
+            commands=store,
         )
         self.messages = message_log(settings.messages, store, around) if Role.GATEWAY in roles else None
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
@@ -97,6 +98,7 @@ class UtilityService:
         # What this collector held when it was last killed is its own again, not only when the leases expire. Only now: whoever has the
         # port is the only one of its name.
         await self.store.release(self._owner)
+        await self.store.release_commands(self._owner, self._now())
         if self.routers is not None:
             await self.routers.start()
         self.collector.start()

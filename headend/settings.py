@@ -128,6 +128,12 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
+class CommandSettings(Section):
+    """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
+
+    may_override: tuple[str, ...] = ()
+
+
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -142,6 +148,7 @@ class UtilitySettings(Section):
     messages: MessageSettings = MessageSettings()
     routers: RouterSettings = RouterSettings()
     retention: RetentionSettings = RetentionSettings()
+    commands: CommandSettings = CommandSettings()
     partners: tuple[PartnerSettings, ...] = ()
 
     @field_validator("time_zone")

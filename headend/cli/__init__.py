@@ -4,6 +4,7 @@ import click
 
 from headend.cli.backup import backup, restore
 from headend.cli.certificate import certificate
+from headend.cli.commands import COMMANDS_OF_METERS
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
 from headend.cli.imports import import_
@@ -15,7 +16,10 @@ from headend.cli.self_check import self_check
 from headend.cli.serve import serve
 from headend.cli.status import status
 
-COMMANDS = (demo, serve, emulate, import_, routers, status, purge, backup, restore, messages, certificate, password, self_check)
+COMMANDS = (
+    demo, serve, emulate, import_, *COMMANDS_OF_METERS, routers, status, purge, backup, restore, messages, certificate,
+    password, self_check,
+)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
