@@ -30,6 +30,7 @@ from headend.model.partner import Caller
 from headend.model.utility import Utility, UtilityId
 from headend.partner_directory import PartnerDirectory
 from headend.passwords import hash_matches, is_hash, make_hash
+from headend.retries import RetryPolicy
 from headend.router_policy import Limit, RouterPolicy, RouterThresholds
 from headend.router_watch import RouterWatch
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
@@ -357,6 +358,11 @@ def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
         conversations_per_router_max=settings.conversations_per_router,
         transmissions_max=settings.transmissions,
         reply_seconds=settings.reply_seconds,
+        retries=RetryPolicy(
+            first_seconds=settings.retry_minutes * 60,
+            seconds_max=settings.retry_hours * 3_600,
+            give_up_seconds=settings.retry_days * 86_400,
+        ),
     )
 
 

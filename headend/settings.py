@@ -70,7 +70,8 @@ class CollectionSettings(Section):
     """How endpoints are interrogated: every so many hours, so many at once, each request sent so often.
 
     `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database: one
-    that starts again under its name at once takes back what it held when it was killed.
+    that starts again under its name at once takes back what it held when it was killed. A missed interrogation is tried again after
+    `retry_minutes`, twice as long after each further one, `retry_hours` at most, for `retry_days`.
     """
 
     collector: Name = "collector"
@@ -80,6 +81,9 @@ class CollectionSettings(Section):
     conversations_per_router: int = Field(default=limits.CONVERSATIONS_PER_ROUTER_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     reply_seconds: float = Field(default=2.0, gt=0, le=60)
     transmissions: int = Field(default=limits.TRANSMISSIONS_MAX, ge=1, le=10)
+    retry_minutes: float = Field(default=15, gt=0, le=1_440)
+    retry_hours: float = Field(default=4, gt=0, le=24)
+    retry_days: float = Field(default=3, ge=0, le=30)
 
 
 class MessageSettings(Section):

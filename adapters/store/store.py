@@ -38,6 +38,7 @@ from headend.model.interval_runs import IntervalRuns
 from headend.model.partner import MeterScope
 from headend.model.utility import Utility
 from headend.ports import CustomerItem, ShipmentItem
+from headend.retries import NO_RETRIES, RetryPolicy
 
 _CHECK = b"headend store"
 """What a database keeps sealed, so that a wrong key file is noticed when it is opened."""
@@ -84,8 +85,10 @@ class Store(
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))
 
-    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now))
+    def record(
+        self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = (), retries: RetryPolicy = NO_RETRIES
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now, retries))
 
     def release(self, owner: str) -> Deferred[None]:
         return self._database.run(lambda c: leasing.release(c, owner))
@@ -117,10 +120,10 @@ class Store(
     def endpoint(self, endpoint_id: EndpointId) -> Deferred[Endpoint | None]:
         return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))
 
-    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime) -> None:
+    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, retries: RetryPolicy) -> None:
         if not batch:
             return
-        work = partial(self._record_work, batch, runs, now)
+        work = partial(self._record_work, batch, runs, now, retries)
         try:
             await self._database.run(work)
         except PartitionMissingError:
@@ -136,8 +139,10 @@ class Store(
             await self._make_partitions(wanted.days)
             await self._database.run(work)
 
-    def _record_work(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, connection: Connection) -> None:
-        record(connection, batch, runs, now, self._partitions)
+    def _record_work(
+        self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, retries: RetryPolicy, connection: Connection
+    ) -> None:
+        record(connection, batch, runs, now, retries, self._partitions)
 
     async def _make_partitions(self, days: set[DayKey]) -> None:
         await self._database.run(lambda c: make_partitions(c, days))
