@@ -114,6 +114,15 @@ ROUTER_EVENTS_KEPT = 1_000
 ROUTER_TROUBLESHOOTINGS_KEPT = 50
 """Troubleshootings kept of one router, the newest."""
 
+PURGE_STEP_SECONDS = 0.2
+"""Longest step of a purge that is wanted, in seconds: a transaction that records waits for one at most (SQLite has one writer)."""
+
+PURGE_WORK_FIRST, PURGE_WORK_MAX = 200, 5_000
+"""Rows or endpoints that one step of a purge goes through, at first and at most."""
+
+PURGE_CLAIM_SECONDS = 600.0
+"""How long a claim to purge lasts, in seconds; renewed at a quarter of it."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

@@ -32,13 +32,13 @@ def extended_day(day: bytes, segments: Sequence[Segment]) -> bytes | None:
 
 def heads_of(day: bytes) -> list[Head]:
     """What the segments of a day are of."""
-    _check_version(day)
+    check_version(day)
     return [head for _, head in heads(day, len(VERSION))]
 
 
 def unpack_day(day: bytes, channels: Collection[int] | None = None) -> dict[BlockKey, Block]:
     """The blocks of a day, of `channels` or of all."""
-    _check_version(day)
+    check_version(day)
     blocks: dict[BlockKey, Block] = {}
     for start, head in heads(day, len(VERSION)):
         if channels is None or any(channel in channels for channel, _, _ in head.channels):
@@ -103,6 +103,7 @@ def _place(blocks: dict[BlockKey, Block], head: Head, column: Column) -> None:
     blocks[key] = (values, flags, exponent)
 
 
-def _check_version(day: bytes) -> None:
+def check_version(day: bytes) -> None:
+    """Raises PackingError for a day of another version."""
     if day[:1] != VERSION:
         raise PackingError(f"a packed day that begins with {day[:1].hex() or 'nothing'} is not known")
