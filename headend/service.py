@@ -1,7 +1,7 @@
 """Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from random import Random, SystemRandom
@@ -22,7 +22,6 @@ from adapters.snmp_notifications import NotificationReceiver
 from adapters.snmp_router import SnmpRouterLink
 from adapters.store import Store, open_store
 from adapters.tls import ServerTls
-from headend.collection.policy import CollectionPolicy
 from headend.collector import Collector
 from headend.errors import LinkError, RequestError, StoreError
 from headend.housekeeping import LOOK_SECONDS as HOUSEKEEPING_SECONDS
@@ -32,11 +31,12 @@ from headend.model.partner import Caller
 from headend.model.utility import Utility, UtilityId
 from headend.partner_directory import PartnerDirectory
 from headend.passwords import hash_matches, is_hash, make_hash
-from headend.retries import RetryPolicy
-from headend.router_policy import Limit, RouterPolicy, RouterThresholds
+from headend.policies import collection_policy, router_policy, silence_policy
 from headend.router_watch import RouterWatch
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
-from headend.settings import CollectionSettings, MessageSettings, RouterSettings, Settings, SettingsError, UtilitySettings
+from headend.settings import MessageSettings, Settings, SettingsError, UtilitySettings
+from headend.silence_watch import LOOK_SECONDS as SILENCE_SECONDS
+from headend.silence_watch import SilenceWatch
 from multispeak.authentication import PartnerAuthenticator
 from multispeak.contract import load_contract
 from multispeak.http_hardening import BoundedSite
@@ -139,6 +139,14 @@ class UtilityService:
         self.housekeeping = Housekeeping(
             settings.id, store, around.reactor, around.now, settings.collection.collector, settings.retention.retention
         )
+        self.silences = SilenceWatch(
+            self.utility,
+            store,
+            now=around.now,
+            wake=self.collector.wake,
+            owner=settings.collection.collector,
+            policy=silence_policy(settings.silence),
+        )
         self.address: NativeAddress
 
     @classmethod
@@ -212,6 +220,15 @@ class UtilityService:
         async def look_and_wait() -> float:
             await self.housekeeping.look()
             return HOUSEKEEPING_SECONDS
+
+        self._repeat(look_and_wait)
+
+    def watch_silences(self) -> None:
+        """From now on look for endpoints that are not heard."""
+
+        async def look_and_wait() -> float:
+            await self.silences.look()
+            return SILENCE_SECONDS
 
         self._repeat(look_and_wait)
 
@@ -363,40 +380,3 @@ def authenticator(settings: Settings, around: Surrounding) -> PartnerAuthenticat
     any_hashed = any(is_hash(partner.password) for _, theirs in partners for partner in theirs)
     decoy = make_hash(around.random.randbytes(16).hex(), around.random.randbytes) if any_hashed else ""
     return PartnerAuthenticator(PartnerDirectory(partners), around.now, check_hash, around.random.randbytes(32), decoy)
-
-
-def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
-    """The collector's choices as settings name them."""
-    return CollectionPolicy(
-        conversations_max=settings.conversations,
-        conversations_per_router_max=settings.conversations_per_router,
-        transmissions_max=settings.transmissions,
-        reply_seconds=settings.reply_seconds,
-        retries=RetryPolicy(
-            first_seconds=settings.retry_minutes * 60,
-            seconds_max=settings.retry_hours * 3_600,
-            give_up_seconds=settings.retry_days * 86_400,
-        ),
-    )
-
-
-def router_policy(settings: RouterSettings) -> RouterPolicy:
-    """How routers are watched as settings say; slacks and the rest as they come."""
-    usual = RouterThresholds()
-    return RouterPolicy(
-        poll_seconds=settings.poll_seconds,
-        missed_polls=settings.missed_polls,
-        silence_seconds=settings.silence_seconds,
-        may_reboot=settings.may_reboot,
-        retry_seconds=settings.retry_seconds,
-        wait_seconds=settings.wait_seconds,
-        thresholds=replace(
-            usual,
-            rssi_dbm=Limit(settings.rssi_low_dbm, usual.rssi_dbm.slack),
-            temperature_minor_c=Limit(settings.temperature_minor_c, usual.temperature_minor_c.slack),
-            temperature_major_c=Limit(settings.temperature_major_c, usual.temperature_major_c.slack),
-            mesh_minor_percent=Limit(settings.mesh_minor_percent, usual.mesh_minor_percent.slack),
-            mesh_major_percent=Limit(settings.mesh_major_percent, usual.mesh_major_percent.slack),
-            battery_percent=Limit(settings.battery_low_percent, usual.battery_percent.slack),
-        ),
-    )

@@ -87,6 +87,24 @@ class CollectionSettings(Section):
     retry_days: float = Field(default=3, ge=0, le=30)
 
 
+class SilenceSettings(Section):
+    """How long an endpoint that should have been heard is silent before it is late, not communicating, under investigation, in hours.
+
+    An investigation is a work item. `wakeups_a_day` is how often battery endpoints wake.
+    """
+
+    late_hours: float = Field(default=6, gt=0, le=8_760)
+    not_communicating_hours: float = Field(default=24, gt=0, le=8_760)
+    investigate_hours: float = Field(default=72, gt=0, le=8_760)
+    wakeups_a_day: float = Field(default=4, ge=0.1, le=288)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "SilenceSettings":
+        if not self.late_hours <= self.not_communicating_hours <= self.investigate_hours:
+            raise ValueError("late_hours, not_communicating_hours and investigate_hours are not in order")
+        return self
+
+
 class MessageSettings(Section):
     """The message log: how long exchanges are kept, how large it may grow, how much of an envelope is kept. 0 days keeps nothing."""
 
@@ -136,6 +154,7 @@ class UtilitySettings(Section):
     collection: CollectionSettings = CollectionSettings()
     messages: MessageSettings = MessageSettings()
     routers: RouterSettings = RouterSettings()
+    silence: SilenceSettings = SilenceSettings()
     retention: RetentionSettings = RetentionSettings()
     partners: tuple[PartnerSettings, ...] = ()
 

@@ -380,6 +380,18 @@ work_item = Table(
     _big("closed_us", nullable=True),
     _text("diagnosis"),
     _octets("history"),
+    _text("assigned_to"),
+)
+
+endpoint_silence = Table(
+    "endpoint_silence",
+    metadata,
+    _int("endpoint_id", key=True),
+    _text("state"),
+    _big("changed_us"),
+    _big("since_us", nullable=True),
+    _text("owner", nullable=True),
+    _octets("packed"),
 )
 
 regular_work = Table(

@@ -31,6 +31,7 @@ from adapters.store.restricted_store import RestrictedStore
 from adapters.store.router_store import RouterPart
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
+from adapters.store.silence_store import SilencePart
 from adapters.store.work_item_store import WorkItemPart
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
@@ -62,6 +63,7 @@ class Store(
     MessagePart,
     RouterPart,
     WorkItemPart,
+    SilencePart,
     HousekeepingPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
