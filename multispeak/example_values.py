@@ -8,6 +8,7 @@ from collections.abc import Mapping
 METER, NEW_METER, GROUP = "meter", "new meter", "meter group"
 PLACE, ACCOUNT, CUSTOMER, CYCLE = "service location", "account", "customer", "bill cycle"
 START, END, AHEAD = "start", "end", "ahead"
+DEVICE, METHOD = "device", "method"
 FIELD_NAME, READING_TYPE, EVENT, DOMAIN = "field name", "reading type", "event", "domain"
 TRANSACTION, RESPONSE_URL, REGISTRATION, SESSION = "transaction", "response URL", "registration", "session"
 READING_SCHEDULE, SCHEDULE, MONITORING, CONFIGURATION = "reading schedule", "schedule", "monitoring item", "configuration group"
@@ -26,7 +27,9 @@ SUBJECTS: Mapping[str, str] = {
     FIELD_NAME: "posKWh",
     READING_TYPE: "Register",
     EVENT: "3.26.0.47",
-    DOMAIN: "eventCode",
+    DOMAIN: "serviceType",
+    DEVICE: "CD-1001",
+    METHOD: "ReadingChangedNotification",
     TRANSACTION: "T-2026-0042",
     RESPONSE_URL: "https://cis.example/multispeak/callback",
     REGISTRATION: "6f1f6a0e-7d0c-4f0e-9d55-2f7f0b6f3a11",
@@ -39,7 +42,10 @@ SUBJECTS: Mapping[str, str] = {
 """Subject → value, where nothing else is said."""
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
-    METER: ("meterNo", "meterNos", "meterNumber", "meterNumbers", "meterID", "deviceID", "outageDetectDeviceID", "outageDetectionDeviceID"),
+    METER: (
+        *("meterNo", "meterNos", "meterNumber", "meterNumbers", "meterID", "electricMeterID", "gasMeterID", "waterMeterID"),
+        *("deviceID", "outageDetectDeviceID", "outageDetectionDeviceID"),
+    ),
     GROUP: ("meterGroupID", "meterGroupName", "groupName"),
     PLACE: ("servLoc", "servLocID", "serviceLocationID", "facilityName"),
     ACCOUNT: ("accountNumber",),
@@ -50,8 +56,9 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     AHEAD: ("timeToRead",),
     FIELD_NAME: ("fieldName", "fieldNames"),
     READING_TYPE: ("readingType",),
-    EVENT: ("meterEvent", "eventCode"),
+    EVENT: ("meterEvent", "eventCode", "codeString"),
     DOMAIN: ("domainName",),
+    METHOD: ("methodName",),
     TRANSACTION: ("transactionID",),
     RESPONSE_URL: ("responseURL",),
     REGISTRATION: ("registrationID",),
@@ -70,7 +77,9 @@ OBJECT_SUBJECTS: Mapping[str, str] = {
     "electricMeter": METER,
     "gasMeter": METER,
     "waterMeter": METER,
-    "CDDevice": METER,
+    "CDDevice": DEVICE,
+    "CDDeviceExchange": DEVICE,
+    "objectRef": METER,
     "outageDetectionDevice": METER,
     "serviceLocation": PLACE,
     "account": ACCOUNT,
@@ -128,9 +137,10 @@ TEXTS: Mapping[str, str] = {
     "responseUserID": "headend",
     "responsePwd": "the-word-you-expect",
     "MSFunction": "CB_Server",
-    "methodName": "ReadingChangedNotification",
     "maximumRuntime": "3600",
     "offset": "0",
+    "period": "86400",
+    "loadActionCode": "Connect",
     "feeder": "F-12",
     "substationCode": "SUB-3",
     "comment": "",

@@ -46,7 +46,7 @@ _BUILT_IN = {
 }
 _NUMBERS = {"integer", "int", "long", "unsignedInt", "unsignedByte"}
 _LEFT_OUT = {
-    *("extensions", "comments", "extensionsList", "identifiedObject", "contentID"),
+    *("extensions", "comments", "extensionsList", "identifiedObject", "contentID", "relativeTimeInterval"),
     *(f"{kind}{things}" for kind in ("water", "gas", "propane", "other") for things in ("Meters", "MeterExchanges", "ServiceList")),
 }
 """Members that no example has: of lists by commodity the electric one is enough."""
