@@ -17,6 +17,7 @@ from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
 from headend.settings_section import Section
+from headend.silence_settings import SilenceSettings
 
 SETTINGS_OCTETS_MAX = 1_000_000
 """Largest settings file read, in octets: a thousand partners fit in a tenth of it."""
@@ -70,39 +71,23 @@ class FieldSettings(Section):
 class CollectionSettings(Section):
     """How endpoints are interrogated: every so many hours, so many at once, each request sent so often.
 
-    `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database: one
-    that starts again under its name at once takes back what it held when it was killed. A missed interrogation is tried again after
-    `retry_minutes`, twice as long after each further one, `retry_hours` at most, for `retry_days`.
+    `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
+    default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
+    others may take it after `lease_seconds`. A missed interrogation is tried again after `retry_minutes`, twice as long after each
+    further one, `retry_hours` at most, for `retry_days`.
     """
 
-    collector: Name = "collector"
+    collector: Name | None = None
     every_hours: float = Field(default=6, gt=0, le=24)
     history_days: int = Field(default=2, ge=1, le=60)
     conversations: int = Field(default=limits.CONVERSATIONS_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     conversations_per_router: int = Field(default=limits.CONVERSATIONS_PER_ROUTER_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     reply_seconds: float = Field(default=2.0, gt=0, le=60)
     transmissions: int = Field(default=limits.TRANSMISSIONS_MAX, ge=1, le=10)
+    lease_seconds: float = Field(default=limits.LEASE_SECONDS, ge=5, le=3_600)
     retry_minutes: float = Field(default=15, gt=0, le=1_440)
     retry_hours: float = Field(default=4, gt=0, le=24)
     retry_days: float = Field(default=3, ge=0, le=30)
-
-
-class SilenceSettings(Section):
-    """How long an endpoint that should have been heard is silent before it is late, not communicating, under investigation, in hours.
-
-    An investigation is a work item. `wakeups_a_day` is how often battery endpoints wake.
-    """
-
-    late_hours: float = Field(default=6, gt=0, le=8_760)
-    not_communicating_hours: float = Field(default=24, gt=0, le=8_760)
-    investigate_hours: float = Field(default=72, gt=0, le=8_760)
-    wakeups_a_day: float = Field(default=4, ge=0.1, le=288)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "SilenceSettings":
-        if not self.late_hours <= self.not_communicating_hours <= self.investigate_hours:
-            raise ValueError("late_hours, not_communicating_hours and investigate_hours are not in order")
-        return self
 
 
 class MessageSettings(Section):
@@ -141,6 +126,12 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
+class CommandSettings(Section):
+    """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
+
+    may_override: tuple[str, ...] = ()
+
+
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -156,6 +147,7 @@ class UtilitySettings(Section):
     routers: RouterSettings = RouterSettings()
     silence: SilenceSettings = SilenceSettings()
     retention: RetentionSettings = RetentionSettings()
+    commands: CommandSettings = CommandSettings()
     partners: tuple[PartnerSettings, ...] = ()
 
     @field_validator("time_zone")

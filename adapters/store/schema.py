@@ -381,17 +381,6 @@ work_item = Table(
     _text("assigned_to"),
 )
 
-endpoint_silence = Table(
-    "endpoint_silence",
-    metadata,
-    _int("endpoint_id", key=True),
-    _text("state"),
-    _big("changed_us"),
-    _big("since_us", nullable=True),
-    _text("owner", nullable=True),
-    _octets("packed"),
-)
-
 regular_work = Table(
     "regular_work", metadata, _text("work", key=True), _text("owner", nullable=True), _big("until_us"), _big("done_us", nullable=True)
 )

@@ -9,6 +9,7 @@ from adapters.store import schema
 from adapters.store.bulk import fetch
 from adapters.store.instants import DAY_US, from_us
 from adapters.store.router_packing import unpack_health
+from adapters.store.silence_tables import endpoint_silence
 from headend.event_catalogue import DEFAULT_CATALOGUE
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
 from headend.model.event_kinds import OutageMeaning
@@ -18,7 +19,7 @@ from headend.router_health import RouterHealth
 from headend.silence import SilenceState
 from headend.silence_diagnosis import Evidence
 
-_E, _S, _R, _Z = schema.endpoint.c, schema.endpoint_state.c, schema.router.c, schema.endpoint_silence.c
+_E, _S, _R, _Z = schema.endpoint.c, schema.endpoint_state.c, schema.router.c, endpoint_silence.c
 _MEANINGS = {kind.code: kind.outage for kind in DEFAULT_CATALOGUE.kinds.values() if kind.outage is not None}
 _GASP_DAYS = 2
 """How long before an endpoint was last heard its last word on its supply may lie: meters tell late what they could not tell at once."""
@@ -85,7 +86,7 @@ class _Neighbours:
         name, health = self._connection.execute(select(_R.name, state.health).select_from(named).where(_R.router_id == router_id)).one()
         here = [_E.router_id == router_id, _E.active == 1]
         count = self._connection.execute(select(func.count()).select_from(schema.endpoint).where(*here)).scalar_one()
-        joined = schema.endpoint_silence.join(schema.endpoint, _E.endpoint_id == _Z.endpoint_id)
+        joined = endpoint_silence.join(schema.endpoint, _E.endpoint_id == _Z.endpoint_id)
         silent = select(func.count()).select_from(joined).where(*here, _Z.state != SilenceState.OK.value)
         return name, None if health is None else unpack_health(health), count, self._connection.execute(silent).scalar_one()
 

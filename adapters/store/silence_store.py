@@ -15,6 +15,7 @@ from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.router_packing import unpack_health
 from adapters.store.silence_evidence import evidence
 from adapters.store.silence_packing import pack_silence, unpack_silence
+from adapters.store.silence_tables import endpoint_silence
 from adapters.store.work_item_store import change_work_items
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.router_health import RouterHealth
@@ -46,7 +47,7 @@ _ASK = (
     "UPDATE endpoint_state SET due_us = :now WHERE endpoint_id = :id AND lease_owner IS NULL AND scheduled_us IS NOT NULL"
     " AND (due_us IS NULL OR due_us > :now)"
 )
-_E, _S, _R, _Z = schema.endpoint.c, schema.endpoint_state.c, schema.router.c, schema.endpoint_silence.c
+_E, _S, _R, _Z = schema.endpoint.c, schema.endpoint_state.c, schema.router.c, endpoint_silence.c
 
 
 def contacts(
@@ -85,7 +86,7 @@ def healths(connection: Connection) -> dict[str, RouterHealth]:
 def record(connection: Connection, records: Sequence[SilenceRecord], now: datetime) -> None:
     """States with their histories, exceptions, work items, and who is due."""
     rows = [_row(one.silence) for one in records]
-    put(connection, schema.endpoint_silence, rows, OnConflict.REPLACE)
+    put(connection, endpoint_silence, rows, OnConflict.REPLACE)
     exceptions = [
         (x.endpoint_id, to_us(x.occurred), x.kind.value, x.reason[:REASON_CHARACTERS_MAX]) for one in records for x in one.exceptions
     ]
@@ -104,7 +105,7 @@ def _row(silence: Silence) -> tuple[Any, ...]:
 def listed(connection: Connection, states: Sequence[SilenceState], limit: int, meter_no: str | None = None) -> list[SilenceEntry]:
     """Silences in one of `states`, or of a meter, the longest in its state first."""
     joined = (
-        schema.endpoint_silence.join(schema.endpoint, _E.endpoint_id == _Z.endpoint_id)
+        endpoint_silence.join(schema.endpoint, _E.endpoint_id == _Z.endpoint_id)
         .join(schema.endpoint_state, _S.endpoint_id == _Z.endpoint_id)
         .outerjoin(schema.router, _R.router_id == _E.router_id)
     )

@@ -2,7 +2,9 @@
 
 import click
 
+from headend.cli.backup import backup, restore
 from headend.cli.certificate import certificate
+from headend.cli.commands import COMMANDS_OF_METERS
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
 from headend.cli.endpoints import endpoints
@@ -15,7 +17,10 @@ from headend.cli.self_check import self_check
 from headend.cli.serve import serve
 from headend.cli.work import work
 
-COMMANDS = (demo, serve, emulate, import_, routers, endpoints, work, purge, messages, certificate, password, self_check)
+COMMANDS = (
+    demo, serve, emulate, import_, *COMMANDS_OF_METERS, endpoints, routers, work,
+    purge, backup, restore, messages, certificate, password, self_check,
+)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

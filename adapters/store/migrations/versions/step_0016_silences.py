@@ -4,8 +4,8 @@ from alembic import op
 
 from adapters.store.migrations.column_types import words
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 _STATEMENTS = (
     """CREATE TABLE endpoint_silence (

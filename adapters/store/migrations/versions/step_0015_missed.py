@@ -4,8 +4,8 @@ from alembic import op
 
 from adapters.store.migrations.column_types import words
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 _STATEMENTS = (
     "ALTER TABLE endpoint_state ADD COLUMN missed {int} NOT NULL DEFAULT 0",
