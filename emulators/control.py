@@ -2,6 +2,7 @@
 
 GET /clock · POST /clock {advance?, rate?} · GET /endpoints?first=&limit= · GET /endpoints/<meter_no>/truth?start=&end= ·
 GET /truth?start=&end= (one line an endpoint) · GET, POST /faults · POST /endpoints/<meter_no>/events {event, argument?, alarm?} ·
+GET, POST /endpoints/<meter_no>/switch {stuck?, load_side_volts?, press_button?} ·
 POST /wake {seconds, meter_no?} · POST /head-end {host, port, wake_within?, trap_port?} · GET /traffic · GET /routers ·
 POST /routers/<name>/faults {down?, hung?, primary_lost?, on_battery?, door_open?, …} · POST /routers/<name>/reboot {seconds?} · POST /stop
 """
@@ -26,7 +27,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from emulators.faults import SECONDS_MAX, fault_from_json, fault_to_json
 from emulators.router_device import RouterFaults
 from emulators.truth import endpoint_truth
-from emulators.utility import PAGE_MAX, Utility
+from emulators.utility import PAGE_MAX, SWITCH_FIELDS, Utility
 from headend.errors import RequestError, UnknownMeterError
 
 BODY_OCTETS_MAX = 1 << 20
@@ -91,6 +92,10 @@ class ControlResource(Resource):
                 return self._faults(_body(request, {"faults"}))
             case b"POST", ("endpoints", meter_no, "events"):
                 return self._event(meter_no, _body(request, {"event", "argument", "alarm"}))
+            case b"GET", ("endpoints", meter_no, "switch"):
+                return utility.switch_of(meter_no)
+            case b"POST", ("endpoints", meter_no, "switch"):
+                return utility.set_switch(meter_no, _body(request, SWITCH_FIELDS))
             case b"GET", ("routers",):
                 return {"routers": [router.device.to_json() for router in utility.fleet.routers.values()]}
             case b"POST", ("routers", name, "faults"):

@@ -16,11 +16,11 @@ EVENT_OCTETS_STANDARD: Final = 10
 EVENT_OCTETS_MANUFACTURER: Final = 3
 
 POWER_DOWN, POWER_UP, CLOCK_OLD, CLOCK_NEW, PROCEDURE, TABLE_WRITTEN = 1, 2, 3, 4, 9, 10
-DST_ON, DST_OFF, LOW_BATTERY, LOW_POTENTIAL, TAMPER, REVERSE, SWITCHED = 22, 23, 44, 45, 47, 48, 49
+DST_ON, DST_OFF, LOW_BATTERY, LOW_POTENTIAL, TAMPER, REVERSE, SWITCHED, SWITCHED_BY_CONDITION = 22, 23, 44, 45, 47, 48, 49, 51
 TILT, MAGNET, LEAK, LEAK_END, BACKFLOW, BACKFLOW_END = (MANUFACTURER | n for n in (4, 5, 7, 8, 9, 10))
 
 SUPPORTED: Final = frozenset(
-    {1, 2, 3, 4, 9, 10, 18, 20, 21, 22, 23, 42, 44, 45, 47, 48, 49, *(MANUFACTURER | n for n in (4, 5, 6, 7, 8, 9, 10, 18, 19))}
+    {1, 2, 3, 4, 9, 10, 18, 20, 21, 22, 23, 42, 44, 45, 47, 48, 49, 51, *(MANUFACTURER | n for n in (4, 5, 6, 7, 8, 9, 10, 18, 19))}
 )
 """Codes that devices can log: the standard's, and our own for gas and water (Riva numbers, reference domain 5.2)."""
 

@@ -183,9 +183,10 @@ class Meter:
 
     def _switch(self) -> bytes:
         state = self.state
-        voltage = LOAD_SIDE_DECIVOLTS if state.switch is SwitchPosition.CLOSED else 0
+        position = state.switch if state.motion is None else SwitchPosition.MOVING
+        voltage = LOAD_SIDE_DECIVOLTS if position is SwitchPosition.CLOSED else state.back_feed_decivolts
         changed = None if state.switched is None else self.stamp(state.switched)
-        return SwitchState(state.switch, voltage, changed).encode(self.kind.form.formats)
+        return SwitchState(position, voltage, changed).encode(self.kind.form.formats)
 
     def register(self, world: int) -> int:
         """The register's total at a world second, in the load curves' unit."""

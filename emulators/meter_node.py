@@ -8,6 +8,7 @@ from typing import Final
 
 from emulators.meter import Meter
 from emulators.meter_procedures import start_procedure
+from emulators.switch import settle_switch
 from headend.c1219.access import ReadRefusedError, serve_read
 from headend.c1222.identifiers import C1222_MECHANISM
 from headend.c1222.message import SecurityMode
@@ -51,6 +52,7 @@ class MeterNode:
 
     def answer(self, services: tuple[bytes, ...]) -> list[bytes]:
         """A response body for each service, in order; a refused one does not stop the next."""
+        settle_switch(self.meter, self.wire_now)
         room = self.meter.kind.form.reply_octets
         answers = []
         for body in services:

@@ -1,7 +1,8 @@
 """What a meter does when a procedure is started by a write to ST7, and what ST8 then says."""
 
-from emulators.device_events import CLOCK_NEW, CLOCK_OLD, PROCEDURE, SWITCHED, LoggedEvent
+from emulators.device_events import CLOCK_NEW, CLOCK_OLD, PROCEDURE, LoggedEvent
 from emulators.meter import Meter
+from emulators.switch import move_switch
 from headend.c1219.procedures import (
     ChangeMode,
     ListCode,
@@ -32,7 +33,7 @@ def start_procedure(meter: Meter, octets: bytes, wire_now: float) -> bool:
         return _malformed(meter, octets)
     known = request.procedure in meter.kind.general.procedures
     code = _execute(meter, request, wire_now) if known else ResultCode.UNKNOWN
-    if code is ResultCode.DONE:
+    if code in {ResultCode.DONE, ResultCode.ACCEPTED}:
         meter.state.log(LoggedEvent(meter.now, PROCEDURE, request.procedure & 0xFFFF))
     result = ProcedureResult(request.procedure, request.sequence, code, b"", request.reply)
     meter.state.procedure_result = result.encode(formats)
@@ -66,9 +67,7 @@ def _execute(meter: Meter, request: ProcedureRequest, wire_now: float) -> Result
         case UpdateLastRead(lists, count):
             return _mark_read(meter, lists, count)
         case SwitchService(command):
-            state.switch = command.position
-            state.switched = meter.device_now
-            state.log(LoggedEvent(meter.now, SWITCHED, int(command.position)))
+            return move_switch(meter, command, request.sequence, wire_now)
         case NoParameters() if request.procedure in {Procedure.COLD_START, Procedure.WARM_START}:
             state.silent_until = wire_now + REBOOT_SECONDS
     return ResultCode.DONE

@@ -21,9 +21,20 @@ NO_STATUS = MeterStatus(0)
 
 
 @dataclass(slots=True)
+class Motion:
+    """A switch on its way: where to, when it gets there by the wire's clock, and the ST7 sequence that set it off, where one did."""
+
+    to: SwitchPosition
+    at: float
+    sequence: int | None
+
+
+@dataclass(slots=True)
 class MeterState:
     """One device's memory; a new one is that of a device nothing was done to.
 
+    `switch` is where the switch last came to rest, `motion` where it is going; one that is stuck does not get there. There are
+    `back_feed_decivolts` behind an open one (None: they are not measured). `actuations` counts how often it was set off.
     `timeline` is None while the clock was never touched. `events` were caused, not seeded. `*_read` count entries marked read.
     `invocation_id` numbers what the device sends on its own.
     """
@@ -32,6 +43,10 @@ class MeterState:
     events: tuple[LoggedEvent, ...] = ()
     switch: SwitchPosition = SwitchPosition.CLOSED
     switched: int | None = None
+    motion: Motion | None = None
+    switch_stuck: bool = False
+    back_feed_decivolts: int | None = 0
+    actuations: int = 0
     status: MeterStatus = NO_STATUS
     procedure_result: bytes = b""
     resets: int = 0

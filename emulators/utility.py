@@ -9,13 +9,19 @@ from emulators.faults import Fault, FaultKind, matches
 from emulators.meter_procedures import set_device_clock
 from emulators.router_fleet import RouterFleet
 from emulators.router_node import Traffic
+from emulators.switch import press_button, settle_switch
 from emulators.timeline import POWER_FAIL_BIT, Mark
 from emulators.wakeups import Wakeups
 from emulators.world import World
+from headend.c1219.manufacturer_tables import SwitchPosition
 from headend.errors import RequestError, UnknownMeterError
 
 PAGE_MAX = 10_000
 """Endpoints in one page of the control port's list."""
+
+SWITCH_FIELDS = {"stuck", "load_side_volts", "press_button"}
+VOLTS_MAX = 6_000
+"""Most volts the load side may be said to have: what MT1 holds."""
 
 DAY = 86_400
 DRIFT_SECONDS_A_DAY_MAX = 600.0
@@ -111,6 +117,40 @@ class Utility:
         self.world.state(index).log(LoggedEvent(self.world.now, code, argument))
         if alarm and self.wakeups is not None:
             self.wakeups.alarm(index)
+
+    def switch_of(self, meter_no: str) -> dict[str, Any]:
+        """How a switch stands. Raises RequestError where there is none."""
+        meter = self.world.meter(self.index(meter_no))
+        if not meter.kind.has_switch:
+            raise RequestError(f"switch: {meter_no} has none")
+        settle_switch(meter, self.world.wire())
+        state = meter.state
+        position = SwitchPosition.MOVING if state.motion is not None else state.switch
+        volts = None if state.back_feed_decivolts is None else state.back_feed_decivolts / 10
+        return {
+            "position": position.name.lower(),
+            "stuck": state.switch_stuck,
+            "load_side_volts": volts,
+            "actuations": state.actuations,
+            "resets": state.resets,
+        }
+
+    def set_switch(self, meter_no: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Something is done to a switch, or to what is behind it. Raises RequestError."""
+        self.switch_of(meter_no)
+        meter = self.world.meter(self.index(meter_no))
+        stuck, volts, pressed = body.get("stuck"), body.get("load_side_volts", 0), body.get("press_button", False)
+        if not isinstance(stuck, bool | None) or not isinstance(pressed, bool):
+            raise RequestError("switch: stuck and press_button are true or false")
+        if volts is not None and (isinstance(volts, bool) or not isinstance(volts, int | float) or not 0 <= volts <= VOLTS_MAX):
+            raise RequestError(f"load_side_volts: {volts!r} is neither null nor a number within 0 and {VOLTS_MAX}")
+        if stuck is not None:
+            meter.state.switch_stuck = stuck
+        if "load_side_volts" in body:
+            meter.state.back_feed_decivolts = None if volts is None else round(volts * 10)
+        if pressed and not press_button(meter, self.world.wire()):
+            raise RequestError(f"press_button: the switch of {meter_no} is not armed")
+        return self.switch_of(meter_no)
 
     def wake(self, within_seconds: float, meter_no: str | None) -> int:
         """Wake the battery endpoints (or one) within so many real seconds; how many. Raises RequestError."""

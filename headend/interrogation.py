@@ -24,6 +24,7 @@ from headend.collection.policy import CollectionPolicy
 from headend.collection.reading import Reading, aim_of
 from headend.collection.requests import Asked, answered_octets, full_reads, joined_requests, one_message
 from headend.collection.transcript import NO_REMARKS, Gathered, Remarks, Transcript
+from headend.dialogue import Answered, Ask, Pause, Resumed, Silent
 from headend.errors import EndpointRefusedError, WireError
 from headend.model.collection import Assignment, MeterProgramRecord
 from headend.model.events import ExceptionKind
@@ -33,37 +34,6 @@ PROGRAM_READS_MAX = 2
 
 REPLY_OCTETS_MIN = 160
 """Smallest reply a meter may insist on: less does not hold the state of its lists."""
-
-
-class Answered(NamedTuple):
-    """The reply to what was asked: its services, verified, as `join_services` makes their list."""
-
-    reply: bytes
-
-
-class Silent(NamedTuple):
-    """No reply came to so many transmissions within so many seconds; `hint` is what came instead, in words, where anything did."""
-
-    transmissions: int
-    seconds: float
-    hint: str = ""
-    forged: bool = False
-
-
-class Resumed(NamedTuple):
-    """The pause is over."""
-
-
-class Ask(NamedTuple):
-    """Send one message of these services, again on silence; their list is as `join_services` makes it."""
-
-    message: bytes
-
-
-class Pause(NamedTuple):
-    """Wait before the next message."""
-
-    seconds: float
 
 
 class Finish(NamedTuple):
@@ -284,13 +254,7 @@ class Interrogation(NamedTuple):
     # How it ends
 
     def _silent(self, event: Silent, now: datetime) -> tuple["Interrogation", Action]:
-        if event.transmissions:
-            reason = f"no answer to {event.transmissions} transmissions within {event.seconds:.0f} s"
-        else:
-            reason = "not ended in time"
-        if event.hint:
-            reason += f"; {event.hint}"
-        return self._finish(now, ExceptionKind.SECURITY if event.forged else ExceptionKind.NO_ANSWER, reason)
+        return self._finish(now, ExceptionKind.SECURITY if event.forged else ExceptionKind.NO_ANSWER, event.reason)
 
     def _finish(
         self, now: datetime, kind: ExceptionKind | None = None, reason: str = "", gathered: Gathered | None = None

@@ -99,6 +99,21 @@ DEFERRED_DAYS_MAX = 366
 MONITORINGS_MAX = 10_000
 """Open outage monitorings of one partner that are told in one answer."""
 
+COMMANDS_MAX = 256
+"""Commands under way at once, per driver: 150 a second that take a second or two each."""
+
+COMMANDS_PER_ROUTER_MAX = 32
+"""Commands under way at once behind one router, beside what is collected there: a mesh shares one radio channel."""
+
+COMMAND_INVOCATION_IDS = 32
+"""Invocation ids reserved with each command handed out: a switch that is looked at every second while it moves takes 25."""
+
+COMMAND_LEASE_SECONDS = 120
+"""How long a command is held: three times as long as one may take."""
+
+PERSON_TARGETS_MAX = 25
+"""Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
+
 TRANSACTION_DAYS = 7
 """How long a transaction id stands for its request, in days, however soon that is done: longer than anything tries again."""
 
@@ -113,6 +128,15 @@ ROUTER_EVENTS_KEPT = 1_000
 
 ROUTER_TROUBLESHOOTINGS_KEPT = 50
 """Troubleshootings kept of one router, the newest."""
+
+PURGE_STEP_SECONDS = 0.2
+"""Longest step of a purge that is wanted, in seconds: a transaction that records waits for one at most (SQLite has one writer)."""
+
+PURGE_WORK_FIRST, PURGE_WORK_MAX = 200, 5_000
+"""Rows or endpoints that one step of a purge goes through, at first and at most."""
+
+PURGE_CLAIM_SECONDS = 600.0
+"""How long a claim to purge lasts, in seconds; renewed at a quarter of it."""
 
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500

@@ -1,11 +1,14 @@
 """Takes every APDU that a link brings in to where it belongs; what belongs nowhere is dropped and counted, never fatal."""
 
+from typing import Any
+
 from twisted.logger import Logger
 
 from headend.c1222.acse import parse_apdu
 from headend.c1222.identifiers import ApTitle
 from headend.c1222.segmentation import Reassembler
 from headend.collection.counters import Dropped
+from headend.conversations import Conversations
 from headend.errors import WireError
 from headend.model.endpoint import NativeAddress
 from headend.poller import Poller, PollerParts
@@ -15,13 +18,14 @@ from headend.unsolicited import Message, Unsolicited
 class Receiver:
     """A LinkReceiver for all links of one utility.
 
-    Segments are put together, replies go to their conversation, the rest to `unsolicited`.
+    Segments are put together, replies go to their conversation (the poller's, or one of `others`), the rest to `unsolicited`.
     """
 
     log = Logger()
 
     def __init__(self, parts: PollerParts, poller: Poller) -> None:
         self.unsolicited = Unsolicited(parts)
+        self.others: list[Conversations[Any]] = []
         self._poller = poller
         self._counters = parts.counters
         self._wire_now = parts.wire_now or parts.now
@@ -51,6 +55,10 @@ class Receiver:
                 return
             apdu, octets = parse_apdu(whole), whole
         if apdu.reply_to is not None:
+            for others in self.others:
+                if others.awaits(apdu):
+                    others.reply_received(apdu, len(octets))
+                    return
             self._poller.reply_received(apdu, len(octets))
         else:
             self.unsolicited.received(Message(apdu, octets, address))

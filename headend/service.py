@@ -25,6 +25,8 @@ from adapters.tls import ServerTls
 from headend.collection.policy import CollectionPolicy
 from headend.collector import Collector
 from headend.errors import LinkError, RequestError, StoreError
+from headend.housekeeping import LOOK_SECONDS as HOUSEKEEPING_SECONDS
+from headend.housekeeping import Housekeeping
 from headend.model.endpoint import NativeAddress, Transport
 from headend.model.partner import Caller
 from headend.model.utility import Utility, UtilityId
@@ -133,6 +135,9 @@ class UtilityService:
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
         self.routers = RouterService(settings, store, around) if settings.routers.poll else None
+        self.housekeeping = Housekeeping(
+            settings.id, store, around.reactor, around.now, settings.collection.collector, settings.retention.retention
+        )
         self.address: NativeAddress
 
     @classmethod
@@ -197,6 +202,15 @@ class UtilityService:
         async def look_and_wait() -> float:
             await driver.look()
             return LOOK_SECONDS
+
+        self._repeat(look_and_wait)
+
+    def keep_house(self) -> None:
+        """From now on make room ahead and purge what is past its time."""
+
+        async def look_and_wait() -> float:
+            await self.housekeeping.look()
+            return HOUSEKEEPING_SECONDS
 
         self._repeat(look_and_wait)
 

@@ -15,6 +15,7 @@ from headend.c1222.identifiers import ApTitle
 from headend.errors import HeadEndError, RequestError
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
+from headend.retention_settings import RetentionSettings
 from headend.settings_section import Section
 
 SETTINGS_OCTETS_MAX = 1_000_000
@@ -131,6 +132,7 @@ class UtilitySettings(Section):
     collection: CollectionSettings = CollectionSettings()
     messages: MessageSettings = MessageSettings()
     routers: RouterSettings = RouterSettings()
+    retention: RetentionSettings = RetentionSettings()
     partners: tuple[PartnerSettings, ...] = ()
 
     @field_validator("time_zone")

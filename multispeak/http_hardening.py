@@ -33,7 +33,7 @@ _SOAP_TYPES = (b"text/xml", b"application/soap+xml")
 
 
 class BoundedRequest(Request):
-    """A request whose body may not exceed `BODY_OCTETS_MAX`: past it the answer is 413 and the connection ends."""
+    """A request whose body says how long it is, `BODY_OCTETS_MAX` at most; else the answer is 411 or 413, and the connection ends."""
 
     _received = 0
     _refused = False
@@ -42,7 +42,7 @@ class BoundedRequest(Request):
         """The body's length, as announced."""
         if length is not None and length > BODY_OCTETS_MAX:
             super().gotLength(0)
-            self._refuse()
+            self._refuse_large()
         else:
             super().gotLength(length)
 
@@ -52,13 +52,18 @@ class BoundedRequest(Request):
         if self._refused:
             return
         if self._received > BODY_OCTETS_MAX:
-            self._refuse()
+            self._refuse_large()
         else:
             super().handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The request is complete."""
         if self._refused:
+            return
+        has_header = self.requestHeaders.hasHeader
+        if command == b"POST" and not has_header(b"content-length") and not has_header(b"transfer-encoding"):
+            # What follows such a head would be taken for the next request.
+            self._refuse(b"411 Length Required", "a POST must have a Content-Length, or be chunked\n")
             return
         content_type = self.requestHeaders.getRawHeaders(b"content-type", [b""])[0]
         if content_type.lower().startswith(_SOAP_TYPES):
@@ -67,11 +72,16 @@ class BoundedRequest(Request):
             self._parsePOSTFormSubmission = False
         super().requestReceived(command, path, version)
 
-    def _refuse(self) -> None:
+    def _refuse_large(self) -> None:
+        self._refuse(b"413 Content Too Large", f"the request body may hold {BODY_OCTETS_MAX} octets\n")
+
+    def _refuse(self, status: bytes, sentence: str) -> None:
         self._refused = True
-        text = f"the request body may hold {BODY_OCTETS_MAX} octets\n".encode()
-        head = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
-        self.channel.write(head % len(text) + text)
+        # Else Twisted would still say "100 Continue".
+        self.requestHeaders.removeHeader(b"expect")
+        text = sentence.encode()
+        head = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+        self.channel.write(head % (status, len(text)) + text)
         self.channel.loseConnection()
 
 

@@ -23,6 +23,7 @@ from multispeak.message_header import HeaderWriter
 from multispeak.operations import operation_handlers
 from multispeak.paging_sessions import PagingSessions
 from multispeak.records import Records
+from multispeak.service_pages import ServicePages, folder_page
 from multispeak.soap_resource import AsmxAware, EndpointResource
 from multispeak.soap_server import EndpointParts, build_servers
 from multispeak.wsdl_rendering import SERVED, render_wsdl
@@ -54,13 +55,16 @@ def multispeak_resource(surroundings: Surroundings) -> Resource:
     address = surroundings.public_url.rstrip("/")
     endpoints = Endpoints(contracts, {(v, s): address + endpoint_path(v, s) for v in VERSIONS for s in SERVED})
     gate = Gate(surroundings.clock)
-    root = AsmxAware()
+    pages: dict[tuple[str, str], ServicePages] = {}
+    root = AsmxAware(lambda: folder_page(pages))
     for version, contract in contracts.items():
-        folder = AsmxAware(ALIASES)
+        folder = AsmxAware(partial(folder_page, pages, version), ALIASES)
         root.putChild(version.encode(), folder)
         records, handlers = Records(contract), operation_handlers(version)
         for name in SERVED:
-            folder.putChild(name.encode(), _endpoint(surroundings, endpoints, contract, name, records, handlers, gate))
+            pages[version, name] = ServicePages(contracts, version, contract.services[name], handlers, endpoints.urls[version, name])
+            endpoint = _endpoint(surroundings, endpoints, contract, name, records, handlers, gate, pages[version, name])
+            folder.putChild(name.encode(), endpoint)
     return root
 
 
@@ -72,6 +76,7 @@ def _endpoint(
     records: Records,
     handlers: Handlers,
     gate: Gate,
+    pages: ServicePages,
 ) -> EndpointResource:
     service = contract.services[name]
     header_writer = HeaderWriter(contract, surroundings.random, surroundings.now, surroundings.app_version)
@@ -87,4 +92,5 @@ def _endpoint(
     )
     wsdl = partial(render_wsdl, contract, service, endpoints.urls[contract.version, name])
     notes = EndpointNotes(surroundings.logs, name, contract.version, surroundings.now) if surroundings.logs else None
-    return EndpointResource(f"{name} of MultiSpeak {contract.version}", build_servers(parts), wsdl, gate, surroundings.clock, notes)
+    title = f"{name} of MultiSpeak {contract.version}"
+    return EndpointResource(title, build_servers(parts), wsdl, gate, surroundings.clock, notes, pages)

@@ -1,4 +1,4 @@
-"""Twisted resources: an endpoint answers POST with SOAP and GET with its WSDL; a tree of them makes the MultiSpeak site."""
+"""Twisted resources: an endpoint answers POST with SOAP and GET with its WSDL or a page; a tree of them makes the MultiSpeak site."""
 # mypy: disable-error-code="no-untyped-call"
 # ruff: noqa: N802, N815
 # Twisted's web package is only partly typed, and its names are what they are.
@@ -21,21 +21,24 @@ from multispeak.faults import RefusedCallError
 from multispeak.gate import Gate
 from multispeak.limits import CHUNK_OCTETS
 from multispeak.post_request import PostRequest
+from multispeak.service_pages import Page, ServicePages
 from multispeak.soap_protocol import Exchange
 from multispeak.soap_server import Reply, SoapServer
 from multispeak.streaming import StreamProducer, in_chunks
+from multispeak.web_manners import PLAIN, Mannered, plain, shown
+from multispeak.web_manners import head as _head
 
-PLAIN = "text/plain; charset=utf-8"
 _SOAP_VERSIONS = {"text/xml": "1.1", "application/soap+xml": "1.2"}
 
 Post = Request | PostRequest
 """Twisted's request, or that of the short way."""
 
 
-class EndpointResource(Resource):
+class EndpointResource(Mannered):
     """One service of one version."""
 
     isLeaf = True
+    methods = (b"GET", b"HEAD", b"OPTIONS", b"POST")
     _log = Logger()
 
     def __init__(
@@ -46,6 +49,7 @@ class EndpointResource(Resource):
         gate: Gate,
         clock: IReactorTime,
         notes: EndpointNotes | None = None,
+        pages: ServicePages | None = None,
     ) -> None:
         super().__init__()
         self._title = title
@@ -55,17 +59,19 @@ class EndpointResource(Resource):
         self._gate = gate
         self._clock = clock
         self._notes = notes
+        self._pages = pages
 
     def render_GET(self, request: Request) -> bytes:
-        """`?wsdl` is the contract; anything else a line that says so."""
+        """`?wsdl` is the contract, `?op=Name` a page on one operation, anything else the page of the service."""
         # Twisted's args leave out a parameter without `=`.
-        query = request.uri.partition(b"?")[2].lower()
-        if query.partition(b"=")[0] in {b"wsdl", b"singlewsdl"}:
+        query = request.uri.partition(b"?")[2]
+        if query.lower().partition(b"=")[0] in {b"wsdl", b"singlewsdl"}:
             self._wsdl_octets = self._wsdl_octets or self._wsdl()
             _head(request, 200, "text/xml; charset=utf-8")
             return self._wsdl_octets
-        _head(request, 200, PLAIN)
-        return f"{self._title}: send SOAP by POST; the WSDL is at this address with ?wsdl\n".encode()
+        if self._pages is None:
+            return plain(request, 200, f"{self._title}: send SOAP by POST; the WSDL is at this address with ?wsdl\n")
+        return shown(request, self._pages.page(_operation_asked(request)))
 
     def render_POST(self, request: Request) -> int:
         """A SOAP call."""
@@ -146,15 +152,18 @@ class EndpointResource(Resource):
             self._notes.note(exchange, _SOAP_VERSIONS.get(media_type, ""), octets, self._clock.seconds(), verdict)
 
 
-class AsmxAware(Resource):
+class AsmxAware(Mannered):
     """A folder of endpoints, each also found with `.asmx` behind its name; `aliases` are further names of theirs."""
 
-    def __init__(self, aliases: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, page: Callable[[], Page], aliases: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__()
+        self._page = page
         self._aliases = {alias.lower(): name.lower() for alias, name in aliases.items()}
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """An endpoint by its name or an alias, its letters' case aside."""
+        """An endpoint by its name or an alias, its letters' case aside; the folder itself behind its slash."""
+        if not path:
+            return self
         plain = path.decode("latin-1").lower().removesuffix(".asmx")
         plain = self._aliases.get(plain, plain)
         for name, child in self.listEntities():
@@ -164,9 +173,8 @@ class AsmxAware(Resource):
         return Lost(f"there is no {path.decode('latin-1')[:60]!r} here; there are {there}\n")
 
     def render_GET(self, request: Request) -> bytes:
-        """The endpoints."""
-        _head(request, 200, PLAIN)
-        return "".join(f"{name.decode()}\n" for name in self.listNames()).encode()
+        """The page of the folder."""
+        return shown(request, self._page())
 
 
 class Lost(Resource):
@@ -180,8 +188,7 @@ class Lost(Resource):
 
     def render(self, request: Request) -> bytes:
         """404."""
-        _head(request, 404, PLAIN)
-        return self._text.encode()
+        return plain(request, 404, self._text)
 
 
 def parse_content_type(value: str) -> tuple[str, str, str]:
@@ -208,9 +215,10 @@ def _send(request: Post, reply: Reply, exchange: Exchange) -> None:
     request.finish()
 
 
-def _head(request: Request | PostRequest, status: int, content_type: str) -> None:
-    request.setResponseCode(status)
-    request.setHeader(b"content-type", content_type.encode())
+def _operation_asked(request: Request) -> str:
+    """The name behind `?op=`; empty where there is none."""
+    named = {name.lower(): values for name, values in (request.args or {}).items()}
+    return bytes(named.get(b"op", [b""])[0]).decode("utf-8", "replace").strip()
 
 
 def _address(request: Post) -> str:

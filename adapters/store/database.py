@@ -23,6 +23,7 @@ from headend.errors import StoreError
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+Perform = Callable[[Engine, Work[Any]], Any]
 
 
 class Database:
@@ -55,6 +56,10 @@ class Database:
         """
         return self._queue(self._write_pool, self._write_engine, work, limits.PATIENCE_SECONDS)
 
+    def maintain(self, work: Work[T]) -> Deferred[T]:
+        """Statements outside any transaction, as PostgreSQL wants it of some; all are begun anew where one finds a lock."""
+        return self._queue(self._write_pool, self._write_engine, work, limits.PATIENCE_SECONDS, _autocommitted)
+
     def read(self, work: Work[T]) -> Deferred[T]:
         """One read-only transaction that sees one state of the database throughout."""
         return self._queue(self._read_pool, self._read_engine, work, limits.PATIENCE_SECONDS)
@@ -71,14 +76,16 @@ class Database:
         self._write_engine.dispose()
         self._read_engine.dispose()
 
-    def _queue(self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float) -> Deferred[T]:
+    def _queue(
+        self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float, perform: "Perform | None" = None
+    ) -> Deferred[T]:
         if self._closed:
             raise StoreError(f"{database_name(self.url)} is closed")
         if len(self._waiting) >= limits.WORKS_WAITING_MAX:
             raise StoreBusyError(f"{database_name(self.url)} is overloaded: {len(self._waiting)} pieces of work are waiting")
         ended: Deferred[None] = Deferred()
         self._waiting.add(ended)
-        result = Deferred.fromCoroutine(self._tried(pool, engine, work, patience_seconds))
+        result = Deferred.fromCoroutine(self._tried(pool, engine, work, patience_seconds, perform or _transaction))
         return result.addBoth(self._end, ended)
 
     def _end(self, result: Any, ended: Deferred[None]) -> Any:
@@ -86,13 +93,13 @@ class Database:
         ended.callback(None)
         return result
 
-    async def _tried(self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float) -> T:
+    async def _tried(self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float, perform: "Perform") -> T:
         give_up_at = self._reactor.seconds() + patience_seconds
         wait_seconds = limits.RETRY_SECONDS_FIRST
         writes = engine is self._write_engine
         while True:
             try:
-                result = await deferToThreadPool(self._reactor, pool, _transaction, engine, work)
+                result: T = await deferToThreadPool(self._reactor, pool, perform, engine, work)
             except DATABASE_ERRORS as failure:
                 error = store_error(failure, self.url)
             else:
@@ -126,6 +133,11 @@ def parse_url(text: str) -> URL:
 
 def _transaction(engine: Engine, work: Work[T]) -> T:
     with engine.begin() as connection:
+        return work(connection)
+
+
+def _autocommitted(engine: Engine, work: Work[T]) -> T:
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         return work(connection)
 
 

@@ -17,6 +17,7 @@ from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_store import EventPart
 from adapters.store.group_store import GroupPart
+from adapters.store.housekeeping_store import HousekeepingPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
 from adapters.store.master_store import MasterPart
 from adapters.store.message_store import MessagePart
@@ -60,6 +61,7 @@ class Store(
     MessagePart,
     RouterPart,
     WorkItemPart,
+    HousekeepingPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 

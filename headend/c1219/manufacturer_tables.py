@@ -42,12 +42,18 @@ class PhaseCode(IntEnum):
     C = 3
 
 
+FORCED = 0x80
+"""Bit of MP 1's position that has a switch closed although there is voltage on the load side."""
+
+
 class SwitchPosition(IntEnum):
-    """State of the service switch, and what procedure MP 1 asks of it."""
+    """State of the service switch; the first three are what procedure MP 1 asks of it. FAULT: it stands where it should not."""
 
     OPEN = 0
     ARMED = 1
     CLOSED = 2
+    MOVING = 3
+    FAULT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class SwitchState:
     def decode(cls, octets: bytes, formats: Formats) -> "SwitchState":
         reader = TableReader(MT_SWITCH_STATE, octets, formats)
         position, voltage = reader.fields("BH")
-        if position > SwitchPosition.CLOSED:
+        if position > SwitchPosition.FAULT:
             reader.refuse(f"there is no switch position {position}")
         return cls(SwitchPosition(position), None if voltage == NOT_MEASURED else voltage, reader.ltime())
 
@@ -152,22 +158,24 @@ def _read_eras(reader: TableReader) -> tuple[Era, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SwitchCommand:
-    """Parameters of procedure MP 1. `not_before` is a UNIX second, 0 for at once.
+    """Parameters of procedure MP 1. `not_before` is a UNIX second, 0 for at once; `forced` closes whatever the load side says.
 
-    Layout  position: uint8 | not before: uint32
+    Layout  forced: b7, position: b6-0 of uint8 | not before: uint32
     Raises  TruncatedTableError, TableError
     Source  MANUFACTURER_TABLES.md, MP 1
     """
 
     position: SwitchPosition
     not_before: int = 0
+    forced: bool = False
 
     @classmethod
     def read(cls, reader: TableReader) -> "SwitchCommand":
-        position, not_before = reader.fields("BI")
+        octet, not_before = reader.fields("BI")
+        position = octet & ~FORCED
         if position > SwitchPosition.CLOSED:
-            reader.refuse(f"there is no switch position {position}")
-        return cls(SwitchPosition(position), not_before)
+            reader.refuse(f"there is no switch position {position} to go to")
+        return cls(SwitchPosition(position), not_before, bool(octet & FORCED))
 
     def encode(self, formats: Formats, table: int) -> bytes:
-        return formats.pack(table, "BI", self.position, self.not_before)
+        return formats.pack(table, "BI", self.position | FORCED * self.forced, self.not_before)

@@ -29,6 +29,7 @@ async def serve_until_stopped(reactor: Any, settings: Settings) -> int:
         for utility in service.utilities.values():
             utility.collect_regularly()
             utility.read_by_schedule()
+            utility.keep_house()
             click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
             traps = None if utility.routers is None else utility.routers.trap_address
             if traps is not None:

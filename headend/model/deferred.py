@@ -22,6 +22,8 @@ class DeferredKind(StrEnum):
     DEMAND_RESET = "demand reset"
     SWITCH = "switch"
     SWITCH_STATE = "switch state"
+    VOLTAGE = "load-side voltage"
+    CLOCK_SET = "clock set"
     PING = "ping"
     MONITORING = "outage monitoring"
     METER_EXCHANGE = "meter exchange"

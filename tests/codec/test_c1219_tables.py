@@ -379,7 +379,7 @@ PARAMETERS = {
     9: RemoteReset(False, True),
     10: SetDateTime(NOON + 31, ClockQualifier(3, True, False, True, True, True)),
     12: RawParameters(b"\x01\x02"),
-    PROCEDURE_SWITCH: SwitchService(SwitchCommand(SwitchPosition.ARMED, NOON)),
+    PROCEDURE_SWITCH: SwitchService(SwitchCommand(SwitchPosition.ARMED, NOON, forced=True)),
 }
 
 
@@ -402,9 +402,9 @@ def test_switch_state(formats: Formats, position: SwitchPosition, voltage: int |
 
 def test_switch_positions_that_are_none() -> None:
     formats = Formats(True, 4, 0, 0, 8)
-    with pytest.raises(TableError, match=r"MT1: there is no switch position 3"):
-        SwitchState.decode(bytes.fromhex("03000000000000"), formats)
-    with pytest.raises(TableError, match=r"ST7: there is no switch position 9"):
+    with pytest.raises(TableError, match=r"MT1: there is no switch position 5"):
+        SwitchState.decode(bytes.fromhex("05000000000000"), formats)
+    with pytest.raises(TableError, match=r"ST7: there is no switch position 9 to go to"):
         ProcedureRequest.decode(bytes.fromhex("0108010900000000"), formats)
 
 

@@ -68,9 +68,10 @@ class _Stage:
 _STAGE = _Stage()
 
 
-def site_server(version: str, service: str) -> SoapServer:
+def site_server(version: str, service: str, soap: str = "1.1") -> SoapServer:
     """One endpoint's Spyne server over the store of the present `StoreSite`."""
-    server: SoapServer = _STAGE.tree.children[version.encode()].children[service.encode()].servers["text/xml"]
+    servers = _STAGE.tree.children[version.encode()].children[service.encode()].servers
+    server: SoapServer = servers["text/xml" if soap == "1.1" else "application/soap+xml"]
     return server
 
 
@@ -105,9 +106,9 @@ class StoreSite:
         """The whole answer envelope to a request with credentials; `inside` is what stands in the operation's element."""
         return self.send(version, service, envelope(version, operation, inside))
 
-    def send(self, version: str, service: str, octets: bytes, action: str = "") -> etree._Element:
+    def send(self, version: str, service: str, octets: bytes, action: str = "", soap: str = "1.1") -> etree._Element:
         """The same to a request as it is."""
-        server = site_server(version, service)
+        server = site_server(version, service, soap)
 
         async def respond() -> bytes:
             reply = await server.respond(octets, Exchange("192.0.2.1", action, 0.0))
@@ -119,6 +120,9 @@ class StoreSite:
         assert body is not None
         if body.find("{*}Fault") is None:
             _STAGE.schemas[version, service].assertValid(body[0])
+            header = answer.find("{*}Header")
+            assert header is not None
+            _STAGE.schemas[version, service].assertValid(header[0])
         return answer
 
     def errors(self, version: str, service: str, operation: str, inside: str = "") -> list[tuple[str, str, str]]:

@@ -104,10 +104,84 @@ def test_an_address_that_is_none_names_those_that_are(address: str) -> None:
     assert (status, b"MR_Server" in text) == (404, True)
 
 
-def test_other_methods_are_refused_and_a_plain_get_says_what_is_here(address: str) -> None:
-    assert exchange(address, f"PUT {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()).startswith(b"HTTP/1.1 501 ")
-    with urllib.request.urlopen(address + PATH, timeout=30) as reply:
-        assert b"?wsdl" in reply.read()
+def raw(address: str, method: str, path: str = PATH, *, head: str = "", body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+    """Status, headers in small letters and body of one exchange after which the connection ends."""
+    octets = exchange(address, f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n".encode() + body)
+    start, _, rest = octets.partition(b"\r\n\r\n")
+    first, *lines = start.decode().split("\r\n")
+    return int(first.split()[1]), {n.lower(): v for n, _, v in (line.partition(": ") for line in lines)}, rest
+
+
+def test_methods_that_are_not_taken_are_refused_with_those_that_are(address: str) -> None:
+    for method, status in (("PUT", 405), ("DELETE", 405), ("TRACE", 405), ("PATCH", 405), ("BREW", 501)):
+        found, headers, text = raw(address, method)
+        assert (found, headers["allow"]) == (status, "GET, HEAD, OPTIONS, POST")
+        assert method.encode() in text
+    status, headers, _ = raw(address, "POST", "/multispeak/3.0", head="Content-Length: 0\r\n")
+    assert (status, headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+    status, headers, text = raw(address, "OPTIONS")
+    assert (status, headers["allow"], text) == (200, "GET, HEAD, OPTIONS, POST", b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (PATH, "MR_Server of MultiSpeak 3.0"),
+        (PATH + ".asmx", "MR_Server of MultiSpeak 3.0"),
+        ("/multispeak/4.1.6/mr_cb.asmx", "MR_Server of MultiSpeak 4.1.6"),
+        ("/multispeak/4.1.6/CD_CB", "CD_Server of MultiSpeak 4.1.6"),
+        ("/multispeak/3.0/OD_OA.asmx?OP=pingurl", "&lt;PingURL"),
+        ("/multispeak", "OD_Server"),
+        ("/multispeak/", "4.1.6"),
+        ("/multispeak/3.0", "MultiSpeak 3.0"),
+    ],
+)
+def test_a_browser_gets_a_page_and_head_says_how_long_it_is(address: str, path: str, said: str) -> None:
+    status, headers, text = raw(address, "GET", path)
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert said in text.decode()
+    status, of_head, nothing = raw(address, "HEAD", path)
+    assert (status, of_head["content-length"], nothing) == (200, str(len(text)), b"")
+
+
+def test_head_of_a_wsdl_and_a_page_that_is_none(address: str) -> None:
+    status, headers, nothing = raw(address, "HEAD", PATH + "?wsdl")
+    assert (status, headers["content-type"], nothing) == (200, "text/xml; charset=utf-8", b"")
+    assert int(headers["content-length"]) > 100_000
+    status, _, text = raw(address, "GET", PATH + "?op=%3Cscript%3E")
+    assert (status, b"<script" in text) == (404, False)
+
+
+def test_every_name_of_a_service_takes_calls(address: str) -> None:
+    for name in ("MR_Server", "MR_Server.asmx", "MR_CB", "mr_cb.asmx", "CD_CB.asmx", "OD_OA", "OD_OA.ASMX"):
+        assert post(address, PING, f"/multispeak/3.0/{name}")[0] == 200
+
+
+def test_a_body_in_chunks_is_taken(address: str) -> None:
+    pieces = [PING[:7], PING[7:50], PING[50:]]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    status, _, text = raw(address, "POST", head="Content-Type: text/xml\r\nTransfer-Encoding: chunked\r\n", body=body)
+    assert (status, b"PingURLResponse" in text) == (200, True)
+
+
+def test_a_client_that_expects_100_gets_it_before_it_sends(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/xml\r\nExpect: 100-continue\r\n"
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(PING))
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(PING)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    refused = exchange(address, head.encode() + b"Content-Length: %d\r\n\r\n" % (BODY_OCTETS_MAX + 1))
+    assert refused.startswith(b"HTTP/1.1 413 ")
+    assert b"100 Continue" not in refused
+
+
+def test_a_body_of_unknown_length_is_411(address: str) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n\r\n".encode()
+    assert exchange(address, head).startswith(b"HTTP/1.1 411 ")
+    assert len(re.findall(rb"HTTP/1.1 ", exchange(address, head + PING))) == 1, "what follows is not taken for a request"
 
 
 def test_http_1_0_and_keep_alive(address: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from emulators.faults import Fault, FaultKind, FaultTable, Target, fault_from_json, matches
 from emulators.router_node import RouterNode
+from emulators.switch import MOVE_SECONDS
 from headend.c1219.clock_tables import MeterClock
 from headend.c1219.manufacturer_tables import PROCEDURE_SWITCH, SwitchCommand, SwitchPosition, SwitchState
 from headend.c1219.procedures import Procedure, ProcedureRequest, ProcedureResult, ResultCode, SetDateTime, SwitchService
@@ -175,7 +176,7 @@ def test_a_message_that_wants_no_answer_is_done_and_not_answered(world):
     opened = ProcedureRequest(PROCEDURE_SWITCH, 9, SwitchService(SwitchCommand(SwitchPosition.OPEN)))
     write = FullWrite(7, opened.encode(meter.kind.form.formats))
     assert caller.replies(caller.request(write, control=ResponseControl.NEVER)) == []
-    assert meter.state.switch is SwitchPosition.OPEN
+    assert meter.state.motion.to is SwitchPosition.OPEN
     assert caller.replies(caller.request(FullRead(1), control=ResponseControl.ON_EXCEPTION)) == []
     assert caller.replies(caller.request(FullRead(999), control=ResponseControl.ON_EXCEPTION))
 
@@ -199,8 +200,13 @@ def test_procedures_are_done_and_their_results_read(model):
     assert ProcedureResult.decode(decode_table_data(answers[1], 1), formats).result == ResultCode.BAD_PARAMETER
     if meter.kind.has_switch:
         opened = ProcedureRequest(PROCEDURE_SWITCH, 3, SwitchService(SwitchCommand(SwitchPosition.OPEN)))
-        answers = caller.ask(FullWrite(7, opened.encode(formats)), FullRead(0x801))
-        assert SwitchState.decode(decode_table_data(answers[1], 1), formats).position is SwitchPosition.OPEN
+        answers = caller.ask(FullWrite(7, opened.encode(formats)), FullRead(0x801), FullRead(8))
+        assert SwitchState.decode(decode_table_data(answers[1], 1), formats).position is SwitchPosition.MOVING
+        assert ProcedureResult.decode(decode_table_data(answers[2], 1), formats).result == ResultCode.ACCEPTED
+        world.clock.advance(MOVE_SECONDS)
+        answers = caller.ask(FullRead(0x801), FullRead(8))
+        assert SwitchState.decode(decode_table_data(answers[0], 1), formats).position is SwitchPosition.OPEN
+        assert ProcedureResult.decode(decode_table_data(answers[1], 1), formats).result == ResultCode.DONE
         assert 49 in [event.code for event in world.meter(caller.identity.index).events()]
 
 
@@ -282,9 +288,12 @@ def test_done_but_answer_lost():
     request = caller.request(FullWrite(7, opened.encode(meter.kind.form.formats)))
     world.faults.install([Fault(FaultKind.ANSWER_LOST)])
     assert caller.replies(request) == []
-    assert meter.state.switch is SwitchPosition.OPEN
+    assert meter.state.motion.to is SwitchPosition.OPEN
     world.faults.install([])
     assert len(caller.replies(request)) == 1
+    world.clock.advance(MOVE_SECONDS)
+    caller.ask(FullRead(0x801))
+    assert meter.state.actuations == 1
     assert sum(event.code == 49 for event in world.meter(caller.identity.index).events()) == 1
 
 

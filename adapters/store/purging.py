@@ -1,0 +1,138 @@
+"""Forgets what is past its time, some at a time: whole day partitions on PostgreSQL, ranges of keys elsewhere.
+
+Positions: (stage, endpoint walked to). A stage is a table whose rows have an instant, a day or a change by which they grow old.
+"""
+
+from datetime import datetime
+from enum import Enum, auto
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, select, text, tuple_
+
+from adapters.store import schema
+from adapters.store.instants import DAY_US, to_day
+from adapters.store.partitions import partition_days, partition_name
+from headend.housekeeping import Position, PurgeStep
+from headend.model.channels import CHANNELS
+from headend.model.retention import VOLTAGE_CHANNELS, DataClass, Retention
+
+
+class Age(Enum):
+    """What a table's age column holds."""
+
+    DAY = auto()
+    INSTANT = auto()
+    CHANGE = auto()
+
+
+class Stage(NamedTuple):
+    """One table of a class. `walked`: SQLite finds old rows by endpoint, as the table is kept by it."""
+
+    table: Table
+    column: str
+    age: Age
+    partitioned: bool = False
+    walked: bool = False
+
+
+STAGES: dict[DataClass, tuple[Stage, ...]] = {
+    DataClass.REGISTERS: (
+        Stage(schema.register_read, "instant_us", Age.INSTANT, partitioned=True, walked=True),
+        Stage(schema.register_read_history, "instant_us", Age.INSTANT),
+    ),
+    DataClass.INTERVALS: (
+        Stage(schema.interval_day, "day", Age.DAY, partitioned=True),
+        Stage(schema.interval_day_history, "day", Age.DAY),
+    ),
+    DataClass.EVENTS: (Stage(schema.device_event, "occurred_us", Age.INSTANT, partitioned=True, walked=True),),
+    DataClass.EXCEPTIONS: (Stage(schema.exception_record, "occurred_us", Age.INSTANT),),
+    DataClass.NOTIFICATIONS: (Stage(schema.outbox, "change_seq", Age.CHANGE),),
+    DataClass.WORK_ITEMS: (Stage(schema.work_item, "closed_us", Age.INSTANT),),
+    DataClass.CHANGES: (Stage(schema.endpoint_change, "change_seq", Age.CHANGE),),
+}
+"""By class; voltage shares rows with other intervals and is thinned out (`thinning`)."""
+
+
+def first_day(retention: Retention, data_class: DataClass, now: datetime) -> int:
+    """The first day whose rows are kept of a class; of INTERVALS, the first whose row may hold any interval that is kept."""
+    if data_class is DataClass.INTERVALS:
+        return min(_first_row(retention, one, now) for one in (DataClass.INTERVALS, DataClass.VOLTAGE))
+    return to_day(retention.before(data_class, now).date())
+
+
+def _first_row(retention: Retention, data_class: DataClass, now: datetime) -> int:
+    """The first day whose row of intervals is kept: it may reach into the day after it."""
+    return to_day(retention.before(data_class, now).date()) - 1
+
+
+def thinning(retention: Retention, now: datetime) -> tuple[frozenset[int], int]:
+    """Which channels are taken out of days that stay, and the first day whose row keeps them."""
+    first = {one: _first_row(retention, one, now) for one in (DataClass.VOLTAGE, DataClass.INTERVALS)}
+    if first[DataClass.VOLTAGE] >= first[DataClass.INTERVALS]:
+        return frozenset(VOLTAGE_CHANNELS), first[DataClass.VOLTAGE]
+    return frozenset(CHANNELS.keys() - VOLTAGE_CHANNELS), first[DataClass.INTERVALS]
+
+
+def is_dropped(connection: Connection, stage: Stage) -> bool:
+    """Whether the stage's old rows go with their partitions."""
+    return stage.partitioned and connection.dialect.name == "postgresql"
+
+
+def purge_some(connection: Connection, data_class: DataClass, before: int, position: Position, work: int) -> PurgeStep:
+    """Forget some `work` rows (walked tables: rows of so many endpoints) of days before `before`; partitions are another's."""
+    number, endpoint_id = position or (0, 0)
+    stages = STAGES[data_class]
+    stage = stages[number]
+    following = (number + 1, 0) if number + 1 < len(stages) else None
+    if is_dropped(connection, stage):
+        return PurgeStep(0, following)
+    old = _is_old(connection, stage, before)
+    if stage.walked:
+        return _walk(connection, stage.table, old, (number, endpoint_id), work, following)
+    key = tuple_(*stage.table.primary_key)
+    some = select(*stage.table.primary_key).where(old).order_by(stage.table.c[stage.column]).limit(work)
+    rows = connection.execute(delete(stage.table).where(key.in_(some))).rowcount
+    if rows >= work:
+        return PurgeStep(rows, (number, 0))
+    if stage.table is schema.endpoint_change:
+        connection.execute(delete(schema.change_day).where(schema.change_day.c.day < before))
+    return PurgeStep(rows, following)
+
+
+def note_change(connection: Connection, now: datetime) -> None:
+    """Note up to which change today's begin after, once a day."""
+    statement = "INSERT INTO change_day (day, change_seq) SELECT :day, change_seq FROM tally WHERE one = 1 ON CONFLICT (day) DO NOTHING"
+    connection.execute(text(statement), {"day": to_day(now.date())})
+
+
+def overdue_rows(connection: Connection, data_class: DataClass, before: int) -> int:
+    """How many rows are past their time."""
+    return sum(_count(connection, stage, before) for stage in STAGES[data_class])
+
+
+def _count(connection: Connection, stage: Stage, before: int) -> int:
+    if is_dropped(connection, stage):
+        names = [partition_name(stage.table.name, day) for day in partition_days(connection, stage.table.name, before)]
+        return sum(int(connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()) for name in names)  # noqa: S608
+    return int(connection.execute(select(func.count()).select_from(stage.table).where(_is_old(connection, stage, before))).scalar_one())
+
+
+def _walk(
+    connection: Connection, table: Table, old: ColumnElement[bool], position: tuple[int, int], work: int, following: Position | None
+) -> PurgeStep:
+    number, endpoint_id = position
+    e = schema.endpoint.c.endpoint_id
+    walked = list(connection.execute(select(e).where(e > endpoint_id).order_by(e).limit(work)).scalars())
+    rows = connection.execute(delete(table).where(table.c.endpoint_id.in_(walked), old)).rowcount if walked else 0
+    return PurgeStep(rows, (number, walked[-1]) if len(walked) == work else following)
+
+
+def _is_old(connection: Connection, stage: Stage, before: int) -> ColumnElement[bool]:
+    column = stage.table.c[stage.column]
+    if stage.age is Age.DAY:
+        return column < before
+    if stage.age is Age.INSTANT:
+        return column < before * DAY_US
+    marks = select(func.max(schema.change_day.c.change_seq)).where(schema.change_day.c.day <= before)
+    old = column <= (connection.execute(marks).scalar() or 0)
+    return and_(old, schema.outbox.c.state != "queued") if stage.table is schema.outbox else old

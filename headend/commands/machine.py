@@ -1,0 +1,191 @@
+"""The command machine: (command, what happened, now) → what it is now, and what to do. Pure; every answer of a command is decided here.
+
+accepted → queued → sent → awaiting → succeeded | failed | timed out | expired | cancelled. Queued is waiting for a turn, another try or a
+wake-up. From `told` on the endpoint may have done what was asked, so nothing is ever told twice: what is not known is asked.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from headend.commands.policy import CommandPolicy
+from headend.model.command import NOTHING_FOUND, Command, FailureCode, Found, Outcome, Priority, Told
+from headend.model.deferred import DeferredKind, SwitchAction, TargetState
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A driver has it, and may speak with the endpoint. `sleeps`: the endpoint does not listen, it asks when it wakes."""
+
+    sleeps: bool
+    switch_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The endpoint is about to be told something."""
+
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The endpoint has taken what it was told, and is about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The conversation came to an end that is one."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The endpoint did not answer."""
+
+    reason: str
+    found: Found = NOTHING_FOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Somebody does not want it any more."""
+
+
+Happening = TakenUp | Telling | Understood | Ended | Unanswered | Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Converse with the endpoint, until then at most."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Record that, then go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Take it up again then; it may also go on before, when the endpoint wakes."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """It is done; this is the one answer. `again` is when the same is asked anew, of a monitoring."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """It has ended before, or cannot be changed any more."""
+
+
+Decision = Speak | GoOn | Wait | Answer | Ignore
+Step = tuple[Command, Decision]
+
+
+def step(command: Command, happening: Happening, now: datetime, policy: CommandPolicy) -> Step:
+    """What a command is after something happened, and what is to be done."""
+    if command.state.terminal:
+        return command, Ignore()
+    match happening:
+        case TakenUp(sleeps, switch_enabled):
+            return _taken_up(command, now, policy, sleeps=sleeps, switch_enabled=switch_enabled)
+        case Telling(told):
+            if command.told is not None or now >= command.expires:
+                return command, Ignore()
+            return replace(command, state=TargetState.SENT, told=told), GoOn()
+        case Understood():
+            return replace(command, state=TargetState.AWAITING), GoOn()
+        case Ended(outcome):
+            return _ended(command, outcome, now)
+        case Unanswered(reason, found):
+            return _unanswered(command, reason, found, now, policy)
+        case Cancelled():
+            if command.told is not None:
+                return command, Ignore()
+            return _answered(command, Outcome(TargetState.CANCELLED, code=FailureCode.CANCELLED, reason="cancelled"))
+
+
+def _taken_up(command: Command, now: datetime, policy: CommandPolicy, *, sleeps: bool, switch_enabled: bool) -> Step:
+    if now >= command.expires:
+        return _answered(command, _expired(command))
+    if command.action in {SwitchAction.ENABLE, SwitchAction.DISABLE}:
+        found = Found(enabled=command.action is SwitchAction.ENABLE)
+        return _answered(command, Outcome(TargetState.SUCCEEDED, found))
+    if command.actuates and command.told is None and not switch_enabled:
+        reason = "the switch has been disabled; enable it first"
+        return _answered(command, Outcome(TargetState.FAILED, code=FailureCode.SWITCH_DISABLED, reason=reason))
+    if command.kind in {DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION} or sleeps:
+        return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(command.expires)
+    began = command.began or now
+    state = _at_least(command, TargetState.QUEUED if changes_something(command) else TargetState.SENT)
+    following = replace(command, state=state, began=began, attempts=command.attempts + 1)
+    return following, Speak(min(command.expires, _answer_by(following, now, policy)))
+
+
+def changes_something(command: Command) -> bool:
+    """Whether a command is more than a question."""
+    return command.actuates or command.kind in {DeferredKind.DEMAND_RESET, DeferredKind.CLOCK_SET}
+
+
+def _at_least(command: Command, state: TargetState) -> TargetState:
+    """A command that was told goes on from there."""
+    return TargetState.AWAITING if command.told is not None else state
+
+
+def _answer_by(command: Command, now: datetime, policy: CommandPolicy) -> datetime:
+    """Until when one try may last."""
+    patience = timedelta(seconds=policy.answer_seconds)
+    if command.priority is Priority.PERSON and command.kind is not DeferredKind.MONITORING and command.began is not None:
+        return command.began + patience
+    return now + patience
+
+
+def _ended(command: Command, outcome: Outcome, now: datetime) -> Step:
+    if command.kind is DeferredKind.MONITORING:
+        return _again(command, now)
+    return _answered(command, outcome)
+
+
+def _again(command: Command, now: datetime) -> Step:
+    """A monitoring asks again after its period, until it expires."""
+    due = now + timedelta(seconds=command.every_seconds)
+    return replace(command, state=TargetState.QUEUED), Wait(min(due, command.expires))
+
+
+def _unanswered(command: Command, reason: str, found: Found, now: datetime, policy: CommandPolicy) -> Step:
+    if command.kind is DeferredKind.MONITORING:
+        return _again(command, now)
+    waited_for = command.priority is Priority.PERSON
+    if now >= command.expires or (waited_for and now >= _answer_by(command, now, policy) - timedelta(seconds=policy.reply_seconds)):
+        return _answered(command, _timed_out(command, reason, found))
+    if waited_for:
+        return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(now)
+    wait_seconds = min(policy.retry_seconds * 2 ** min(command.attempts - 1, 20), policy.retry_seconds_max)
+    due = min(now + timedelta(seconds=wait_seconds), command.expires)
+    return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(due)
+
+
+def _expired(command: Command) -> Outcome:
+    """The end of a command whose time is over: expired where it was never tried, else timed out."""
+    if command.attempts == 0:
+        return Outcome(TargetState.EXPIRED, code=FailureCode.EXPIRED, reason="expired before it could be begun")
+    return _timed_out(command, "no answer until it expired", NOTHING_FOUND)
+
+
+def _timed_out(command: Command, reason: str, found: Found) -> Outcome:
+    if command.told is None:
+        return Outcome(TargetState.TIMED_OUT, found, FailureCode.NO_ANSWER, reason)
+    told = f"told at {command.told.at:%Y-%m-%d %H:%M:%S} UTC, and whether it was done is not known: {reason}"
+    return Outcome(TargetState.TIMED_OUT, found, FailureCode.INDETERMINATE, told)
+
+
+def _answered(command: Command, outcome: Outcome) -> Step:
+    return replace(command, state=outcome.state), Answer(outcome)
