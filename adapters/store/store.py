@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
 from adapters.store.code_list_store import CodeListPart
-from adapters.store.database import Database, parse_url
+from adapters.store.command_store import CommandPart
+from adapters.store.database import Database, Work, parse_url
 from adapters.store.deferred_store import DeferredPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
@@ -40,6 +41,8 @@ from headend.model.partner import MeterScope
 from headend.model.utility import Utility
 from headend.ports import CustomerItem, ShipmentItem
 
+T = TypeVar("T")
+
 _CHECK = b"headend store"
 """What a database keeps sealed, so that a wrong key file is noticed when it is opened."""
 _CHECK_OWNER = ""
@@ -58,6 +61,7 @@ class Store(
     RegistrationPart,
     CodeListPart,
     DeferredPart,
+    CommandPart,
     MessagePart,
     RouterPart,
     WorkItemPart,
@@ -120,23 +124,23 @@ class Store(
         return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))
 
     async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime) -> None:
-        if not batch:
-            return
-        work = partial(self._record_work, batch, runs, now)
+        if batch:
+            await self.with_partitions(partial(self._record_work, batch, runs, now))
+
+    async def with_partitions(self, work: Work[T]) -> T:
+        """One transaction that records, once the days that it writes to have their partitions."""
         try:
-            await self._database.run(work)
+            return await self._database.run(work)
         except PartitionMissingError:
             # Another process dropped a day that this one remembers; forget them all, and ask again.
             self._partitions = set()
         except PartitionsWantedError as wanted:
             await self._make_partitions(wanted.days)
-        else:
-            return
         try:
-            await self._database.run(work)
+            return await self._database.run(work)
         except PartitionsWantedError as wanted:
             await self._make_partitions(wanted.days)
-            await self._database.run(work)
+            return await self._database.run(work)
 
     def _record_work(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, connection: Connection) -> None:
         record(connection, batch, runs, now, self._partitions)
