@@ -23,10 +23,13 @@ from headend.measures import Measures
 from headend.model.endpoint import NativeAddress, Transport
 from headend.model.utility import Utility, UtilityId
 from headend.process_name import collector_name, process_name
+from headend.retries import RetryPolicy
 from headend.roles import ALL_ROLES, Role
 from headend.router_service import RouterService
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
 from headend.settings import CollectionSettings, Settings, UtilitySettings
+from headend.silence_watch import LOOK_SECONDS as SILENCE_SECONDS
+from headend.silence_watch import SilenceWatch
 from headend.status import StoreStatus
 from headend.surrounding import Surrounding
 from wsdl import VERSIONS
@@ -73,6 +76,9 @@ class UtilityService:
         is_watching = settings.routers.poll and Role.COLLECTOR in roles
         self.routers = RouterService(settings, store, around, self._owner) if is_watching else None
         self.housekeeping = Housekeeping(settings.id, store, around.reactor, around.now, self._process, settings.retention.retention)
+        self.silences = SilenceWatch(
+            self.utility, store, now=around.now, wake=self.collector.wake, owner=self._process, policy=settings.silence.policy
+        )
         self.address: NativeAddress
         self._status: StoreStatus | None = None
 
@@ -185,6 +191,15 @@ class UtilityService:
             status=self._status,
         )
 
+    def watch_silences(self) -> None:
+        """From now on look for endpoints that are not heard."""
+
+        async def look_and_wait() -> float:
+            await self.silences.look()
+            return SILENCE_SECONDS
+
+        self._repeat(look_and_wait)
+
     def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
         """Do `work` again and again, after as many seconds as it says each time, until the service stops."""
 
@@ -296,4 +311,9 @@ def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
         transmissions_max=settings.transmissions,
         reply_seconds=settings.reply_seconds,
         lease_seconds=settings.lease_seconds,
+        retries=RetryPolicy(
+            first_seconds=settings.retry_minutes * 60,
+            seconds_max=settings.retry_hours * 3_600,
+            give_up_seconds=settings.retry_days * 86_400,
+        ),
     )

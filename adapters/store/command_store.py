@@ -27,6 +27,7 @@ from headend.model.command import NOTHING_FOUND, CommandAssignment, CommandId, C
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
 from headend.model.interval_runs import IntervalRuns
 from headend.model.telling import OUTCOME
+from headend.retries import NO_RETRIES
 from headend.switches import KnownBy, SwitchState
 
 _T, _Q, _E = partner_tables.deferred_target.c, partner_tables.deferred_request.c, schema.endpoint.c
@@ -59,7 +60,7 @@ def record_commands(
     ]
     worth_recording = [item for item in collected if item is not None]
     if worth_recording or runs:
-        record(connection, worth_recording, runs, now, partitions)
+        record(connection, worth_recording, runs, now, NO_RETRIES, partitions)
     changed = [each for each, counts in zip(updates, counted, strict=True) if counts]
     _write(connection, changed, now)
     for each in changed:

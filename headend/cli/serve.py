@@ -54,6 +54,7 @@ def _begin_work(utility: UtilityService) -> None:
     """Begin what a utility's roles do regularly, and say where they listen."""
     if Role.DISPATCHER in utility.roles:
         utility.keep_house()
+        utility.watch_silences()
     if Role.COLLECTOR not in utility.roles:
         return
     utility.collect_regularly()
