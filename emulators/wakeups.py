@@ -43,11 +43,19 @@ REGISTRATION_AGAIN_SECONDS_MAX = 300.0
 class Wakeups:
     """Runs what endpoints of a world do on their own."""
 
-    def __init__(self, reactor: IReactorTime, world: World, initiator: Initiator, native_address: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        world: World,
+        initiator: Initiator,
+        native_address: Callable[[int], bytes],
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
         self._reactor = reactor
         self._world = world
         self._initiator = initiator
         self._native_address = native_address
+        self._tick_seconds = tick_seconds
         self._pushes: dict[int, PushState] = {}
         self._scheduled: list[tuple[int, int]] = []
         self._soon: list[tuple[float, int]] = []
@@ -92,7 +100,7 @@ class Wakeups:
         return turn * WAKE_SECONDS + phase + mix(self._world.population.seed, 83, index, turn) % JITTER_SECONDS
 
     def _tick(self) -> None:
-        self._timer = self._reactor.callLater(TICK_SECONDS, self._tick)
+        self._timer = self._reactor.callLater(self._tick_seconds, self._tick)
         budget = WAKES_PER_TICK
         now = self._world.now
         while budget and self._scheduled and self._scheduled[0][0] <= now and not self._initiator.full:
