@@ -95,7 +95,7 @@ class _Compiled:
             require_version(exchange.header, self._binding.contract)
             exchange.operation = local_name(ctx.method_request_string.replace("}", ":"))
 
-    def deserialize(self, ctx: Any, message: object) -> None:
+    def deserialize(self, ctx: Any, message: object = None) -> None:
         """Validate the operation's element, with what its sender is tolerated, and read it into a record."""
         exchange: Exchange = ctx.udc
         assert exchange.caller is not None, "nothing is made of a stranger's message"
@@ -118,7 +118,7 @@ class _Compiled:
             sentence = f"SOAPAction is {action[:200]!r}, but the Body holds {exchange.operation}, whose SOAPAction is {expected!r}"
             raise RefusedCallError(FaultCode.SOAP_ACTION, sentence)
 
-    def serialize(self, ctx: Any, message: object) -> None:
+    def serialize(self, ctx: Any, message: object = None) -> None:
         """The answer, or the fault, as text or as a stream of octets."""
         exchange: Exchange = ctx.udc
         if ctx.out_error is not None:
