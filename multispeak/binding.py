@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from lxml import etree
@@ -47,6 +48,14 @@ class OperationBinding:
             self._write = self._writers.message(self._response())
         return self._write((result,) if self.operation.response else ())
 
+    @cached_property
+    def result_shape(self) -> ListShape:
+        """For a response whose one result is written before: what stands around it, and its writer."""
+        (result,) = self.operation.response
+        name = self.operation.name + "Response"
+        return ListShape(f"<{name}{self._writers.namespaces}>", f"</{name}>", result.name, self._writers.of(result.type_name))
+
+    @cached_property
     def list_shape(self) -> ListShape:
         """For a response whose result is an ArrayOf…."""
         result, item = self._result_item()

@@ -134,8 +134,12 @@ class _Compiled:
         operation = self._binding.operations[ctx.descriptor.name]
         if isinstance(answer, ListAnswer):
             batches = counted(exchange, answer.batches)
-            exchange.chunks = stream_list(start, operation.list_shape(), batches, end, written=answer.written)
+            exchange.chunks = stream_list(start, operation.list_shape, batches, end, written=answer.written)
             ctx.out_document = b""
+        elif answer.written:
+            exchange.objects_out = 1
+            shape = operation.result_shape
+            ctx.out_document = f"{start}{shape.opening}{answer.result}{shape.closing}{end}".encode()
         else:
             exchange.objects_out = objects_told(answer.result)
             ctx.out_document = f"{start}{operation.write(answer.result)}{end}".encode()
