@@ -70,17 +70,19 @@ class FieldSettings(Section):
 class CollectionSettings(Section):
     """How endpoints are interrogated: every so many hours, so many at once, each request sent so often.
 
-    `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database: one
-    that starts again under its name at once takes back what it held when it was killed.
+    `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
+    default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
+    others may take it after `lease_seconds`.
     """
 
-    collector: Name = "collector"
+    collector: Name | None = None
     every_hours: float = Field(default=6, gt=0, le=24)
     history_days: int = Field(default=2, ge=1, le=60)
     conversations: int = Field(default=limits.CONVERSATIONS_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     conversations_per_router: int = Field(default=limits.CONVERSATIONS_PER_ROUTER_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     reply_seconds: float = Field(default=2.0, gt=0, le=60)
     transmissions: int = Field(default=limits.TRANSMISSIONS_MAX, ge=1, le=10)
+    lease_seconds: float = Field(default=limits.LEASE_SECONDS, ge=5, le=3_600)
 
 
 class MessageSettings(Section):

@@ -2,6 +2,7 @@
 
 import click
 
+from headend.cli.backup import backup, restore
 from headend.cli.certificate import certificate
 from headend.cli.commands import COMMANDS_OF_METERS
 from headend.cli.demo import demo
@@ -14,7 +15,9 @@ from headend.cli.routers import routers
 from headend.cli.self_check import self_check
 from headend.cli.serve import serve
 
-COMMANDS = (demo, serve, emulate, import_, *COMMANDS_OF_METERS, routers, purge, messages, certificate, password, self_check)
+COMMANDS = (
+    demo, serve, emulate, import_, *COMMANDS_OF_METERS, routers, purge, backup, restore, messages, certificate, password, self_check,
+)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

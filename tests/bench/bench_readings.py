@@ -14,9 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapters.store.packing import pack
-
-from adapters.store.day_packing import join_day
+from adapters.store.day_packing import pack_day
 from adapters.store.instants import DAY_US, to_day
 from adapters.store.partitions import make_partitions
 from headend.model.endpoint import EndpointId
@@ -160,8 +158,8 @@ def _fill_profiles(store: OpenStore, name: str) -> None:
     store.sql("INSERT INTO account (account_no, name, phone, email) VALUES ('AC', 'Ann', '', '')")
     store.sql(_POINTS.format(**words))
     store.sql(_INSTALLATIONS.format(**words))
-    voltages = {(11 + channel, 900): pack([2_400 + i % 50 for i in range(96)], [0] * 96, -1) for channel in range(3)}
-    packed = join_day({(1, 3600): pack(range(24), [0] * 24, 0)} | voltages)
+    voltages = {(11 + channel, 900): ([2_400 + i % 50 for i in range(96)], [0] * 96, -1) for channel in range(3)}
+    packed = pack_day({(1, 3600): ([*range(24)], [0] * 24, 0)} | voltages)
     octets = f"x'{packed.hex()}'" if name == "sqlite" else f"'\\x{packed.hex()}'::bytea"
     for one in (day - 1, day):
         store.sql(_DAYS.format(**words, day=one, packed=octets))

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from adapters.store.change_packing import unpack_changes
 from adapters.store.day_packing import unpack_day
 from headend.errors import StoreError, UnknownMeterError
 from headend.limits import INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
@@ -181,6 +182,28 @@ def test_runs_behind_what_is_stored_lengthen_it_and_the_same_again_changes_nothi
     assert store.call("summary").intervals == 48
 
 
+def test_a_local_day_is_one_row_and_is_read_as_two_days(store: OpenStore) -> None:
+    due(store, 2)
+    items = [Collected(EndpointId(n), NOW) for n in (1, 2)]
+    for later in range(2):
+        runs = day_runs(DAY + timedelta(days=later), (1, 2), first=5)
+        store.call("record", items, NOW, [replace(runs, values=np.tile(np.arange(24 * later, 24 * later + 24), (2, 1, 1)))])
+    number = (DAY - date(1970, 1, 1)).days
+    assert store.sql("SELECT day, endpoint_id, change_seq FROM interval_day ORDER BY 1, 2") == [
+        (number, 1, 1), (number, 2, 1), (number + 1, 1, 2), (number + 1, 2, 2)
+    ]  # fmt: skip
+    changes = [(seq, unpack_changes(packed)) for seq, packed in store.sql("SELECT change_seq, packed FROM endpoint_change ORDER BY 1")]
+    assert changes == [(n + 1, dict.fromkeys((1, 2), (number + n, number + n + 1))) for n in range(2)]
+    (first, second) = store.call("interval_blocks", "M000001", FROM, FROM + timedelta(days=2))
+    assert (first.day, first.values) == (DAY, [None] * 5 + [*range(19)])
+    assert (second.day, second.values) == (DAY + timedelta(days=1), [*range(19, 43)])
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(replace(second, values=[7, *range(20, 43)]),))], NOW)
+    (first, second) = store.call("interval_blocks", "M000001", FROM, FROM + timedelta(days=2))
+    assert (first.values[5:], second.values) == ([*range(19)], [7, *range(20, 43)])
+    assert store.sql("SELECT endpoint_id, day, change_seq, superseded_seq FROM interval_day_history") == [(1, number + 1, 2, 3)]
+    assert store.call("summary").intervals == 96
+
+
 def test_a_run_that_says_otherwise_supersedes_and_one_of_an_item_comes_after_it(store: OpenStore) -> None:
     due(store, 1)
     item = Collected(EndpointId(1), NOW)
@@ -190,7 +213,7 @@ def test_a_run_that_says_otherwise_supersedes_and_one_of_an_item_comes_after_it(
     assert stored.values == [*range(20), 120, 121, 122, 7]
     assert store.sql(HISTORY) == [(1, 1, 2)]
     ((packed,),) = store.sql("SELECT packed FROM interval_day_history")
-    assert unpack_day(packed) == {(1, 3_600): (list(range(24)), [0] * 24, 0)}
+    assert unpack_day({0: packed}, 0) == {(1, 3_600): (list(range(24)), [0] * 24, 0)}
 
 
 def test_a_run_out_of_time_is_named_and_one_of_a_stranger_dropped(store: OpenStore) -> None:

@@ -4,8 +4,8 @@ from alembic import op
 
 from adapters.store.migrations.column_types import words
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 _STATEMENTS = (
     "ALTER TABLE deferred_target ADD COLUMN priority {small} NOT NULL DEFAULT 0",
