@@ -25,6 +25,7 @@ from headend.router_service import RouterService
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
 from headend.settings import CollectionSettings, Settings, UtilitySettings
 from headend.surrounding import Surrounding
+from headend.telling_service import TellingService
 from wsdl import VERSIONS
 
 BEGIN_AGAIN_SECONDS = 30.0
@@ -59,7 +60,9 @@ class UtilityService:
             policy=collection_policy(settings.collection),
             commands=store,
         )
-        self.messages = message_log(settings.messages, store, around) if Role.GATEWAY in roles else None
+        speaks = not roles.isdisjoint({Role.GATEWAY, Role.DISPATCHER})
+        self.messages = message_log(settings.messages, store, around) if speaks else None
+        self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -83,6 +86,8 @@ class UtilityService:
             raise
         if service.messages is not None:
             service.messages.start()
+        if service.telling is not None:
+            service.telling.start()
         return service
 
     async def _begin_collecting(self, host: str, port: int) -> None:
@@ -171,6 +176,8 @@ class UtilityService:
             await self.collector.stop()
         self._udp.close()
         await self._tcp.close()
+        if self.telling is not None:
+            await self.telling.stop()
         if self.messages is not None:
             await self.messages.stop()
         await self._give_back()

@@ -32,6 +32,7 @@ from adapters.store.restricted_store import RestrictedStore
 from adapters.store.router_store import RouterPart
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
+from adapters.store.telling_store import TellingPart
 from adapters.store.work_item_store import WorkItemPart
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
@@ -62,6 +63,7 @@ class Store(
     CodeListPart,
     DeferredPart,
     CommandPart,
+    TellingPart,
     MessagePart,
     RouterPart,
     WorkItemPart,
