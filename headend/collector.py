@@ -46,7 +46,8 @@ class Collector:
         self.counters = Counters()
         self.links: dict[Transport, EndpointLink] = {}
         self.programs = ProgramCache()
-        self.recorder = Recorder(store, reactor, now, self.counters, self._recorded)
+        policy = policy or CollectionPolicy()
+        self.recorder = Recorder(store, reactor, now, self.counters, self._recorded, policy.retries)
         self._on_recorded = on_recorded
         parts = PollerParts(
             utility=utility,
@@ -58,7 +59,7 @@ class Collector:
             reactor=reactor,
             now=now,
             random=random,
-            policy=policy or CollectionPolicy(),
+            policy=policy,
             wire_now=wire_now,
         )
         self.poller = Poller(parts, owner)

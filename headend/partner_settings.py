@@ -136,7 +136,7 @@ class PartnerSettings(Section):
     certificate: CertificateSettings | None = None
     operations: tuple[OperationPattern, ...] = Field(default=("*",), min_length=1, max_length=PATTERNS_MAX)
     meters: MeterSettings | None = None
-    page_size: int = Field(default=10_000, ge=1, le=100_000)
+    page_size: int = Field(default=10_000, ge=1, le=1_000_000)
     identifier: MeterIdentifier = MeterIdentifier.METER_NO
     energy_unit: EnergyUnit = EnergyUnit.KILOWATT_HOUR
     tolerance: frozenset[Habit] = COMMON_HABITS

@@ -1,6 +1,7 @@
 """Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from twisted.python.failure import Failure
 
 from adapters.c1222_tcp import TcpLink
 from adapters.c1222_udp import UdpLink
+from adapters.metrics import MetricsServer
 from adapters.store import Store, open_store
 from headend.collection.policy import CollectionPolicy
 from headend.collector import Collector
@@ -17,19 +19,27 @@ from headend.errors import LinkError, StoreError
 from headend.gateway import check_profiles, message_log, serve_partners
 from headend.housekeeping import LOOK_SECONDS as HOUSEKEEPING_SECONDS
 from headend.housekeeping import Housekeeping
+from headend.measures import Measures
 from headend.model.endpoint import NativeAddress, Transport
 from headend.model.utility import Utility, UtilityId
 from headend.process_name import collector_name, process_name
+from headend.retries import RetryPolicy
 from headend.roles import ALL_ROLES, Role
 from headend.router_service import RouterService
 from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
 from headend.settings import CollectionSettings, Settings, UtilitySettings
+from headend.silence_watch import LOOK_SECONDS as SILENCE_SECONDS
+from headend.silence_watch import SilenceWatch
+from headend.status import StoreStatus
 from headend.surrounding import Surrounding
 from headend.telling_service import TellingService
 from wsdl import VERSIONS
 
 BEGIN_AGAIN_SECONDS = 30.0
 """How long a collection that the store did not take waits before it is begun again, in seconds."""
+
+STATUS_SECONDS = 60.0
+"""How often the database is asked how things stand, where somebody wants metrics: it costs a second with a million endpoints."""
 
 
 class UtilityService:
@@ -69,7 +79,11 @@ class UtilityService:
         is_watching = settings.routers.poll and Role.COLLECTOR in roles
         self.routers = RouterService(settings, store, around, self._owner) if is_watching else None
         self.housekeeping = Housekeeping(settings.id, store, around.reactor, around.now, self._process, settings.retention.retention)
+        self.silences = SilenceWatch(
+            self.utility, store, now=around.now, wake=self.collector.wake, owner=self._process, policy=settings.silence.policy
+        )
         self.address: NativeAddress
+        self._status: StoreStatus | None = None
 
     @classmethod
     async def start(cls, settings: UtilitySettings, around: Surrounding, roles: frozenset[Role] = ALL_ROLES) -> "UtilityService":
@@ -153,6 +167,44 @@ class UtilityService:
 
         self._repeat(look_and_wait)
 
+    def look_at_status(self) -> None:
+        """From now on ask the database how things stand, for metrics."""
+
+        async def look_and_wait() -> float:
+            now = self._now()
+            midnight, _ = self.utility.day_bounds(self.utility.local_day(now))
+            try:
+                self._status = await self.store.status(now, midnight)
+            except StoreError as error:
+                self._status = None
+                self.log.warn("status of {utility} not known: {error}", utility=self.utility.utility_id, error=error)
+            return STATUS_SECONDS
+
+        self._repeat(look_and_wait)
+
+    def measures(self) -> Measures:
+        """What this process has done and knows."""
+        counters = self.collector.counters
+        totals = {field.name: getattr(counters, field.name) for field in fields(counters) if field.name != "dropped"}
+        return Measures(
+            utility=str(self.utility.utility_id),
+            totals=totals,
+            dropped={str(reason): count for reason, count in counters.dropped.items()},
+            conversations=self.collector.poller.active,
+            assignments_waiting=self.collector.poller.waiting,
+            unlogged_exchanges=0 if self.messages is None else self.messages.dropped,
+            status=self._status,
+        )
+
+    def watch_silences(self) -> None:
+        """From now on look for endpoints that are not heard."""
+
+        async def look_and_wait() -> float:
+            await self.silences.look()
+            return SILENCE_SECONDS
+
+        self._repeat(look_and_wait)
+
     def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
         """Do `work` again and again, after as many seconds as it says each time, until the service stops."""
 
@@ -194,9 +246,12 @@ class UtilityService:
 class HeadEndService:
     """Everything one process runs: the utilities of its settings and the SOAP server in front of them."""
 
-    def __init__(self, utilities: Mapping[UtilityId, UtilityService], public_url: str, listening: Any) -> None:
+    def __init__(
+        self, utilities: Mapping[UtilityId, UtilityService], public_url: str, listening: Any, metrics: MetricsServer | None
+    ) -> None:
         self.utilities = utilities
         self.public_url = public_url
+        self.metrics = metrics
         self._listening = listening
 
     @classmethod
@@ -207,14 +262,18 @@ class HeadEndService:
         """
         check_profiles(settings)
         utilities: dict[UtilityId, UtilityService] = {}
+        metrics: MetricsServer | None = None
         try:
             for each in settings.utilities:
                 utilities[each.utility.utility_id] = await UtilityService.start(each, around, roles)
+            metrics = _show_metrics(settings, utilities, around)
             listening, public_url = serve_partners(settings, utilities, around) if Role.GATEWAY in roles else (None, "")
         except BaseException:
+            if metrics is not None:
+                await metrics.stop()
             await _stop_all(utilities, None)
             raise
-        return cls(utilities, public_url, listening)
+        return cls(utilities, public_url, listening, metrics)
 
     @property
     def only_utility(self) -> UtilityService:
@@ -230,7 +289,18 @@ class HeadEndService:
 
     async def stop(self) -> None:
         """Stop serving, then the field sides."""
+        if self.metrics is not None:
+            await self.metrics.stop()
         await _stop_all(self.utilities, self._listening)
+
+
+def _show_metrics(settings: Settings, utilities: Mapping[UtilityId, UtilityService], around: Surrounding) -> MetricsServer | None:
+    if settings.metrics is None:
+        return None
+    for utility in utilities.values():
+        utility.look_at_status()
+    measured = list(utilities.values())
+    return MetricsServer(around.reactor, settings.metrics.host, settings.metrics.port, lambda: [one.measures() for one in measured])
 
 
 async def _stop_all(utilities: Mapping[UtilityId, UtilityService], listening: Any) -> None:
@@ -248,4 +318,9 @@ def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
         transmissions_max=settings.transmissions,
         reply_seconds=settings.reply_seconds,
         lease_seconds=settings.lease_seconds,
+        retries=RetryPolicy(
+            first_seconds=settings.retry_minutes * 60,
+            seconds_max=settings.retry_hours * 3_600,
+            give_up_seconds=settings.retry_days * 86_400,
+        ),
     )

@@ -29,6 +29,7 @@ from headend.model.deferred import DeferredKind, SwitchAction, TargetState
 from headend.model.interval_runs import IntervalRuns
 from headend.model.telling import OUTCOME, Supply
 from headend.outage_devices import OutageState
+from headend.retries import NO_RETRIES
 from headend.router_health import RouterState
 from headend.switches import KnownBy, SwitchState
 
@@ -67,7 +68,7 @@ def record_commands(
     ]
     worth_recording = [item for item in collected if item is not None]
     if worth_recording or runs:
-        record(connection, worth_recording, runs, now, partitions)
+        record(connection, worth_recording, runs, now, NO_RETRIES, partitions)
     changed = [each for each, counts in zip(updates, counted, strict=True) if counts]
     _write(connection, changed, now)
     for each in changed:

@@ -32,6 +32,8 @@ from adapters.store.restricted_store import RestrictedStore
 from adapters.store.router_store import RouterPart
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
+from adapters.store.silence_store import SilencePart
+from adapters.store.status_store import StatusPart
 from adapters.store.telling_store import TellingPart
 from adapters.store.work_item_store import WorkItemPart
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
@@ -41,6 +43,7 @@ from headend.model.interval_runs import IntervalRuns
 from headend.model.partner import MeterScope
 from headend.model.utility import Utility
 from headend.ports import CustomerItem, ShipmentItem
+from headend.retries import NO_RETRIES, RetryPolicy
 
 T = TypeVar("T")
 
@@ -67,7 +70,9 @@ class Store(
     MessagePart,
     RouterPart,
     WorkItemPart,
+    SilencePart,
     HousekeepingPart,
+    StatusPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
@@ -92,8 +97,10 @@ class Store(
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))
 
-    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now))
+    def record(
+        self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = (), retries: RetryPolicy = NO_RETRIES
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now, retries))
 
     def release(self, owner: str) -> Deferred[None]:
         return self._database.run(lambda c: leasing.release(c, owner))
@@ -125,9 +132,9 @@ class Store(
     def endpoint(self, endpoint_id: EndpointId) -> Deferred[Endpoint | None]:
         return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))
 
-    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime) -> None:
+    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, retries: RetryPolicy) -> None:
         if batch:
-            await self.with_partitions(partial(self._record_work, batch, runs, now))
+            await self.with_partitions(partial(self._record_work, batch, runs, now, retries))
 
     async def with_partitions(self, work: Work[T]) -> T:
         """One transaction that records, once the days that it writes to have their partitions."""
@@ -144,8 +151,10 @@ class Store(
             await self._make_partitions(wanted.days)
             return await self._database.run(work)
 
-    def _record_work(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, connection: Connection) -> None:
-        record(connection, batch, runs, now, self._partitions)
+    def _record_work(
+        self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, retries: RetryPolicy, connection: Connection
+    ) -> None:
+        record(connection, batch, runs, now, retries, self._partitions)
 
     async def _make_partitions(self, days: set[DayKey]) -> None:
         await self._database.run(lambda c: make_partitions(c, days))

@@ -7,6 +7,7 @@ from headend.cli.certificate import certificate
 from headend.cli.commands import COMMANDS_OF_METERS
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
+from headend.cli.endpoints import endpoints
 from headend.cli.imports import import_
 from headend.cli.messages import messages
 from headend.cli.password import password
@@ -14,9 +15,26 @@ from headend.cli.purge import purge
 from headend.cli.routers import routers
 from headend.cli.self_check import self_check
 from headend.cli.serve import serve
+from headend.cli.status import status
+from headend.cli.work import work
 
 COMMANDS = (
-    demo, serve, emulate, import_, *COMMANDS_OF_METERS, routers, purge, backup, restore, messages, certificate, password, self_check,
+    demo,
+    serve,
+    emulate,
+    import_,
+    *COMMANDS_OF_METERS,
+    endpoints,
+    routers,
+    work,
+    status,
+    purge,
+    backup,
+    restore,
+    messages,
+    certificate,
+    password,
+    self_check,
 )
 
 
