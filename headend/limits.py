@@ -114,6 +114,15 @@ COMMAND_LEASE_SECONDS = 120
 PERSON_TARGETS_MAX = 25
 """Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
 
+PARTNERS_TOLD_MAX = 16
+"""Partners told at once: each waits for its own server."""
+
+TELLINGS_PER_CLAIM = 500
+"""Outcomes handed out at once to be told: as many go into one notification where the partner takes arrays."""
+
+TELLING_ATTEMPTS_MAX = 80
+"""Times one message is tried: with waits of up to an hour, three days; then it is parked."""
+
 TRANSACTION_DAYS = 7
 """How long a transaction id stands for its request, in days, however soon that is done: longer than anything tries again."""
 
@@ -137,6 +146,15 @@ PURGE_WORK_FIRST, PURGE_WORK_MAX = 200, 5_000
 
 PURGE_CLAIM_SECONDS = 600.0
 """How long a claim to purge lasts, in seconds; renewed at a quarter of it."""
+
+SILENCE_STEPS_MAX = 40
+"""Changes kept of one endpoint's silences, the first half and the last: ten silences that each went through all states."""
+
+SILENCES_PER_LOOK = 2_000
+"""Endpoints judged and recorded at once: a second of work where all of them get work items."""
+
+WAKEUPS_MISSED_MAX = 100
+"""Missed wake-ups of one endpoint told at one look, the newest: 25 days in which nobody looked."""
 
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500

@@ -18,7 +18,7 @@ from adapters.store.arrivals import Arrivals, EndpointDay, ReadKey, arrange, spo
 from adapters.store.bulk import OnConflict, fetch, put, rows_of
 from adapters.store.change_packing import pack_changes
 from adapters.store.day_packing import extended_days
-from adapters.store.endpoint_state import EndpointState, Outcome
+from adapters.store.endpoint_state import Ending, EndpointState, Outcome
 from adapters.store.instants import DAY_US, from_day, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.merging import merge_days
@@ -27,6 +27,7 @@ from adapters.store.progress_packing import pack_tables
 from adapters.store.segments import PackingError, Segment
 from headend.model.collection import Collected
 from headend.model.interval_runs import IntervalRuns
+from headend.retries import RetryPolicy
 
 Row = tuple[Any, ...]
 
@@ -52,7 +53,12 @@ class _Changes:
 
 
 def record(
-    connection: Connection, batch: Sequence[Collected], runs: Sequence[IntervalRuns], now: datetime, partitions: set[DayKey] | None
+    connection: Connection,
+    batch: Sequence[Collected],
+    runs: Sequence[IntervalRuns],
+    now: datetime,
+    retries: RetryPolicy,
+    partitions: set[DayKey] | None,
 ) -> None:
     """Store `batch` and the `runs` of its endpoints. `partitions` are the days known to have one, None where the database has none.
 
@@ -69,7 +75,7 @@ def record(
     _merge_reads(connection, arrivals, changes, now)
     _new_events(connection, arrivals, changes, now)
     _messages(known, changes, now)
-    after = _states_after(known, arrivals, states)
+    after = _states_after(known, arrivals, states, now, retries)
     change_seq = _count(connection, changes, states, after)
     _write(connection, changes, change_seq)
     _write_around(connection, known, arrivals)
@@ -202,7 +208,9 @@ def _messages(batch: Sequence[Collected], changes: _Changes, now: datetime) -> N
             changes.messages.append(row)
 
 
-def _states_after(batch: Sequence[Collected], arrivals: Arrivals, states: dict[int, EndpointState]) -> dict[int, EndpointState]:
+def _states_after(
+    batch: Sequence[Collected], arrivals: Arrivals, states: dict[int, EndpointState], now: datetime, retries: RetryPolicy
+) -> dict[int, EndpointState]:
     last_reads: dict[int, int] = {}
     for endpoint_id, instant, _, _ in arrivals.reads:
         last_reads[endpoint_id] = max(last_reads.get(endpoint_id, instant), instant)
@@ -210,23 +218,24 @@ def _states_after(batch: Sequence[Collected], arrivals: Arrivals, states: dict[i
     for item in batch:
         endpoint_id = item.endpoint_id
         failed = item.exception is not None or endpoint_id in arrivals.spoilt
-        after[endpoint_id] = after.get(endpoint_id, states[endpoint_id]).after(item, last_reads.get(endpoint_id), failed=failed)
+        before = after.get(endpoint_id, states[endpoint_id])
+        after[endpoint_id] = before.after(item, last_reads.get(endpoint_id), Ending(failed, now, retries))
     return after
 
 
 def _count(connection: Connection, changes: _Changes, before: dict[int, EndpointState], after: dict[int, EndpointState]) -> int:
-    moves = [state.outcome for key, state in after.items() if before[key].outcome == Outcome.DUE != state.outcome]
-    done, failed = moves.count(Outcome.DONE), moves.count(Outcome.FAILED)
+    moves = [(before[key].outcome, state.outcome) for key, state in after.items() if before[key].outcome != state.outcome]
+    due, done, failed = (_gained(moves, outcome) for outcome in (Outcome.DUE, Outcome.DONE, Outcome.FAILED))
     if not (changes.any() or moves):
         return 0
     counted = connection.execute(
         text(
-            "UPDATE tally SET change_seq = change_seq + :changed, due = due - :moved, done = done + :done, failed = failed + :failed,"
+            "UPDATE tally SET change_seq = change_seq + :changed, due = due + :due, done = done + :done, failed = failed + :failed,"
             " register_reads = register_reads + :reads, intervals = intervals + :intervals, events = events + :events RETURNING change_seq"
         ),
         {
             "changed": int(changes.any()),
-            "moved": done + failed,
+            "due": due,
             "done": done,
             "failed": failed,
             "reads": changes.reads_new,
@@ -235,6 +244,11 @@ def _count(connection: Connection, changes: _Changes, before: dict[int, Endpoint
         },
     )
     return int(counted.scalar_one())
+
+
+def _gained(moves: list[tuple[int, int]], outcome: Outcome) -> int:
+    """How many more endpoints have an outcome than before."""
+    return sum(after == outcome for _, after in moves) - sum(before == outcome for before, _ in moves)
 
 
 def _changed_days(changes: _Changes) -> bytes:

@@ -117,6 +117,8 @@ endpoint_state = Table(
     _big("octets_sent"),
     _big("octets_received"),
     _big("last_read_us", nullable=True),
+    _int("missed"),
+    _big("missed_us", nullable=True),
 )
 
 program = Table("program", metadata, _octets("fingerprint", key=True), _octets("tables"))
@@ -376,6 +378,7 @@ work_item = Table(
     _big("closed_us", nullable=True),
     _text("diagnosis"),
     _octets("history"),
+    _text("assigned_to"),
 )
 
 regular_work = Table(

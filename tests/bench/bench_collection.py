@@ -35,6 +35,7 @@ from headend.model.utility import Utility, UtilityId
 from headend.ports import ShipmentItem
 from headend.provisioning import read_shipment
 from headend.provisioning_rows import FileFormat
+from headend.retries import NO_RETRIES, RetryPolicy
 from tests import postgresql
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
@@ -311,7 +312,9 @@ class ForgetfulStore(MemoryStore):
         ])  # fmt: skip
         self.failed = 0
 
-    async def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> None:
+    async def record(
+        self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = (), retries: RetryPolicy = NO_RETRIES
+    ) -> None:
         for item in collected:
             endpoint = self.endpoints[item.endpoint_id]
             endpoint.due = endpoint.leased = None

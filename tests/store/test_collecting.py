@@ -19,6 +19,7 @@ from headend.model.instants import to_us
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalFlag
 from headend.model.selections import REGISTERS, Period
+from headend.retries import RetryPolicy
 from tests.store.world import DAY, FROM, MIDNIGHT, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
 
 HISTORY = "SELECT endpoint_id, change_seq, superseded_seq FROM interval_day_history"
@@ -66,6 +67,35 @@ def test_invocation_ids_are_never_handed_out_twice_and_wrap(store: OpenStore) ->
             store.sql("UPDATE endpoint_state SET next_invocation_id = 32703")
     assert seen[: 5 * INVOCATION_IDS_PER_LEASE] == list(range(1, 5 * INVOCATION_IDS_PER_LEASE + 1))
     assert seen[5 * INVOCATION_IDS_PER_LEASE :] == [*range(32_703, 32_768), *range(1, 64)]
+
+
+def test_a_missed_interrogation_is_due_again_and_counted_until_it_succeeds(store: OpenStore) -> None:
+    retries = RetryPolicy(first_seconds=600, seconds_max=1_200, give_up_seconds=3_000)
+    due(store, 1)
+    now = NOW
+    for wait, missed in ((600, 1), (1_200, 2), (1_200, 3)):
+        (one,) = store.call("lease", "me", 1, now, now + timedelta(minutes=5))
+        silence = ExceptionRecord(one.endpoint_id, ExceptionKind.NO_ANSWER, now, "no answer")
+        store.call("record", [Collected(one.endpoint_id, None, one.lease_id, exception=silence)], now, (), retries)
+        assert store.sql("SELECT missed, missed_us FROM endpoint_state") == [(missed, to_us(NOW))]
+        assert store.call("summary").failed == 1
+        assert store.call("lease", "me", 1, now + timedelta(seconds=wait * 0.89), now) == [], "not so soon"
+        now += timedelta(seconds=wait * 1.11)
+    (one,) = store.call("lease", "me", 1, now, now + timedelta(minutes=5))
+    store.call("record", [replace(endpoint_day(1, lease_id=one.lease_id), heard=now)], now, (), retries)
+    assert store.sql("SELECT missed, missed_us, due_us FROM endpoint_state") == [(0, None, None)]
+    summary = store.call("summary")
+    assert (summary.due, summary.done, summary.failed) == (0, 1, 0)
+
+
+def test_what_is_missed_for_too_long_waits_for_the_schedule(store: OpenStore) -> None:
+    retries = RetryPolicy(give_up_seconds=0)
+    due(store, 1)
+    (one,) = store.call("lease", "me", 1, NOW, UNTIL)
+    silence = ExceptionRecord(one.endpoint_id, ExceptionKind.NO_ANSWER, NOW, "no answer")
+    store.call("record", [Collected(one.endpoint_id, None, one.lease_id, exception=silence)], NOW, (), retries)
+    assert store.call("lease", "me", 1, NOW + timedelta(days=9), NOW + timedelta(days=10)) == []
+    assert store.call("schedule", NOW + timedelta(days=9), FROM) == 1
 
 
 def test_released_leases_are_due_again(store: OpenStore) -> None:
