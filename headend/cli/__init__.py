@@ -11,9 +11,10 @@ from headend.cli.password import password
 from headend.cli.purge import purge
 from headend.cli.routers import routers
 from headend.cli.self_check import self_check
+from headend.cli.selftest import selftest
 from headend.cli.serve import serve
 
-COMMANDS = (demo, serve, emulate, import_, routers, purge, messages, certificate, password, self_check)
+COMMANDS = (demo, serve, emulate, import_, routers, purge, messages, certificate, password, selftest, self_check)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
