@@ -1,4 +1,4 @@
-"""All parts of one utility's collection in one process, put together: poller, receiver, recorder; links are added by whoever has them."""
+"""All parts of one utility's field side in one process, put together: poller, commands, receiver, recorder; links are added later."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,6 +9,9 @@ from twisted.internet.interfaces import IReactorTime
 from headend.collection.counters import Counters
 from headend.collection.policy import CollectionPolicy
 from headend.collection.programs import ProgramCache
+from headend.command_driver import CommandDriver
+from headend.commands.policy import CommandPolicy
+from headend.commands.ports import CommandStore
 from headend.model.endpoint import Transport
 from headend.model.utility import Utility
 from headend.poller import Poller, PollerParts
@@ -21,6 +24,7 @@ class Collector:
     """The collection of one utility.
 
     `links` is filled before `start`; links are built with `receiver`. `on_recorded` is called after each transaction, for progress.
+    `commands` is where commands come from, None where this process carries none out.
     `wire_now` is given where security goes by another clock than the utility's.
     """
 
@@ -36,11 +40,14 @@ class Collector:
         policy: CollectionPolicy | None = None,
         wire_now: Callable[[], datetime] | None = None,
         on_recorded: Callable[[], None] = lambda: None,
+        commands: CommandStore | None = None,
+        command_policy: CommandPolicy | None = None,
     ) -> None:
         self.counters = Counters()
         self.links: dict[Transport, EndpointLink] = {}
         self.programs = ProgramCache()
-        self.recorder = Recorder(store, reactor, now, self.counters, self._recorded)
+        policy = policy or CollectionPolicy()
+        self.recorder = Recorder(store, reactor, now, self.counters, self._recorded, policy.retries)
         self._on_recorded = on_recorded
         parts = PollerParts(
             utility=utility,
@@ -52,15 +59,20 @@ class Collector:
             reactor=reactor,
             now=now,
             random=random,
-            policy=policy or CollectionPolicy(),
+            policy=policy,
             wire_now=wire_now,
         )
         self.poller = Poller(parts, owner)
         self.receiver = Receiver(parts, self.poller)
+        self.commands = None if commands is None else CommandDriver(parts, commands, owner, command_policy)
+        if self.commands is not None:
+            self.receiver.others.append(self.commands.conversations)
 
     def start(self) -> None:
         """Begin to poll; what endpoints send on their own is accepted from the moment a link is open."""
         self.poller.start()
+        if self.commands is not None:
+            self.commands.start()
 
     def wake(self) -> None:
         """Something was scheduled: look for it now."""
@@ -68,6 +80,8 @@ class Collector:
 
     async def stop(self) -> None:
         """End gracefully: what was collected is recorded, what was leased goes back."""
+        if self.commands is not None:
+            await self.commands.stop()
         await self.poller.stop()
 
     def _recorded(self) -> None:

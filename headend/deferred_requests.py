@@ -29,7 +29,7 @@ _ELECTRIC_ONLY = {
     DeferredKind.PING: "has no outage to detect",
     DeferredKind.MONITORING: "has no outage to detect",
 }
-_OF_SWITCHES = {DeferredKind.SWITCH, DeferredKind.SWITCH_STATE}
+_OF_SWITCHES = {DeferredKind.SWITCH, DeferredKind.SWITCH_STATE, DeferredKind.VOLTAGE}
 _POWER_LIMITS = {SwitchAction.LIMIT_POWER, SwitchAction.UNLIMIT_POWER}
 
 

@@ -18,6 +18,9 @@ _OUT, _BACK = OutageMeaning.OUTAGE, OutageMeaning.RESTORATION
 MANUFACTURER = 2048
 """Added to the numbers of events that the standard has not got."""
 
+LOAD_SIDE_VOLTAGE = MANUFACTURER | 1_000
+"""Found by the head-end itself, when it is about to connect."""
+
 DEFAULT_CATALOGUE = EventCatalogue.of(
     (
         EventKind(1, "primary power down", _E, _CRITICAL, _POWER, CimCode(26, 0, 47), "Primary power down", _OUT),
@@ -91,5 +94,6 @@ DEFAULT_CATALOGUE = EventCatalogue.of(
         EventKind(MANUFACTURER | 17, "pulse mismatch", _W, _MINOR, _HARDWARE, None, "Measurement error detected"),
         EventKind(MANUFACTURER | 18, "cable cut", _GW, _MAJOR, _TAMPER, CimCode(12, 0, 257), "Tamper attempt detected"),
         EventKind(MANUFACTURER | 19, "cable cut ended", _GW, _INFO, _TAMPER, None, clears=MANUFACTURER | 18),
+        EventKind(LOAD_SIDE_VOLTAGE, "voltage behind an open switch", _E, _MAJOR, _TAMPER, CimCode(31, 1, 143)),
     )
 )

@@ -138,6 +138,15 @@ PURGE_WORK_FIRST, PURGE_WORK_MAX = 200, 5_000
 PURGE_CLAIM_SECONDS = 600.0
 """How long a claim to purge lasts, in seconds; renewed at a quarter of it."""
 
+SILENCE_STEPS_MAX = 40
+"""Changes kept of one endpoint's silences, the first half and the last: ten silences that each went through all states."""
+
+SILENCES_PER_LOOK = 2_000
+"""Endpoints judged and recorded at once: a second of work where all of them get work items."""
+
+WAKEUPS_MISSED_MAX = 100
+"""Missed wake-ups of one endpoint told at one look, the newest: 25 days in which nobody looked."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

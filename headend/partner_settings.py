@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cryptography.x509 import Name as X509Name
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from headend.commands.ordering import REQUESTER
 from headend.model.endpoint import Commodity
 from headend.model.habits import COMMON_HABITS, Habit
 from headend.model.partner import (
@@ -135,11 +136,18 @@ class PartnerSettings(Section):
     certificate: CertificateSettings | None = None
     operations: tuple[OperationPattern, ...] = Field(default=("*",), min_length=1, max_length=PATTERNS_MAX)
     meters: MeterSettings | None = None
-    page_size: int = Field(default=10_000, ge=1, le=100_000)
+    page_size: int = Field(default=10_000, ge=1, le=1_000_000)
     identifier: MeterIdentifier = MeterIdentifier.METER_NO
     energy_unit: EnergyUnit = EnergyUnit.KILOWATT_HOUR
     tolerance: frozenset[Habit] = COMMON_HABITS
     notifications: NotificationSettings = NotificationSettings()
+
+    @field_validator("user_id")
+    @classmethod
+    def _no_person(cls, value: str) -> str:
+        if value.startswith(REQUESTER):
+            raise ValueError(f"begins with {REQUESTER!r}, as the names of people do who give orders at the command line")
+        return value
 
     @field_validator("password")
     @classmethod

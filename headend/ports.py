@@ -13,6 +13,7 @@ from headend.model.collection import Assignment, Collected, CollectionSummary, E
 from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, NativeAddress, ServicePoint
 from headend.model.events import ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
+from headend.retries import NO_RETRIES, RetryPolicy
 
 T = TypeVar("T")
 
@@ -37,11 +38,13 @@ class CollectionStore(Protocol):
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Awaitable[list[Assignment]]:
         """Up to `count` due endpoints that nobody else holds, now held by `owner` until `until`; [] when none is due."""
 
-    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Awaitable[None]:
+    def record(
+        self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = (), retries: RetryPolicy = NO_RETRIES
+    ) -> Awaitable[None]:
         """Store each item wholly or not at all, release its lease; several items may share a transaction. Twice changes nothing.
 
         `runs` hold further intervals of the items' endpoints, which came before those in the items. An item whose lease has passed to
-        another owner is stored all the same: reads are facts.
+        another owner is stored all the same: reads are facts. An endpoint that missed its interrogation is due again when `retries` say so.
         """
 
     def release(self, owner: str) -> Awaitable[None]:

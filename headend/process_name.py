@@ -1,4 +1,4 @@
-"""The name of a process among those that share a database: its machine and its process id, unlike any other that runs."""
+"""Names of processes among those that share a database."""
 
 import os
 import platform
@@ -9,7 +9,18 @@ NAME_CHARACTERS_MAX = 64
 
 
 def process_name() -> str:
-    """`host-4711`."""
+    """`host-4711`: the machine and the process id, unlike any other that runs."""
+    return _named(str(os.getpid()))
+
+
+def collector_name(port: int) -> str:
+    """`host-port-1153`: the machine and the port in the field, which no other process there has, and this one again after a restart.
+
+    Where 0 picks the port it is the process's name.
+    """
+    return _named(f"port-{port}") if port else process_name()
+
+
+def _named(what: str) -> str:
     host = re.sub(r"[^a-z0-9-]+", "-", platform.node().lower()).strip("-") or "host"
-    number = str(os.getpid())
-    return f"{host[: NAME_CHARACTERS_MAX - len(number) - 1]}-{number}"
+    return f"{host[: NAME_CHARACTERS_MAX - len(what) - 1]}-{what}"

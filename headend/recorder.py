@@ -19,6 +19,7 @@ from headend.limits import RECORD_BATCH_MAX, UNRECORDED_MAX
 from headend.model.collection import Collected
 from headend.model.events import ExceptionKind, ExceptionRecord
 from headend.ports import CollectionStore
+from headend.retries import NO_RETRIES, RetryPolicy
 
 LINGER_SECONDS, LINGER_AWAITED_SECONDS = 0.3, 0.05
 """How long an item waits for company, and how long where an endpoint waits for it to be durable: a transaction by itself costs as much as
@@ -32,7 +33,7 @@ Waiting = tuple[Collected | Transcript, Deferred[None] | None]
 
 
 class Recorder:
-    """A queue before the store. `on_recorded` is called after each transaction."""
+    """A queue before the store. `on_recorded` is called after each transaction; `retries` say when what was missed is due again."""
 
     log = Logger()
 
@@ -43,12 +44,14 @@ class Recorder:
         now: Callable[[], datetime],
         counters: Counters,
         on_recorded: Callable[[], None] = lambda: None,
+        retries: RetryPolicy = NO_RETRIES,
     ) -> None:
         self.on_recorded = on_recorded
         self._store = store
         self._reactor = reactor
         self._now = now
         self._counters = counters
+        self._retries = retries
         self._waiting: deque[Waiting] = deque()
         self._in_flight = 0
         self._draining = False
@@ -131,7 +134,7 @@ class Recorder:
         self._in_flight = len(batch)
         try:
             harvested = harvest_all([item for item, _ in batch])
-            await self._store.record(harvested.items, self._now(), harvested.runs)
+            await self._store.record(harvested.items, self._now(), harvested.runs, self._retries)
         except StoreError as error:
             self._counters.store_failures += 1
             self.log.warn("{count} endpoints not recorded yet: {error}", count=len(batch), error=error)

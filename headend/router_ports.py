@@ -8,7 +8,7 @@ from typing import Protocol
 from headend.errors import HeadEndError
 from headend.model.endpoint import RouterId
 from headend.model.router import Router, RouterPath, RouterProfile, RouterStatus
-from headend.model.work_item import WorkItem, WorkItemChange
+from headend.model.work_item import WorkItem, WorkItemChange, WorkItemId, WorkItemKind
 from headend.router_case import RouterCase
 from headend.router_health import RouterEvent, RouterHealth
 from headend.router_troubleshooting import Troubleshooting
@@ -86,8 +86,13 @@ class RouterQueries(Protocol):
     def router_troubleshootings(self, name: str, limit: int) -> Awaitable[list[Troubleshooting]]:
         """The newest troubleshootings of a router that have ended, newest first."""
 
-    def work_items(self, limit: int, *, closed: bool = False, subject: str | None = None) -> Awaitable[list[WorkItem]]:
-        """Work items, newest first; without `closed` ones unless asked for, of one `subject` or of all."""
+    def work_items(
+        self, limit: int, *, closed: bool = False, subject: str | None = None, kind: WorkItemKind | None = None
+    ) -> Awaitable[list[WorkItem]]:
+        """Work items, newest first; without `closed` ones unless asked for, of one `subject` or `kind` or of all."""
+
+    def work_item(self, work_item_id: WorkItemId) -> Awaitable[WorkItem | None]:
+        """One by its number."""
 
     def change_work_item(self, change: WorkItemChange) -> Awaitable[WorkItem | None]:
         """A person's note, acknowledgement or closing; the item afterwards, None where none is open."""

@@ -1,50 +1,34 @@
 """Who owns an endpoint's silence: its router while that is down, else nobody but the endpoint itself; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from headend.model.endpoint import EndpointId
 from headend.router_health import RouterHealth
 
 
 @dataclass(frozen=True, slots=True)
-class SilentEndpoint:
-    """An endpoint that is not heard; `router` is None for one with an address of its own, `heard` None for one that never was."""
+class SilenceOwner:
+    """Whose a silence is, and how long it has lasted; `router` is None where it is the endpoint's own.
 
-    endpoint_id: EndpointId
-    meter_no: str
-    router: str | None
-    heard: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceOwners:
-    """Who needs a work item: endpoints on their own, and routers with the endpoints whose silence is theirs."""
-
-    endpoints: tuple[SilentEndpoint, ...]
-    by_router: Mapping[str, tuple[SilentEndpoint, ...]]
-
-
-def silence_owners(
-    silent: Iterable[SilentEndpoint], routers: Mapping[str, RouterHealth], now: datetime, silent_seconds: float
-) -> SilenceOwners:
-    """Share out silences: those behind a router that is down are the router's, however long they last.
-
-    Of the others, those become work items of their own that have lasted `silent_seconds`, counted at the earliest from when their
-    router was heard again: nobody could answer before.
+    `router_back` is since when its router is heard again, where the silence counts from that.
     """
-    own: list[SilentEndpoint] = []
-    owned: dict[str, list[SilentEndpoint]] = {}
-    for endpoint in silent:
-        health = None if endpoint.router is None else routers.get(endpoint.router)
-        if endpoint.router is not None and health is not None and health.silent:
-            owned.setdefault(endpoint.router, []).append(endpoint)
-        elif _lasted(endpoint, health, now) >= timedelta(seconds=silent_seconds):
-            own.append(endpoint)
-    return SilenceOwners(tuple(own), {name: tuple(endpoints) for name, endpoints in owned.items()})
+
+    router: str | None
+    lasted: timedelta
+    router_back: datetime | None = None
 
 
-def _lasted(endpoint: SilentEndpoint, health: RouterHealth | None, now: datetime) -> timedelta:
-    begins = [instant for instant in (endpoint.heard, None if health is None else health.restored) if instant is not None]
-    return now - max(begins) if begins else timedelta.max
+def silence_owner(router: str | None, since: datetime, routers: Mapping[str, RouterHealth], now: datetime) -> SilenceOwner:
+    """Of an endpoint that should have been heard `since` then. A router that nobody watches owns nothing.
+
+    A silence that is its own is counted at the earliest from when its router was heard again: nobody could answer before.
+    """
+    health = None if router is None else routers.get(router)
+    if health is None:
+        return SilenceOwner(None, now - since)
+    if health.silent:
+        return SilenceOwner(router, now - since)
+    if health.restored is not None and health.restored > since:
+        return SilenceOwner(None, now - health.restored, health.restored)
+    return SilenceOwner(None, now - since)

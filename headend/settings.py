@@ -17,6 +17,7 @@ from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
 from headend.settings_section import Section
+from headend.silence_settings import SilenceSettings
 
 SETTINGS_OCTETS_MAX = 1_000_000
 """Largest settings file read, in octets: a thousand partners fit in a tenth of it."""
@@ -60,6 +61,13 @@ class ServerSettings(Section):
     tls: TlsSettings | None = None
 
 
+class MetricsSettings(Section):
+    """Where a process shows its metrics to Prometheus, at /metrics; port 0 picks one. Whoever reaches it may read them."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9464
+
+
 class FieldSettings(Section):
     """The field side: where endpoints reach this head-end over C12.22, by UDP and TCP on one port number."""
 
@@ -70,17 +78,23 @@ class FieldSettings(Section):
 class CollectionSettings(Section):
     """How endpoints are interrogated: every so many hours, so many at once, each request sent so often.
 
-    `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database: one
-    that starts again under its name at once takes back what it held when it was killed.
+    `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
+    default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
+    others may take it after `lease_seconds`. A missed interrogation is tried again after `retry_minutes`, twice as long after each
+    further one, `retry_hours` at most, for `retry_days`.
     """
 
-    collector: Name = "collector"
+    collector: Name | None = None
     every_hours: float = Field(default=6, gt=0, le=24)
     history_days: int = Field(default=2, ge=1, le=60)
     conversations: int = Field(default=limits.CONVERSATIONS_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     conversations_per_router: int = Field(default=limits.CONVERSATIONS_PER_ROUTER_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     reply_seconds: float = Field(default=2.0, gt=0, le=60)
     transmissions: int = Field(default=limits.TRANSMISSIONS_MAX, ge=1, le=10)
+    lease_seconds: float = Field(default=limits.LEASE_SECONDS, ge=5, le=3_600)
+    retry_minutes: float = Field(default=15, gt=0, le=1_440)
+    retry_hours: float = Field(default=4, gt=0, le=24)
+    retry_days: float = Field(default=3, ge=0, le=30)
 
 
 class MessageSettings(Section):
@@ -119,6 +133,12 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
+class CommandSettings(Section):
+    """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
+
+    may_override: tuple[str, ...] = ()
+
+
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -132,7 +152,9 @@ class UtilitySettings(Section):
     collection: CollectionSettings = CollectionSettings()
     messages: MessageSettings = MessageSettings()
     routers: RouterSettings = RouterSettings()
+    silence: SilenceSettings = SilenceSettings()
     retention: RetentionSettings = RetentionSettings()
+    commands: CommandSettings = CommandSettings()
     partners: tuple[PartnerSettings, ...] = ()
 
     @field_validator("time_zone")
@@ -178,6 +200,7 @@ class Settings(Section):
     """All of it. Partner names are unique over all utilities, because the login says which utility is meant."""
 
     server: ServerSettings = ServerSettings()
+    metrics: MetricsSettings | None = None
     utilities: tuple[UtilitySettings, ...]
 
     @model_validator(mode="after")

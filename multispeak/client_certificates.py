@@ -6,14 +6,13 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
-from twisted.web.server import Request
 
 from headend.model.partner import ClientCertificate
 
 _UNREAD = object()
 
 
-def certificate_of(request: Request) -> ClientCertificate | None:
+def certificate_of(request: Any) -> ClientCertificate | None:
     """The certificate whose key the client has proven to hold; None over plain HTTP, and where it showed none."""
     channel: Any = request.channel
     found: Any = getattr(channel, "client_certificate", _UNREAD)

@@ -1,5 +1,6 @@
 """HTTP server side with bounds: size of a body, headers, time to send a request, connections.
 
+An ordinary SOAP call goes a short way past Twisted's request; everything else, and whatever looks odd, goes Twisted's.
 Source  reference/spyne.md 5
 """
 # mypy: disable-error-code="no-untyped-call"
@@ -8,6 +9,7 @@ Source  reference/spyne.md 5
 
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -15,7 +17,17 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from multispeak.limits import BODY_OCTETS_MAX, CONNECTIONS_MAX, HEADERS_MAX, IDLE_SECONDS, RECEIVE_SECONDS
+from multispeak.limits import (
+    BODY_OCTETS_MAX,
+    CONNECTIONS_MAX,
+    HEADERS_MAX,
+    IDLE_SECONDS,
+    PATHS_REMEMBERED_MAX,
+    RECEIVE_SECONDS,
+    WHOLE_POST_PIECES_MAX,
+)
+from multispeak.post_request import PostRequest
+from multispeak.whole_post import NotYet, WholePost, whole_post
 
 _SOAP_TYPES = (b"text/xml", b"application/soap+xml")
 
@@ -78,12 +90,67 @@ class BoundedChannel(HTTPChannel):
 
     maxHeaders = HEADERS_MAX
     _deadline: IDelayedCall | None = None
+    _held = b""
+    _pieces = 0
+    _answered_at = 0.0
 
     def dataReceived(self, data: bytes) -> None:
         """Octets of a request; the first of them starts the clock."""
-        if self._deadline is None and not self._handlingRequest:
-            self._deadline = self.callLater(RECEIVE_SECONDS, self._too_slow)
+        if not self._handlingRequest and (self._pieces or self._deadline is None):
+            data = self._held = self._held + data
+            match whole_post(data) if self._pieces < WHOLE_POST_PIECES_MAX else NotYet.NEVER:
+                case NotYet.MORE:
+                    self._pieces += 1
+                    self._start_clock()
+                    return
+                case WholePost() as post if (endpoint := self.factory.endpoints.get(post.path)) is not None:
+                    self._held, self._pieces = b"", 0
+                    self._take(post, endpoint)
+                    return
+            self._held, self._pieces = b"", 0
+            self._start_clock()
         super().dataReceived(data)
+
+    def _take(self, post: WholePost, endpoint: Any) -> None:
+        """Have a whole request answered."""
+        self._stop_clock()
+        self._handlingRequest = self.persistent = True
+        # What comes meanwhile is kept for later, as behind any request; and the idle timer runs on, for `timeoutConnection` to look at.
+        self.setRawMode()
+        self._savedTimeOut = None
+        request = PostRequest(self, post)
+        self.requests.append(request)
+        try:
+            endpoint.take_post(request)
+        except BaseException:
+            self.forceAbortClient()
+            raise
+
+    def requestDone(self, request: Any) -> None:
+        """An answer is complete."""
+        self._answered_at = self.factory.reactor.seconds()
+        super().requestDone(request)
+
+    def send(self, octets: bytes) -> None:
+        """Octets of an answer: to the socket at once where nothing is before them, which saves a round of the reactor."""
+        transport: Any = self.transport
+        if type(transport) is tcp.Server and not (transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting):
+            sent = transport.writeSomeData(octets)
+            if not isinstance(sent, int):
+                transport.connectionLost(Failure(sent))
+                return
+            if sent == len(octets):
+                return
+            octets = octets[sent:]
+        transport.write(octets)
+
+    def timeoutConnection(self) -> None:
+        """Nothing has come for a while: of this connection that is long only if no request is being answered or was of late."""
+        idle_seconds = 0.0 if self._handlingRequest else self.factory.reactor.seconds() - self._answered_at
+        if idle_seconds < IDLE_SECONDS:
+            self.setTimeout(IDLE_SECONDS - idle_seconds)
+        else:
+            super().timeoutConnection()
 
     def allContentReceived(self) -> None:
         """The request is complete."""
@@ -100,6 +167,10 @@ class BoundedChannel(HTTPChannel):
         self._deadline = None
         self.forceAbortClient()
 
+    def _start_clock(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.callLater(RECEIVE_SECONDS, self._too_slow)
+
     def _stop_clock(self) -> None:
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
@@ -112,7 +183,18 @@ class BoundedSite(Site):
     def __init__(self, resource: IResource, reactor: IReactorTime) -> None:
         super().__init__(resource, requestFactory=BoundedRequest, timeout=IDLE_SECONDS, reactor=reactor)
         self.protocol: Any = BoundedChannel
+        self.endpoints: dict[bytes, Any] = {}
         self._open = 0
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """The resource of a request; one that takes whole posts is remembered by its path."""
+        found: IResource = super().getResourceFor(request)
+        if hasattr(found, "take_post") and len(self.endpoints) < PATHS_REMEMBERED_MAX:
+            self.endpoints[request.path] = found
+        return found
+
+    def log(self, request: object) -> None:
+        """No access log: the message log has every exchange, and a line of text for each would cost as much as its answer."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A channel for a new connection; None, which closes it, when there are too many."""

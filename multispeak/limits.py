@@ -6,6 +6,18 @@ BODY_OCTETS_MAX = 8 * 1024 * 1024
 HEADERS_MAX = 100
 """HTTP header lines of a request: toolkits send about ten."""
 
+HEAD_OCTETS_MAX = 8 * 1024
+"""Octets of the head of a request that is taken in the short way: toolkits send 300."""
+
+WHOLE_POST_OCTETS_MAX = 64 * 1024
+"""Octets of such a request altogether: what the transport reads at once."""
+
+WHOLE_POST_PIECES_MAX = 4
+"""Pieces in which it may come: many clients send head and body apart; one that drips is for the usual way."""
+
+PATHS_REMEMBERED_MAX = 64
+"""Paths whose endpoint is known without looking for it: each of the six has a few names, in letters of any case."""
+
 CONNECTIONS_MAX = 500
 """Open connections: each may hold a body in memory, and 500 idle ones cost little."""
 
@@ -16,7 +28,13 @@ IDLE_SECONDS = 60
 """A kept connection without a request."""
 
 CALLS_MAX = 64
-"""Calls in progress at once, past which one is told to come back: each may hold a page of objects."""
+"""Calls in progress at once, past which one waits: each may hold a page of objects."""
+
+CALLS_WAITING_MAX = 500
+"""Calls that wait for one of these to end, past which one is told to come back: one for each open connection."""
+
+CALL_WAIT_SECONDS = 10
+"""How long a call waits before it is told to come back: within what clients wait themselves."""
 
 ATTRIBUTES_MAX = 64
 """Attributes of one element: the contracts' widest has 26; 100,000 would cost seconds further on."""
@@ -156,5 +174,7 @@ YEAR_MIN, YEAR_MAX = 1990, 2100
 
 assert LISTED_METERS_MAX <= UNSTREAMED_OBJECTS_MAX <= PAGE_OBJECTS_MAX
 assert CHUNK_OCTETS < BODY_OCTETS_MAX
+assert HEAD_OCTETS_MAX < WHOLE_POST_OCTETS_MAX < BODY_OCTETS_MAX
+assert CALLS_WAITING_MAX >= CONNECTIONS_MAX
 assert NONCES_PER_USER_MAX >= 2 * TOKEN_FRESH_SECONDS
 assert FAILED_LOGINS_MAX <= FAILED_LOGINS_PER_ADDRESS_MAX <= FAILED_LOGINS_REMEMBERED_MAX

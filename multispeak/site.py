@@ -18,12 +18,13 @@ from multispeak.calls import Handlers, UtilityStore
 from multispeak.contract import Contract, load_contract
 from multispeak.endpoints import ALIASES, Endpoints, endpoint_path
 from multispeak.exchange_notes import EndpointNotes, LogDirectory
+from multispeak.gate import Gate
 from multispeak.message_header import HeaderWriter
 from multispeak.operations import operation_handlers
 from multispeak.paging_sessions import PagingSessions
 from multispeak.records import Records
 from multispeak.service_pages import ServicePages, folder_page
-from multispeak.soap_resource import AsmxAware, EndpointResource, Gate
+from multispeak.soap_resource import AsmxAware, EndpointResource
 from multispeak.soap_server import EndpointParts, build_servers
 from multispeak.wsdl_rendering import SERVED, render_wsdl
 from wsdl import VERSIONS
@@ -53,7 +54,7 @@ def multispeak_resource(surroundings: Surroundings) -> Resource:
     contracts = {version: load_contract(version) for version in VERSIONS}
     address = surroundings.public_url.rstrip("/")
     endpoints = Endpoints(contracts, {(v, s): address + endpoint_path(v, s) for v in VERSIONS for s in SERVED})
-    gate = Gate()
+    gate = Gate(surroundings.clock)
     pages: dict[tuple[str, str], ServicePages] = {}
     root = AsmxAware(lambda: folder_page(pages))
     for version, contract in contracts.items():

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
@@ -18,8 +17,10 @@ from headend.message_log import CUT_OFF, REFUSED
 from multispeak.client_certificates import certificate_of
 from multispeak.envelope import ENCODINGS
 from multispeak.exchange_notes import EndpointNotes
-from multispeak.faults import FaultCode, RefusedCallError
-from multispeak.limits import CALLS_MAX, CHUNK_OCTETS
+from multispeak.faults import RefusedCallError
+from multispeak.gate import Gate
+from multispeak.limits import CHUNK_OCTETS
+from multispeak.post_request import PostRequest
 from multispeak.service_pages import Page, ServicePages
 from multispeak.soap_protocol import Exchange
 from multispeak.soap_server import Reply, SoapServer
@@ -29,15 +30,8 @@ from multispeak.web_manners import head as _head
 
 _SOAP_VERSIONS = {"text/xml": "1.1", "application/soap+xml": "1.2"}
 
-
-class Gate:
-    """Calls in progress over all endpoints, at most `CALLS_MAX`."""
-
-    def __init__(self) -> None:
-        self.busy = 0
-
-    def full(self) -> bool:
-        return self.busy >= CALLS_MAX
+Post = Request | PostRequest
+"""Twisted's request, or that of the short way."""
 
 
 class EndpointResource(Mannered):
@@ -79,12 +73,17 @@ class EndpointResource(Mannered):
             return plain(request, 200, f"{self._title}: send SOAP by POST; the WSDL is at this address with ?wsdl\n")
         return shown(request, self._pages.page(_operation_asked(request)))
 
-    def render_POST(self, request: Request) -> bytes | int:
+    def render_POST(self, request: Request) -> int:
         """A SOAP call."""
+        self.take_post(request)
+        return NOT_DONE_YET
+
+    def take_post(self, request: Post) -> None:
+        """Answer a SOAP call, now or later."""
         content_type = request.getHeader(b"content-type") or b""
         media_type, charset, action = parse_content_type(content_type.decode("latin-1"))
         server = self.servers.get(media_type)
-        refusal = _unsupported(media_type, charset, request.requestHeaders) if server is None or charset else ""
+        refusal = _unsupported(media_type, charset) if server is None or charset else ""
         encoding = (request.getHeader(b"content-encoding") or b"identity").decode("latin-1")
         if encoding.strip().lower() != "identity":
             refusal = f"content encoding {encoding[:40]!r} is not taken; send the message as it is"
@@ -92,33 +91,39 @@ class EndpointResource(Mannered):
         exchange = Exchange(_address(request), action, self._clock.seconds(), certificate_of(request))
         octets = request.content.read() if request.content else b""
         if server is None or refusal:
-            _head(request, 415, PLAIN)
-            exchange.answer_head = (refusal + "\n").encode()
-            exchange.octets_out = len(exchange.answer_head)
+            _send(request, Reply(415, PLAIN, (refusal + "\n").encode()), exchange)
             self._note(exchange, media_type, octets, REFUSED)
-            return exchange.answer_head
-        if self._gate.full():
-            busy = RefusedCallError(FaultCode.BUSY, f"{CALLS_MAX} calls are in progress; try again")
-            self._send(request, server.refuse(busy, exchange), exchange)
-            self._note(exchange, media_type, octets)
-        else:
-            self._gate.busy += 1
-            call = Deferred.fromCoroutine(self._call(request, server, octets, exchange))
-            call.addBoth(self._ended, request, exchange)
-            call.addCallback(lambda _: self._note(exchange, media_type, octets, CUT_OFF if exchange.cut_off else ""))
-        return NOT_DONE_YET
+            return
+        call = Deferred.fromCoroutine(self._call(request, server, octets, exchange))
+        call.addBoth(self._ended, request, exchange)
+        call.addCallback(lambda _: self._note(exchange, media_type, octets, CUT_OFF if exchange.cut_off else ""))
 
-    async def _call(self, request: Request, server: SoapServer, octets: bytes, exchange: Exchange) -> None:
+    async def _call(self, request: Post, server: SoapServer, octets: bytes, exchange: Exchange) -> None:
         left: list[Failure] = []
         request.notifyFinish().addErrback(left.append)
+        try:
+            await self._gate.enter()
+        except RefusedCallError as busy:
+            if left:
+                exchange.cut_off = True
+            else:
+                _send(request, server.refuse(busy, exchange), exchange)
+            return
+        try:
+            if not left:
+                await self._answer(request, server, octets, exchange, left)
+            exchange.cut_off = bool(left)
+        finally:
+            self._gate.leave()
+
+    async def _answer(self, request: Post, server: SoapServer, octets: bytes, exchange: Exchange, left: list[Failure]) -> None:
         reply = await server.respond(octets, exchange)
         if left:
-            exchange.cut_off = True
             if reply.chunks is not None:
                 await reply.chunks.aclose()
             return
         if reply.chunks is None and len(reply.octets) <= CHUNK_OCTETS:
-            self._send(request, reply, exchange)
+            _send(request, reply, exchange)
             return
         exchange.answer_head = reply.octets
         _head(request, reply.status, reply.content_type)
@@ -131,25 +136,16 @@ class EndpointResource(Mannered):
             await producer.run()
         finally:
             exchange.octets_out = producer.octets_sent + (0 if reply.chunks is None else len(reply.octets))
-            exchange.cut_off = bool(left)
         if not left:
             request.finish()
 
-    def _ended(self, result: object, request: Request, exchange: Exchange) -> None:
+    def _ended(self, result: object, request: Post, exchange: Exchange) -> None:
         """Whatever came of a call; one that failed in mid-answer is cut off, so that nobody takes it for complete."""
-        self._gate.busy -= 1
         if isinstance(result, Failure):
             exchange.cut_off = True
             self._log.failure("answer cut off", failure=result)
             if request.channel is not None:
                 request.channel.forceAbortClient()
-
-    def _send(self, request: Request, reply: Reply, exchange: Exchange) -> None:
-        exchange.answer_head, exchange.octets_out = reply.octets, len(reply.octets)
-        _head(request, reply.status, reply.content_type)
-        request.setHeader(b"content-length", str(len(reply.octets)).encode())
-        request.write(reply.octets)
-        request.finish()
 
     def _note(self, exchange: Exchange, media_type: str, octets: bytes, verdict: str = "") -> None:
         if self._notes is not None:
@@ -205,10 +201,18 @@ def parse_content_type(value: str) -> tuple[str, str, str]:
     return media_type.strip().lower(), named.get("charset", "").lower(), named.get("action", "")
 
 
-def _unsupported(media_type: str, charset: str, headers: Headers) -> str:
+def _unsupported(media_type: str, charset: str) -> str:
     if media_type not in {"text/xml", "application/soap+xml"}:
         return f"content type {media_type[:60]!r} is not taken; SOAP 1.1 is text/xml, SOAP 1.2 application/soap+xml"
     return "" if charset in ENCODINGS else f"charset {charset[:40]!r} is not taken; send utf-8 or utf-16"
+
+
+def _send(request: Post, reply: Reply, exchange: Exchange) -> None:
+    exchange.answer_head, exchange.octets_out = reply.octets, len(reply.octets)
+    _head(request, reply.status, reply.content_type)
+    request.setHeader(b"content-length", str(len(reply.octets)).encode())
+    request.write(reply.octets)
+    request.finish()
 
 
 def _operation_asked(request: Request) -> str:
@@ -217,5 +221,5 @@ def _operation_asked(request: Request) -> str:
     return bytes(named.get(b"op", [b""])[0]).decode("utf-8", "replace").strip()
 
 
-def _address(request: Request) -> str:
+def _address(request: Post) -> str:
     return str(getattr(request.getClientAddress(), "host", ""))

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from multispeak.binding import ListShape
 from multispeak.limits import CHUNK_OCTETS, RECORDS_PER_STEP, STALL_SECONDS
+from multispeak.post_request import PostRequest
 
 
 async def stream_list(
@@ -71,7 +72,7 @@ class StreamProducer:
     A client that takes nothing for `STALL_SECONDS` is cut off.
     """
 
-    def __init__(self, request: Request, chunks: AsyncGenerator[bytes, None], clock: IReactorTime) -> None:
+    def __init__(self, request: Request | PostRequest, chunks: AsyncGenerator[bytes, None], clock: IReactorTime) -> None:
         self._request = request
         self._chunks = chunks
         self._clock = clock

@@ -6,6 +6,7 @@
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from multispeak.post_request import PostRequest
 from multispeak.service_pages import Page
 
 PLAIN = "text/plain; charset=utf-8"
@@ -45,7 +46,7 @@ class Mannered(Resource):
         return b""
 
 
-def head(request: Request, status: int, content_type: str) -> None:
+def head(request: Request | PostRequest, status: int, content_type: str) -> None:
     """Begin an answer."""
     request.setResponseCode(status)
     request.setHeader(b"content-type", content_type.encode())

@@ -7,7 +7,7 @@ from datetime import datetime
 from headend.limits import ROUTER_EVENTS_KEPT
 from headend.model.endpoint import RouterId
 from headend.model.router import Router, RouterProfile
-from headend.model.work_item import WorkItem, WorkItemChange, WorkItemId, WorkItemState
+from headend.model.work_item import WorkItem, WorkItemChange, WorkItemId, WorkItemKind, WorkItemState
 from headend.router_case import TROUBLES, RouterCase
 from headend.router_health import RouterEvent, RouterHealth
 from headend.router_ports import RouterEntry, RouterRecord
@@ -96,9 +96,15 @@ class MemoryRouterStore:
         router = self.routers.get(name)
         return [] if router is None else sorted(self.finished.get(router.router_id, []), key=lambda one: one.began, reverse=True)[:limit]
 
-    async def work_items(self, limit: int, *, closed: bool = False, subject: str | None = None) -> list[WorkItem]:
+    async def work_items(
+        self, limit: int, *, closed: bool = False, subject: str | None = None, kind: WorkItemKind | None = None
+    ) -> list[WorkItem]:
         listed = [i for i in self.items if (closed or i.state is not WorkItemState.CLOSED) and subject in (None, i.subject)]
+        listed = [i for i in listed if kind in (None, i.kind)]
         return sorted(listed, key=lambda item: (item.opened, item.work_item_id), reverse=True)[:limit]
+
+    async def work_item(self, work_item_id: WorkItemId) -> WorkItem | None:
+        return next((item for item in self.items if item.work_item_id == work_item_id), None)
 
     async def change_work_item(self, change: WorkItemChange) -> WorkItem | None:
         key = (change.kind, change.subject)

@@ -11,6 +11,7 @@ from headend.model.endpoint import EndpointId, NativeAddress
 from headend.model.events import DeviceEvent, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalBlock, RegisterRead
+from headend.retries import NO_MISSES, NO_RETRIES, Misses, RetryPolicy, is_missed, with_miss
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class MemoryEndpoint:
     events: dict[tuple, DeviceEvent] = field(default_factory=dict)
     exceptions: list[ExceptionRecord] = field(default_factory=list)
     heard: datetime | None = None
+    misses: Misses = NO_MISSES
 
 
 class MemoryStore:
@@ -77,16 +79,18 @@ class MemoryStore:
             invocation_ids=INVOCATION_IDS_PER_LEASE,
         )
 
-    async def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> None:
+    async def record(
+        self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = (), retries: RetryPolicy = NO_RETRIES
+    ) -> None:
         self.transactions += 1
         if self.failures:
             raise self.failures.pop(0)
         collected = with_runs(collected, runs)
         for item in collected:
-            self._record(item)
+            self._record(item, now, retries)
         self.recorded += collected
 
-    def _record(self, item: Collected) -> None:
+    def _record(self, item: Collected, now: datetime | None = None, retries: RetryPolicy = NO_RETRIES) -> None:
         e = self.endpoints[item.endpoint_id]
         e.registers |= {(r.channel_id, r.instant, r.source): r for r in item.register_reads}
         e.events |= {(v.code, v.occurred, v.sequence): v for v in item.events}
@@ -102,9 +106,12 @@ class MemoryStore:
         e.progress = item.progress or e.progress
         e.replay_window = e.replay_window if item.replay_window is None else item.replay_window
         e.address = item.address or e.address
-        e.heard = item.heard or e.heard
-        if item.lease_id is not None:
-            e.due = e.leased = None
+        if item.lease_id is not None and e.leased is not None and item.lease_id == e.leased[2]:
+            missed = is_missed(item, item.exception is not None)
+            e.misses = with_miss(e.misses, e.heard, item.heard, now) if missed and now is not None else NO_MISSES
+            e.due, e.leased = None if now is None else retries.retry_at(e.endpoint_id, e.misses, now), None
+        if item.heard is not None and (e.heard is None or item.heard > e.heard):
+            e.heard = item.heard
 
     async def release(self, owner: str) -> None:
         for e in self.endpoints.values():

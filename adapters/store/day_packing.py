@@ -1,10 +1,13 @@
 """What is known of an endpoint's UTC day as the octets of one row: a version, then segments, none of which overlaps another.
 
+A segment stands with the day on which it begins and may reach into the next: a local day, which touches two UTC days, is one of them,
+and is written once. So what is known of a day is told by its own row and by that of the day before.
+
 Layout  uint8: version 2 | segments, as in `segments`
 Raises  PackingError
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from adapters.store.blocks import Block, BlockKey, Values, at_scale
@@ -14,38 +17,65 @@ from headend.model.readings import DAY_SECONDS
 VERSION = b"\x02"
 
 SEGMENTS_MAX = 16
-"""Segments of a day from which on those that continue one another are joined: each has some twenty octets that are no values."""
+"""Segments of a row from which on those that continue one another are joined: each has some twenty octets that are no values."""
+
+Blocks = dict[BlockKey, Block]
+"""What is known of one day."""
 
 
-def extended_day(day: bytes, segments: Sequence[Segment]) -> bytes | None:
-    """`day` (b"" where there is none) with `segments` behind it; None where one overlaps another, or where they are too many."""
-    there = heads_of(day) if day else []
-    if len(there) + len(segments) > SEGMENTS_MAX:
-        return None
-    for segment in segments:
-        for other in there:
-            if segment.head.overlaps(other):
-                return None
-        there.append(segment.head)
-    return (day or VERSION) + b"".join([segment.octets for segment in segments])
+def extended_days(rows: Mapping[int, bytes], arrived: Mapping[int, Sequence[Segment]]) -> dict[int, bytes] | None:
+    """An endpoint's rows by day, with the segments that `arrived` behind theirs: those rows that are longer then.
+
+    `rows` are those there are of each day's of `arrived`, the ones before and the ones after. None where one segment overlaps another,
+    or where they are too many.
+    """
+    there = {day: heads_of(row) for day, row in rows.items()}
+    longer: dict[int, bytes] = {}
+    for day, segments in arrived.items():
+        own = there.setdefault(day, [])
+        if len(own) + len(segments) > SEGMENTS_MAX:
+            return None
+        for segment in segments:
+            for later in (-1, 0, 1):
+                for other in there.get(day + later, ()):
+                    if segment.head.overlaps(other, later):
+                        return None
+            own.append(segment.head)
+        longer[day] = rows.get(day, VERSION) + b"".join([segment.octets for segment in segments])
+    return longer
 
 
-def heads_of(day: bytes) -> list[Head]:
-    """What the segments of a day are of."""
-    check_version(day)
-    return [head for _, head in heads(day, len(VERSION))]
+def heads_of(row: bytes) -> list[Head]:
+    """What the segments of a row are of."""
+    check_version(row)
+    return [head for _, head in heads(row, len(VERSION))]
 
 
-def unpack_day(day: bytes, channels: Collection[int] | None = None) -> dict[BlockKey, Block]:
-    """The blocks of a day, of `channels` or of all."""
-    check_version(day)
-    blocks: dict[BlockKey, Block] = {}
-    for start, head in heads(day, len(VERSION)):
-        if channels is None or any(channel in channels for channel, _, _ in head.channels):
-            for column in unpack_segment(day, start, head):
-                if channels is None or column.channel in channels:
-                    _place(blocks, head, column)
-    return blocks
+def segments_in(row: bytes) -> Iterator[Segment]:
+    """The segments of a row, each by itself."""
+    check_version(row)
+    there = [*heads(row, len(VERSION))]
+    ends = [start for start, _ in there[1:]] + [len(row)]
+    for (start, head), end in zip(there, ends, strict=True):
+        yield Segment(head, row[start:end])
+
+
+def unpack_day(rows: Mapping[int, bytes], day: int, channels: Collection[int] | None = None) -> Blocks:
+    """The blocks of a day, of `channels` or of all; `rows` are the day's and that of the day before, where there are any."""
+    return unpack_days(rows.items(), channels).get(day, {})
+
+
+def unpack_days(rows: Iterable[tuple[int, bytes]], channels: Collection[int] | None = None) -> dict[int, Blocks]:
+    """The blocks in an endpoint's rows, of `channels` or of all, by day; what rows that are not given hold of these days is missing."""
+    days: dict[int, Blocks] = {}
+    for day, row in rows:
+        check_version(row)
+        for start, head in heads(row, len(VERSION)):
+            if channels is None or any(channel in channels for channel, _, _ in head.channels):
+                for column in unpack_segment(row, start, head):
+                    if channels is None or column.channel in channels:
+                        _place(days, day, head, column)
+    return days
 
 
 def pack_day(blocks: Mapping[BlockKey, Block]) -> bytes:
@@ -69,6 +99,18 @@ def segments_of(blocks: Mapping[BlockKey, Block]) -> Iterator[Segment]:
                 yield pack_segment(per_day, first, columns)
 
 
+def part_of_day(segment: Segment, later: int) -> Segment:
+    """What of a segment lies in the day it is kept with (0), or in the next (1); still counted from the beginning of the first."""
+    head = segment.head
+    first, end = max(head.first, later * head.per_day), min(head.end, (later + 1) * head.per_day)
+    part = slice(first - head.first, end - head.first)
+    columns = [
+        column._replace(values=None if column.values is None else column.values[part], flags=column.flags[part])
+        for column in unpack_segment(segment.octets, 0, head)
+    ]
+    return pack_segment(head.per_day, first, columns)
+
+
 _Run = tuple[int, int, bool]
 """Interval at which it begins, the one after its last, and whether their values are known."""
 
@@ -86,24 +128,32 @@ def _runs(values: Values, flags: Sequence[int]) -> tuple[_Run, ...]:
     return tuple(runs)
 
 
-def _place(blocks: dict[BlockKey, Block], head: Head, column: Column) -> None:
-    """Put a segment's column into its day."""
-    key = column.channel, DAY_SECONDS // head.per_day
+def _place(days: dict[int, Blocks], day: int, head: Head, column: Column) -> None:
+    """Put a column of a segment that is kept with `day` into the days it is of."""
+    per_day = head.per_day
+    for later in head.days:
+        first, end = max(head.first - later * per_day, 0), min(head.end - later * per_day, per_day)
+        skipped = first + later * per_day - head.first
+        part = slice(skipped, skipped + end - first)
+        values: Values = [None] * (end - first) if column.values is None else column.values[part]
+        _put(days.setdefault(day + later, {}), per_day, slice(first, end), column, (values, column.flags[part], column.exponent))
+
+
+def _put(blocks: Blocks, per_day: int, place: slice, column: Column, part: Block) -> None:
+    key = column.channel, DAY_SECONDS // per_day
     before = blocks.get(key)
-    values, flags, exponent = before or ([None] * head.per_day, [0] * head.per_day, column.exponent)
-    part: Values = column.values or [None] * len(column.flags)
-    if column.exponent != exponent:
+    values, flags, exponent = before or ([None] * per_day, [0] * per_day, part[2])
+    if part[2] != exponent:
         # The meter has been reprogrammed in mid-day.
-        exponent = min(exponent, column.exponent)
+        exponent = min(exponent, part[2])
         values, _, _ = at_scale((values, flags, before[2] if before else exponent), exponent)
-        part, _, _ = at_scale((part, column.flags, column.exponent), exponent)
-    ends = slice(head.first, head.end)
-    values[ends] = part  # type: ignore[index]
-    flags[ends] = column.flags  # type: ignore[index]
+        part = at_scale(part, exponent)
+    values[place] = part[0]  # type: ignore[index]
+    flags[place] = part[1]  # type: ignore[index]
     blocks[key] = (values, flags, exponent)
 
 
-def check_version(day: bytes) -> None:
-    """Raises PackingError for a day of another version."""
-    if day[:1] != VERSION:
-        raise PackingError(f"a packed day that begins with {day[:1].hex() or 'nothing'} is not known")
+def check_version(row: bytes) -> None:
+    """Raises PackingError for a row of another version."""
+    if row[:1] != VERSION:
+        raise PackingError(f"a packed day that begins with {row[:1].hex() or 'nothing'} is not known")

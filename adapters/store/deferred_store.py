@@ -91,6 +91,12 @@ def accept(connection: Connection, request: DeferredRequest) -> tuple[Refusal, .
             due_us,
             now_us,
             "",
+            request.priority.value,
+            None,
+            0,
+            None,
+            None,
+            None,
         )
         for position, target in enumerate(request.targets)
     ]
@@ -155,9 +161,10 @@ def monitorings(connection: Connection, partner: str, now: datetime) -> list[Mon
 
 
 def cancel(connection: Connection, request_ids: Sequence[int], now: datetime) -> None:
-    """Cancel every target of these requests that is not done."""
-    open_ones = update(partner_tables.deferred_target).where(_T.request_id.in_(request_ids), _T.state.in_(_OPEN))
-    connection.execute(open_ones.values(state=TargetState.CANCELLED.value, due_us=None, changed_us=to_us(now)))
+    """Cancel every target of these requests that is not done, nor may have been."""
+    # What an endpoint may have been told already comes to its end, whoever does not want it any more.
+    open_ones = update(partner_tables.deferred_target).where(_T.request_id.in_(request_ids), _T.state.in_(_OPEN), _T.told.is_(None))
+    connection.execute(open_ones.values(state=TargetState.CANCELLED.value, due_us=None, lease_owner=None, changed_us=to_us(now)))
 
 
 class DeferredPart:

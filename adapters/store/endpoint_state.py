@@ -1,11 +1,13 @@
 """One endpoint's row of collection state, as a value that is read, changed and written back whole."""
 
+from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple, Self
 
-from adapters.store.instants import to_us
+from adapters.store.instants import from_us, to_us
 from adapters.store.progress_packing import pack_progress
 from headend.model.collection import Collected
+from headend.retries import NO_MISSES, Misses, RetryPolicy, is_missed, with_miss
 
 _LEASE_SHIFT = 32
 
@@ -19,10 +21,19 @@ class Outcome(IntEnum):
     FAILED = 3
 
 
+class Ending(NamedTuple):
+    """How an interrogation that is recorded `now` ended, and when one that was missed is tried again."""
+
+    failed: bool
+    now: datetime
+    retries: RetryPolicy
+
+
 class EndpointState(NamedTuple):
     """A row of `endpoint_state`, columns in the table's order.
 
-    `due_us` is when the endpoint may be handed out next: while it is leased, the end of the lease.
+    `due_us` is when the endpoint may be handed out next: while it is leased, the end of the lease. `missed` interrogations were missed in
+    a row, since `missed_us`.
     """
 
     endpoint_id: int
@@ -44,23 +55,27 @@ class EndpointState(NamedTuple):
     octets_sent: int
     octets_received: int
     last_read_us: int | None
+    missed: int = 0
+    missed_us: int | None = None
 
     @classmethod
     def new(cls, endpoint_id: int) -> Self:
         """Of an endpoint that was never collected."""
         return cls(endpoint_id, Outcome.NONE, None, None, 0, None, 0, 0, 1, None, b"", b"", None, None, None, None, 0, 0, None)
 
-    def after(self, item: Collected, last_read_us: int | None, *, failed: bool) -> "EndpointState":
+    def after(self, item: Collected, last_read_us: int | None, ending: Ending) -> "EndpointState":
         """The state once `item` is stored. A lease that is no longer the endpoint's current one changes nothing but the facts."""
         heard_us = None if item.heard is None else to_us(item.heard)
         is_news = heard_us is not None and (self.heard_us is None or heard_us > self.heard_us)
         holds_lease = self.lease_owner is not None and item.lease_id == lease_id(self.endpoint_id, self.lease_no)
         counted = is_news or holds_lease
         address = item.address
+        misses = self._misses_after(item, ending) if holds_lease else self._misses
+        retry = ending.retries.retry_at(self.endpoint_id, misses, ending.now) if holds_lease else None
         return EndpointState(
             self.endpoint_id,
-            (Outcome.FAILED if failed else Outcome.DONE).value if holds_lease else self.outcome,
-            None if holds_lease else self.due_us,
+            (Outcome.FAILED if ending.failed else Outcome.DONE).value if holds_lease else self.outcome,
+            (None if retry is None else to_us(retry)) if holds_lease else self.due_us,
             self.scheduled_us,
             self.collect_from_us,
             None if holds_lease else self.lease_owner,
@@ -77,7 +92,19 @@ class EndpointState(NamedTuple):
             self.octets_sent + item.octets_sent * counted,
             self.octets_received + item.octets_received * counted,
             self.last_read_us if last_read_us is None else max(self.last_read_us or last_read_us, last_read_us),
+            misses.in_a_row,
+            None if misses.since is None else to_us(misses.since),
         )
+
+    @property
+    def _misses(self) -> Misses:
+        return Misses(self.missed, None if self.missed_us is None else from_us(self.missed_us))
+
+    def _misses_after(self, item: Collected, ending: Ending) -> Misses:
+        if not is_missed(item, ending.failed):
+            return NO_MISSES
+        heard_before = None if self.heard_us is None else from_us(self.heard_us)
+        return with_miss(self._misses, heard_before, item.heard, ending.now)
 
 
 def lease_id(endpoint_id: int, lease_no: int) -> int:

@@ -54,3 +54,6 @@ MESSAGES_PURGED_AT_ONCE = 5_000
 
 ENDPOINTS_PER_SEARCH_MAX = 100_000
 """Endpoints that one statement of a list goes through for reads that few of them have: a fraction of a second."""
+
+BACKUP_PAGES_AT_ONCE = 2_048
+"""Pages of SQLite copied between two looks of whoever shows progress: 8 MiB."""

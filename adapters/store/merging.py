@@ -3,11 +3,11 @@
 A value that is known is never given up for one that is not: a meter that has overwritten an interval does not erase it here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.store.blocks import Block, BlockKey, Values, at_scale
-from adapters.store.day_packing import VERSION, pack_day, unpack_day
+from adapters.store.day_packing import VERSION, pack_day, part_of_day, segments_in, segments_of, unpack_days
 from adapters.store.segments import Segment
 
 
@@ -20,28 +20,67 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
-class MergedDay:
-    """The day to store, how many values more it knows, and the blocks of the day before that something different took the place of."""
+class MergedDays:
+    """The rows to store, by day; how many values more they know; what the blocks were, by day, that something different took the place of.
 
-    day: bytes
+    `days` are those whose values changed.
+    """
+
+    rows: dict[int, bytes]
+    days: frozenset[int]
     values_added: int
-    superseded: bytes | None
+    superseded: dict[int, bytes]
 
 
-def merge_day(stored: bytes, segments: Sequence[Segment]) -> MergedDay | None:
-    """`segments`, one after another, over a stored day (b"" where there is none); None when nothing changes. Raises PackingError."""
-    before = unpack_day(stored) if stored else {}
-    after, superseded, changed = dict(before), dict[BlockKey, Block](), False
-    for segment in segments:
-        for key, arrived in unpack_day(VERSION + segment.octets).items():
-            merged = merge(after[key], arrived) if key in after else Merged(arrived, supersedes=False)
-            if merged is not None:
-                after[key], changed = merged.block, True
-                if merged.supersedes and key in before:
-                    superseded[key] = before[key]
+def merge_days(rows: Mapping[int, bytes], arrived: Mapping[int, Sequence[Segment]]) -> MergedDays | None:
+    """The segments that `arrived` by day, one after another, over an endpoint's rows; None when nothing changes. Raises PackingError.
+
+    `rows` are those there are of each day's of `arrived`, the ones before and the ones after. Of the days that something arrived of, all
+    that is known is packed anew, each in its row; what is known of other days stays in the rows in which it is.
+    """
+    reached = {day + later for day, segments in arrived.items() for segment in segments for later in segment.head.days}
+    kept: dict[int, list[Segment]] = {}
+    merged: list[tuple[int, bytes]] = []
+    for day, row in rows.items():
+        for segment in segments_in(row):
+            inside = [later for later in segment.head.days if day + later in reached]
+            if inside:
+                merged.append((day, VERSION + segment.octets))
+                outside = [later for later in segment.head.days if later not in inside]
+                kept.setdefault(day, []).extend([part_of_day(segment, later) for later in outside])
+            else:
+                kept.setdefault(day, []).append(segment)
+    stored = unpack_days(merged)
+    before = {day: stored.get(day, {}) for day in reached}
+    after = {day: dict(blocks) for day, blocks in before.items()}
+    superseded: dict[int, dict[BlockKey, Block]] = {}
+    changed: set[int] = set()
+    for day, blocks in _one_after_another(arrived):
+        for key, block in blocks.items():
+            one = merge(after[day][key], block) if key in after[day] else Merged(block, supersedes=False)
+            if one is not None:
+                after[day][key] = one.block
+                changed.add(day)
+                if one.supersedes and key in before[day]:
+                    superseded.setdefault(day, {})[key] = before[day][key]
     if not changed:
         return None
-    return MergedDay(pack_day(after), _known(after) - _known(before), pack_day(superseded) if superseded else None)
+    for day, blocks in after.items():
+        kept.setdefault(day, []).extend(segments_of(blocks))
+    packed = {day: VERSION + b"".join([segment.octets for segment in kept.get(day, [])]) for day in {*rows, *reached}}
+    return MergedDays(
+        {day: row for day, row in packed.items() if row != rows.get(day, VERSION)},
+        frozenset(changed),
+        sum([_known(after[day]) - _known(before[day]) for day in reached]),
+        {day: pack_day(blocks) for day, blocks in superseded.items()},
+    )
+
+
+def _one_after_another(arrived: Mapping[int, Sequence[Segment]]) -> Iterator[tuple[int, dict[BlockKey, Block]]]:
+    """The blocks of each segment, by day."""
+    for day, segments in arrived.items():
+        for segment in segments:
+            yield from unpack_days([(day, VERSION + segment.octets)]).items()
 
 
 def _known(blocks: Mapping[BlockKey, Block]) -> int:

@@ -62,6 +62,12 @@ deferred_target = Table(
     _big("due_us", nullable=True),
     _big("changed_us"),
     _text("reason"),
+    _small("priority"),
+    _text("lease_owner", nullable=True),
+    _int("lease_no"),
+    _big("began_us", nullable=True),
+    _text("told", nullable=True),
+    _text("outcome", nullable=True),
 )
 
 message = Table(

@@ -54,14 +54,20 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
 
 
 def first_day(retention: Retention, data_class: DataClass, now: datetime) -> int:
-    """The first day that is kept of a class; of INTERVALS, the first that any interval is kept of."""
-    of = {DataClass.INTERVALS, DataClass.VOLTAGE} if data_class is DataClass.INTERVALS else {data_class}
-    return min(to_day(retention.before(one, now).date()) for one in of)
+    """The first day whose rows are kept of a class; of INTERVALS, the first whose row may hold any interval that is kept."""
+    if data_class is DataClass.INTERVALS:
+        return min(_first_row(retention, one, now) for one in (DataClass.INTERVALS, DataClass.VOLTAGE))
+    return to_day(retention.before(data_class, now).date())
+
+
+def _first_row(retention: Retention, data_class: DataClass, now: datetime) -> int:
+    """The first day whose row of intervals is kept: it may reach into the day after it."""
+    return to_day(retention.before(data_class, now).date()) - 1
 
 
 def thinning(retention: Retention, now: datetime) -> tuple[frozenset[int], int]:
-    """Which channels are taken out of days that stay, and the first day that keeps them."""
-    first = {one: to_day(retention.before(one, now).date()) for one in (DataClass.VOLTAGE, DataClass.INTERVALS)}
+    """Which channels are taken out of days that stay, and the first day whose row keeps them."""
+    first = {one: _first_row(retention, one, now) for one in (DataClass.VOLTAGE, DataClass.INTERVALS)}
     if first[DataClass.VOLTAGE] >= first[DataClass.INTERVALS]:
         return frozenset(VOLTAGE_CHANNELS), first[DataClass.VOLTAGE]
     return frozenset(CHANNELS.keys() - VOLTAGE_CHANNELS), first[DataClass.INTERVALS]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from adapters.store import schema
 from adapters.store.bulk import fetch, key_source, rows_of
-from adapters.store.day_packing import unpack_day
+from adapters.store.day_packing import unpack_days
 from adapters.store.instants import DAY_US, from_day, to_us
 from adapters.store.meter_store import Conditions
 from headend.limits import LATEST_LOOK_BACK_DAYS
@@ -52,8 +52,7 @@ def interval_blocks(
     if endpoint_id is None:
         return []
     first_day, last_day = _days(Period(start, end))
-    rows = _day_rows(connection, [EndpointId(endpoint_id)], first_day, last_day)
-    return _sorted(_unpacked(rows, channels))
+    return _sorted(_unpacked(connection, [EndpointId(endpoint_id)], first_day, last_day, channels))
 
 
 def _registers(
@@ -101,7 +100,7 @@ def _newest_instants(
 def _blocks(
     connection: Connection, endpoint_ids: Sequence[EndpointId], first_day: int, last_day: int, wanted: Quantities
 ) -> list[IntervalBlock]:
-    return _sorted(_unpacked(_day_rows(connection, endpoint_ids, first_day, last_day), wanted.intervals, wanted.interval_seconds))
+    return _sorted(_unpacked(connection, endpoint_ids, first_day, last_day, wanted.intervals, wanted.interval_seconds))
 
 
 def _newest_blocks(
@@ -163,15 +162,26 @@ def _day_rows(
 
 
 def _unpacked(
-    rows: Iterable[tuple[EndpointId, int, bytes]], channels: Collection[ChannelId] | None, interval_seconds: int | None = None
+    connection: Connection,
+    endpoint_ids: Sequence[EndpointId],
+    first_day: int,
+    last_day: int,
+    channels: Collection[ChannelId] | None,
+    interval_seconds: int | None = None,
 ) -> list[IntervalBlock]:
     """Blocks of `channels` and of one interval length, or of all where they are None."""
-    blocks = []
-    for endpoint_id, day, packed in rows:
-        for (channel, seconds), (values, flags, exponent) in unpack_day(packed, channels).items():
-            if interval_seconds in {None, seconds}:
-                blocks.append(IntervalBlock(endpoint_id, ChannelId(channel), from_day(day), seconds, exponent, values, flags))
-    return blocks
+    rows: dict[EndpointId, list[tuple[int, bytes]]] = {}
+    # What is known of a day may stand with the day before.
+    for endpoint_id, day, packed in _day_rows(connection, endpoint_ids, first_day - 1, last_day):
+        rows.setdefault(endpoint_id, []).append((day, packed))
+    return [
+        IntervalBlock(endpoint_id, ChannelId(channel), from_day(day), seconds, exponent, values, flags)
+        for endpoint_id, own in rows.items()
+        for day, blocks in unpack_days(own, channels).items()
+        if first_day <= day <= last_day
+        for (channel, seconds), (values, flags, exponent) in blocks.items()
+        if interval_seconds in {None, seconds}
+    ]
 
 
 def _sorted(blocks: list[IntervalBlock]) -> list[IntervalBlock]:

@@ -16,16 +16,18 @@ from twisted.logger import Logger
 from adapters.store import schema
 from adapters.store.arrivals import Arrivals, EndpointDay, ReadKey, arrange, spoil
 from adapters.store.bulk import OnConflict, fetch, put
-from adapters.store.day_packing import extended_day
-from adapters.store.endpoint_state import EndpointState, Outcome
+from adapters.store.change_packing import pack_changes
+from adapters.store.day_packing import extended_days
+from adapters.store.endpoint_state import Ending, EndpointState, Outcome
 from adapters.store.instants import DAY_US, from_day, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
-from adapters.store.merging import merge_day
+from adapters.store.merging import merge_days
 from adapters.store.partitions import DayKey, PartitionsWantedError
 from adapters.store.progress_packing import pack_tables
 from adapters.store.segments import PackingError, Segment
 from headend.model.collection import Collected
 from headend.model.interval_runs import IntervalRuns
+from headend.retries import RetryPolicy
 
 Row = tuple[Any, ...]
 
@@ -34,9 +36,10 @@ _log = Logger()
 
 @dataclass(slots=True)
 class _Changes:
-    """Rows to write; `None` stands for the change sequence until it is known."""
+    """Rows to write; `None` stands for the change sequence until it is known. `spans` are days that an endpoint's intervals changed on."""
 
     days: list[Row] = field(default_factory=list)
+    spans: list[tuple[int, int, int]] = field(default_factory=list)
     days_superseded: list[Row] = field(default_factory=list)
     reads: list[Row] = field(default_factory=list)
     reads_superseded: list[Row] = field(default_factory=list)
@@ -50,7 +53,12 @@ class _Changes:
 
 
 def record(
-    connection: Connection, batch: Sequence[Collected], runs: Sequence[IntervalRuns], now: datetime, partitions: set[DayKey] | None
+    connection: Connection,
+    batch: Sequence[Collected],
+    runs: Sequence[IntervalRuns],
+    now: datetime,
+    retries: RetryPolicy,
+    partitions: set[DayKey] | None,
 ) -> None:
     """Store `batch` and the `runs` of its endpoints. `partitions` are the days known to have one, None where the database has none.
 
@@ -67,7 +75,7 @@ def record(
     _merge_reads(connection, arrivals, changes, now)
     _new_events(connection, arrivals, changes, now)
     _messages(known, changes, now)
-    after = _states_after(known, arrivals, states)
+    after = _states_after(known, arrivals, states, now, retries)
     change_seq = _count(connection, changes, states, after)
     _write(connection, changes, change_seq)
     _write_around(connection, known, arrivals)
@@ -86,7 +94,8 @@ def lock_states(connection: Connection, endpoint_ids: list[int]) -> dict[int, En
 
 
 def _check_partitions(arrivals: Arrivals, partitions: set[DayKey]) -> None:
-    days: set[DayKey] = {("interval_day", day) for _, day in arrivals.days}
+    days: set[DayKey] = {("interval_day", day + s.head.days[-1]) for (_, day), segments in arrivals.days.items() for s in segments}
+    days |= {("interval_day", day) for _, day in arrivals.days}
     days |= {("register_read", key[1] // DAY_US) for key in arrivals.reads}
     days |= {("device_event", key[1] // DAY_US) for key in arrivals.events}
     if not days <= partitions:
@@ -106,31 +115,46 @@ def _drop_unknown(arrivals: Arrivals, states: dict[int, EndpointState], unknown:
 def _merge_days(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
     if not arrivals.days:
         return
-    days = [day for _, day in arrivals.days]
-    rows = fetch(connection, schema.interval_day, ("endpoint_id", "day"), list(arrivals.days), ("day", min(days), max(days)))
-    stored = {row[:2]: row for row in rows}
-    for key, segments in arrivals.days.items():
+    arrived: dict[int, dict[int, list[Segment]]] = {}
+    wanted: dict[EndpointDay, None] = {}
+    for (endpoint_id, day), segments in arrivals.days.items():
+        arrived.setdefault(endpoint_id, {})[day] = segments
+        # What is known of a day may stand with the day before; what reaches into the next day may be known there.
+        for near in (day - 1, day, day + 1) if any(s.head.days[-1] for s in segments) else (day - 1, day):
+            wanted[endpoint_id, near] = None
+    days = [day for _, day in wanted]
+    rows = fetch(connection, schema.interval_day, ("endpoint_id", "day"), list(wanted), ("day", min(days), max(days)))
+    stored: dict[int, dict[int, Row]] = {}
+    for row in rows:
+        stored.setdefault(row[0], {})[row[1]] = row
+    for endpoint_id, by_day in arrived.items():
         try:
-            _merge_day(key, segments, stored.get(key), changes)
+            _merge_endpoint(endpoint_id, by_day, stored.get(endpoint_id, {}), changes)
         except PackingError as error:
-            spoil(arrivals, key[0], [f"interval day {from_day(key[1])}: {error}"], now)
+            texts = ", ".join([str(from_day(day)) for day in by_day])
+            spoil(arrivals, endpoint_id, [f"interval days {texts}: {error}"], now)
 
 
-def _merge_day(key: EndpointDay, segments: Sequence[Segment], stored: Row | None, changes: _Changes) -> None:
-    """Put `segments` behind what is stored; where they overlap it, merge them with it."""
-    day = stored[3] if stored else b""
-    longer = extended_day(day, segments)
+def _merge_endpoint(endpoint_id: int, arrived: dict[int, list[Segment]], stored: dict[int, Row], changes: _Changes) -> None:
+    """Put what arrived behind what is stored; where they overlap, merge them."""
+    rows = {day: row[3] for day, row in stored.items()}
+    longer = extended_days(rows, arrived)
     if longer is not None:
-        changes.intervals += sum([segment.head.known for segment in segments])
-        changes.days.append((*key, None, longer))
+        changes.days += [(endpoint_id, day, None, row) for day, row in longer.items()]
+        for day, segments in arrived.items():
+            for segment in segments:
+                changes.intervals += segment.head.known
+                changes.spans.append((endpoint_id, day + segment.head.days[0], day + segment.head.days[-1]))
         return
-    merged = merge_day(day, segments)
+    merged = merge_days(rows, arrived)
     if merged is None:
         return
     changes.intervals += merged.values_added
-    changes.days.append((*key, None, merged.day))
-    if stored and merged.superseded:
-        changes.days_superseded.append((*key, stored[2], None, merged.superseded))
+    changes.days += [(endpoint_id, day, None, row) for day, row in merged.rows.items()]
+    changes.spans += [(endpoint_id, day, day) for day in merged.days]
+    for day, predecessor in merged.superseded.items():
+        seq = max([stored[one][2] for one in (day - 1, day) if one in stored])
+        changes.days_superseded.append((endpoint_id, day, seq, None, predecessor))
 
 
 def _merge_reads(connection: Connection, arrivals: Arrivals, changes: _Changes, now: datetime) -> None:
@@ -182,7 +206,9 @@ def _messages(batch: Sequence[Collected], changes: _Changes, now: datetime) -> N
             changes.messages.append(row)
 
 
-def _states_after(batch: Sequence[Collected], arrivals: Arrivals, states: dict[int, EndpointState]) -> dict[int, EndpointState]:
+def _states_after(
+    batch: Sequence[Collected], arrivals: Arrivals, states: dict[int, EndpointState], now: datetime, retries: RetryPolicy
+) -> dict[int, EndpointState]:
     last_reads: dict[int, int] = {}
     for endpoint_id, instant, _, _ in arrivals.reads:
         last_reads[endpoint_id] = max(last_reads.get(endpoint_id, instant), instant)
@@ -190,23 +216,24 @@ def _states_after(batch: Sequence[Collected], arrivals: Arrivals, states: dict[i
     for item in batch:
         endpoint_id = item.endpoint_id
         failed = item.exception is not None or endpoint_id in arrivals.spoilt
-        after[endpoint_id] = after.get(endpoint_id, states[endpoint_id]).after(item, last_reads.get(endpoint_id), failed=failed)
+        before = after.get(endpoint_id, states[endpoint_id])
+        after[endpoint_id] = before.after(item, last_reads.get(endpoint_id), Ending(failed, now, retries))
     return after
 
 
 def _count(connection: Connection, changes: _Changes, before: dict[int, EndpointState], after: dict[int, EndpointState]) -> int:
-    moves = [state.outcome for key, state in after.items() if before[key].outcome == Outcome.DUE != state.outcome]
-    done, failed = moves.count(Outcome.DONE), moves.count(Outcome.FAILED)
+    moves = [(before[key].outcome, state.outcome) for key, state in after.items() if before[key].outcome != state.outcome]
+    due, done, failed = (_gained(moves, outcome) for outcome in (Outcome.DUE, Outcome.DONE, Outcome.FAILED))
     if not (changes.any() or moves):
         return 0
     counted = connection.execute(
         text(
-            "UPDATE tally SET change_seq = change_seq + :changed, due = due - :moved, done = done + :done, failed = failed + :failed,"
+            "UPDATE tally SET change_seq = change_seq + :changed, due = due + :due, done = done + :done, failed = failed + :failed,"
             " register_reads = register_reads + :reads, intervals = intervals + :intervals, events = events + :events RETURNING change_seq"
         ),
         {
             "changed": int(changes.any()),
-            "moved": done + failed,
+            "due": due,
             "done": done,
             "failed": failed,
             "reads": changes.reads_new,
@@ -217,19 +244,26 @@ def _count(connection: Connection, changes: _Changes, before: dict[int, Endpoint
     return int(counted.scalar_one())
 
 
-def _changed_days(changes: _Changes, change_seq: int) -> list[Row]:
+def _gained(moves: list[tuple[int, int]], outcome: Outcome) -> int:
+    """How many more endpoints have an outcome than before."""
+    return sum(after == outcome for _, after in moves) - sum(before == outcome for before, _ in moves)
+
+
+def _changed_days(changes: _Changes) -> bytes:
+    """Of each endpoint the first and the last day that something changed on."""
     spans: dict[int, tuple[int, int]] = {}
-    days = [(row[0], row[1]) for row in changes.days]
-    days += [(row[0], row[1] // DAY_US) for row in (*changes.reads, *changes.events)]
-    for endpoint_id, day in days:
-        first, last = spans.get(endpoint_id, (day, day))
-        spans[endpoint_id] = (min(first, day), max(last, day))
-    return [(change_seq, endpoint_id, *span) for endpoint_id, span in spans.items()]
+    found = changes.spans + [(row[0], row[1] // DAY_US, row[1] // DAY_US) for row in (*changes.reads, *changes.events)]
+    for endpoint_id, first, last in found:
+        known = spans.get(endpoint_id)
+        if known is None or first < known[0] or last > known[1]:
+            spans[endpoint_id] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
+    return pack_changes(spans)
 
 
 def _write(connection: Connection, changes: _Changes, change_seq: int) -> None:
     seq = (change_seq,)
-    put(connection, schema.endpoint_change, _changed_days(changes, change_seq), OnConflict.FAIL)
+    if changes.any():
+        put(connection, schema.endpoint_change, [(change_seq, _changed_days(changes))], OnConflict.FAIL)
     put(connection, schema.interval_day_history, [(*row[:3], change_seq, row[4]) for row in changes.days_superseded], OnConflict.IGNORE)
     put(connection, schema.interval_day, [(*row[:2], change_seq, row[3]) for row in changes.days], OnConflict.REPLACE)
     put(connection, schema.register_read_history, [row[:9] + seq for row in changes.reads_superseded], OnConflict.IGNORE)

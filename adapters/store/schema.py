@@ -3,7 +3,7 @@
 Instants are microseconds since the epoch, days are days since it (`instants`). `change_seq` is the number of the transaction that wrote
 a row: the single row of `tally` is counted up, and so locked, late in each recording transaction and released by its commit; therefore
 numbers become visible in their order, and whoever reads "everything after N" misses nothing that commits later. `endpoint_change` says
-which endpoints and days a number is about, one row for each; the large tables need no index on it, and their rows stay cheap to rewrite.
+which endpoints and days a number is about, packed; the large tables need no index on it, and their rows stay cheap to rewrite.
 """
 
 from sqlalchemy import Column, Double, Table
@@ -117,6 +117,8 @@ endpoint_state = Table(
     _big("octets_sent"),
     _big("octets_received"),
     _big("last_read_us", nullable=True),
+    _int("missed"),
+    _big("missed_us", nullable=True),
 )
 
 program = Table("program", metadata, _octets("fingerprint", key=True), _octets("tables"))
@@ -186,9 +188,7 @@ endpoint_change = Table(
     "endpoint_change",
     metadata,
     _big("change_seq", key=True),
-    _int("endpoint_id", key=True),
-    _int("first_day"),
-    _int("last_day"),
+    _octets("packed"),
 )
 
 exception_record = Table(
@@ -378,6 +378,7 @@ work_item = Table(
     _big("closed_us", nullable=True),
     _text("diagnosis"),
     _octets("history"),
+    _text("assigned_to"),
 )
 
 regular_work = Table(

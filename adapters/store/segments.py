@@ -1,6 +1,8 @@
-"""A segment: consecutive intervals of one UTC day, of one or several channels, as compact octets; exact both ways.
+"""A segment: consecutive intervals, of one or several channels, as compact octets; exact both ways.
 
-Layout  uint16: intervals of the day | uint16: first of them | uint16: how many | uint8: channels |
+It is kept with a UTC day, from whose beginning its intervals are counted; it may reach into the next day, or lie in it.
+
+Layout  uint16: intervals of a day | uint16: first of them | uint16: how many | uint8: channels |
         uint8: flags (0 none, 1 one list for all channels, 2 one list for each)
         for each channel: uint16 channel | int8 exponent | uint8 form: low half octets of an offset (0, 1, 2, 4 or 8), high half octets
         of the smallest value (2, 4 or 8; 0 where no value is known, flags alone)
@@ -42,7 +44,7 @@ class PackingError(StoreError):
 
 
 class Head(NamedTuple):
-    """What a segment is of: intervals `first` … `end` - 1 of `per_day`; channels with their exponents and forms.
+    """What a segment is of: intervals `first` … `end` - 1, of `per_day` a day; channels with their exponents and forms.
 
     `size` is octets up to the flags, or to the end where there are none.
     """
@@ -56,11 +58,17 @@ class Head(NamedTuple):
     known: int
     """Values in it."""
 
-    def overlaps(self, other: "Head") -> bool:
-        """Whether both have the same intervals of the same channel, known or not."""
+    @property
+    def days(self) -> range:
+        """The days it is of: 0 is the one it is kept with, 1 the next."""
+        return range(self.first // self.per_day, (self.end - 1) // self.per_day + 1)
+
+    def overlaps(self, other: "Head", later: int = 0) -> bool:
+        """Whether both have the same intervals of the same channel, known or not; `other` is kept with a day that is so much later."""
+        shift = later * other.per_day
         return (
-            self.first < other.end
-            and other.first < self.end
+            self.first < other.end + shift
+            and other.first + shift < self.end
             and self.per_day == other.per_day
             and not {channel[0] for channel in self.channels}.isdisjoint(channel[0] for channel in other.channels)
         )
@@ -140,7 +148,8 @@ def head_of(octets: bytes) -> Head:
     if (
         not channels
         or not 0 < per_day <= INTERVALS_PER_DAY_MAX
-        or not 0 < count <= per_day - first
+        or not 0 < count <= per_day
+        or first + count > 2 * per_day
         or flags_form > FLAGS_FOR_EACH
         or not all(form in _FORMS for _, _, form in channels)
     ):

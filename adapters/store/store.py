@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
 from adapters.store.code_list_store import CodeListPart
-from adapters.store.database import Database, parse_url
+from adapters.store.command_store import CommandPart
+from adapters.store.database import Database, Work, parse_url
 from adapters.store.deferred_store import DeferredPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
@@ -31,6 +32,8 @@ from adapters.store.restricted_store import RestrictedStore
 from adapters.store.router_store import RouterPart
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
+from adapters.store.silence_store import SilencePart
+from adapters.store.status_store import StatusPart
 from adapters.store.work_item_store import WorkItemPart
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
@@ -39,6 +42,9 @@ from headend.model.interval_runs import IntervalRuns
 from headend.model.partner import MeterScope
 from headend.model.utility import Utility
 from headend.ports import CustomerItem, ShipmentItem
+from headend.retries import NO_RETRIES, RetryPolicy
+
+T = TypeVar("T")
 
 _CHECK = b"headend store"
 """What a database keeps sealed, so that a wrong key file is noticed when it is opened."""
@@ -58,10 +64,13 @@ class Store(
     RegistrationPart,
     CodeListPart,
     DeferredPart,
+    CommandPart,
     MessagePart,
     RouterPart,
     WorkItemPart,
+    SilencePart,
     HousekeepingPart,
+    StatusPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
@@ -86,8 +95,10 @@ class Store(
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))
 
-    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now))
+    def record(
+        self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = (), retries: RetryPolicy = NO_RETRIES
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._record(list(collected), list(runs), now, retries))
 
     def release(self, owner: str) -> Deferred[None]:
         return self._database.run(lambda c: leasing.release(c, owner))
@@ -119,27 +130,29 @@ class Store(
     def endpoint(self, endpoint_id: EndpointId) -> Deferred[Endpoint | None]:
         return self._database.read(lambda c: endpoint_store.endpoint(c, endpoint_id))
 
-    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime) -> None:
-        if not batch:
-            return
-        work = partial(self._record_work, batch, runs, now)
+    async def _record(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, retries: RetryPolicy) -> None:
+        if batch:
+            await self.with_partitions(partial(self._record_work, batch, runs, now, retries))
+
+    async def with_partitions(self, work: Work[T]) -> T:
+        """One transaction that records, once the days that it writes to have their partitions."""
         try:
-            await self._database.run(work)
+            return await self._database.run(work)
         except PartitionMissingError:
             # Another process dropped a day that this one remembers; forget them all, and ask again.
             self._partitions = set()
         except PartitionsWantedError as wanted:
             await self._make_partitions(wanted.days)
-        else:
-            return
         try:
-            await self._database.run(work)
+            return await self._database.run(work)
         except PartitionsWantedError as wanted:
             await self._make_partitions(wanted.days)
-            await self._database.run(work)
+            return await self._database.run(work)
 
-    def _record_work(self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, connection: Connection) -> None:
-        record(connection, batch, runs, now, self._partitions)
+    def _record_work(
+        self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, retries: RetryPolicy, connection: Connection
+    ) -> None:
+        record(connection, batch, runs, now, retries, self._partitions)
 
     async def _make_partitions(self, days: set[DayKey]) -> None:
         await self._database.run(lambda c: make_partitions(c, days))

@@ -11,14 +11,15 @@ from sqlalchemy import Connection, Table, select, text
 
 from adapters.store import schema
 from adapters.store.bulk import OnConflict, fetch, put
+from adapters.store.change_packing import unpack_changes
 from adapters.store.day_thinning import thinned_day
 from adapters.store.partitions import partition_days, partition_name
 from headend.housekeeping import Position, PurgeStep
 
 Row = tuple[Any, ...]
 
-LATE_CHANGES_MAX = 200
-"""Changes looked at in one step: each may span three years of days."""
+LATE_CHANGES_MAX = 20
+"""Changes looked at in one step: each may be of some hundred endpoints, and span three years of days."""
 
 DAYS, COMPACTION, HISTORY, CHANGES = range(4)
 
@@ -31,16 +32,16 @@ def thin_some(connection: Connection, channels: Collection[int], before: int, po
     if not position:
         seq = connection.execute(select(schema.tally.c.change_seq)).scalar_one()
         return PurgeStep(0, _next_day(connection, seq, thinned_before, before) or (HISTORY, seq, thinned_before, 0))
-    phase, seq, place, endpoint_id = position
+    phase, seq, place, _ = position
     if phase == DAYS:
         return _thin_day(connection, channels, before, position, work)
     if phase == COMPACTION:
         return PurgeStep(0, _next_day(connection, seq, place + 1, before) or (HISTORY, seq, thinned_before, 0))
     if phase == HISTORY:
         return _thin_history(connection, channels, before, position, work)
-    step = _thin_late(connection, channels, before, (place or thinned_seq, endpoint_id), min(work, LATE_CHANGES_MAX))
+    step = _thin_late(connection, channels, before, place or thinned_seq, min(work, LATE_CHANGES_MAX))
     if step.position is not None:
-        return PurgeStep(step.rows, (CHANGES, seq, *step.position))
+        return PurgeStep(step.rows, (CHANGES, seq, *step.position, 0))
     put(connection, schema.thinned, [(1, before, seq)], OnConflict.REPLACE)
     return step
 
@@ -93,20 +94,24 @@ def _thin_history(connection: Connection, channels: Collection[int], before: int
     return PurgeStep(count, (HISTORY, seq, day + 1, 0))
 
 
-def _thin_late(connection: Connection, channels: Collection[int], before: int, after: tuple[int, int], work: int) -> PurgeStep:
+def _thin_late(connection: Connection, channels: Collection[int], before: int, after: int, work: int) -> PurgeStep:
     """Days that had been thinned and have changed since."""
-    later = (_C.change_seq > after[0]) | ((_C.change_seq == after[0]) & (_C.endpoint_id > after[1]))
-    wanted = select(schema.endpoint_change).where(_C.change_seq >= after[0], later, _C.first_day < before)
-    changes = connection.execute(wanted.order_by(_C.change_seq, _C.endpoint_id).limit(work)).all()
-    if not changes:
-        return PurgeStep(0, None)
-    # A change from an old day to today says nothing of what lies between: only days that have a row are looked at.
-    keys = {(row.endpoint_id, day) for row in changes for day in range(row.first_day, min(row.last_day + 1, before))}
-    days = [day for _, day in keys]
-    rows = fetch(connection, schema.interval_day, ("endpoint_id", "day"), sorted(keys), ("day", min(days), max(days)))
-    count = _write_thinned(connection, schema.interval_day, rows, channels)
-    position = (changes[-1].change_seq, changes[-1].endpoint_id) if len(changes) == work else None
-    return PurgeStep(count, position)
+    wanted = select(schema.endpoint_change).where(_C.change_seq > after).order_by(_C.change_seq).limit(work)
+    changes = connection.execute(wanted).all()
+    # What changed on a day may stand in the row of the day before. A change from an old day to today says nothing of what lies between:
+    # only days that have a row are looked at.
+    keys = {
+        (endpoint_id, day)
+        for change in changes
+        for endpoint_id, (first, last) in unpack_changes(change.packed).items()
+        for day in range(first - 1, min(last + 1, before))
+    }
+    count = 0
+    if keys:
+        days = [day for _, day in keys]
+        rows = fetch(connection, schema.interval_day, ("endpoint_id", "day"), sorted(keys), ("day", min(days), max(days)))
+        count = _write_thinned(connection, schema.interval_day, rows, channels)
+    return PurgeStep(count, (changes[-1].change_seq,) if len(changes) == work else None)
 
 
 def _write_thinned(connection: Connection, table: Table, rows: Sequence[Row], channels: Collection[int]) -> int:

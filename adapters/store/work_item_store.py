@@ -23,14 +23,24 @@ def change_work_items(connection: Connection, changes: Sequence[WorkItemChange])
     return [_changed(connection, change) for change in changes]
 
 
-def work_items(connection: Connection, limit: int, *, closed: bool, subject: str | None) -> list[WorkItem]:
+def work_items(
+    connection: Connection, limit: int, *, closed: bool, subject: str | None, kind: WorkItemKind | None = None
+) -> list[WorkItem]:
     """Items, newest first."""
     statement: Select[Any] = select(schema.work_item).order_by(_W.opened_us.desc(), _W.work_item_id.desc()).limit(limit)
     if not closed:
         statement = statement.where(_W.closed_us.is_(None))
     if subject is not None:
         statement = statement.where(_W.subject == subject)
+    if kind is not None:
+        statement = statement.where(_W.kind == kind.value)
     return [_item(row) for row in connection.execute(statement).all()]
+
+
+def work_item(connection: Connection, work_item_id: WorkItemId) -> WorkItem | None:
+    """One by its number."""
+    row = connection.execute(select(schema.work_item).where(_W.work_item_id == work_item_id)).first()
+    return None if row is None else _item(row)
 
 
 def open_subjects(connection: Connection, kinds: set[WorkItemKind]) -> set[tuple[WorkItemKind, str]]:
@@ -53,12 +63,13 @@ def _changed(connection: Connection, change: WorkItemChange) -> WorkItem | None:
         item_id = WorkItemId((connection.execute(select(func.max(_W.work_item_id))).scalar() or 0) + 1)
     closed_us = None if after.closed is None else to_us(after.closed)
     values = (item_id, after.kind.value, after.subject, after.state.value, after.routed_to.value, to_us(after.opened), closed_us)
-    put(connection, schema.work_item, [(*values, after.diagnosis, pack(after.history))], OnConflict.REPLACE)
-    return _item((*values, after.diagnosis, pack(after.history)))
+    written = (*values, after.diagnosis, pack(after.history), after.assigned_to)
+    put(connection, schema.work_item, [written], OnConflict.REPLACE)
+    return _item(written)
 
 
 def _item(row: Any) -> WorkItem:
-    item_id, kind, subject, state, routed_to, opened_us, closed_us, diagnosis, history = tuple(row)
+    item_id, kind, subject, state, routed_to, opened_us, closed_us, diagnosis, history, assigned_to = tuple(row)
     return WorkItem(
         kind=WorkItemKind(kind),
         subject=subject,
@@ -69,6 +80,7 @@ def _item(row: Any) -> WorkItem:
         state=WorkItemState(state),
         closed=None if closed_us is None else from_us(closed_us),
         work_item_id=WorkItemId(item_id),
+        assigned_to=assigned_to,
     )
 
 
@@ -77,8 +89,13 @@ class WorkItemPart:
 
     _database: Database
 
-    def work_items(self, limit: int, *, closed: bool = False, subject: str | None = None) -> Deferred[list[WorkItem]]:
-        return self._database.read(lambda c: work_items(c, limit, closed=closed, subject=subject))
+    def work_items(
+        self, limit: int, *, closed: bool = False, subject: str | None = None, kind: WorkItemKind | None = None
+    ) -> Deferred[list[WorkItem]]:
+        return self._database.read(lambda c: work_items(c, limit, closed=closed, subject=subject, kind=kind))
+
+    def work_item(self, work_item_id: WorkItemId) -> Deferred[WorkItem | None]:
+        return self._database.read(lambda c: work_item(c, work_item_id))
 
     def change_work_item(self, change: WorkItemChange) -> Deferred[WorkItem | None]:
         return self._database.run(lambda c: change_work_items(c, [change])[0])

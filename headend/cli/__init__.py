@@ -2,9 +2,12 @@
 
 import click
 
+from headend.cli.backup import backup, restore
 from headend.cli.certificate import certificate
+from headend.cli.commands import COMMANDS_OF_METERS
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
+from headend.cli.endpoints import endpoints
 from headend.cli.imports import import_
 from headend.cli.messages import messages
 from headend.cli.password import password
@@ -13,8 +16,28 @@ from headend.cli.routers import routers
 from headend.cli.self_check import self_check
 from headend.cli.selftest import selftest
 from headend.cli.serve import serve
+from headend.cli.status import status
+from headend.cli.work import work
 
-COMMANDS = (demo, serve, emulate, import_, routers, purge, messages, certificate, password, selftest, self_check)
+COMMANDS = (
+    demo,
+    serve,
+    emulate,
+    import_,
+    *COMMANDS_OF_METERS,
+    endpoints,
+    routers,
+    work,
+    status,
+    purge,
+    backup,
+    restore,
+    messages,
+    certificate,
+    password,
+    selftest,
+    self_check,
+)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -27,8 +27,9 @@ from headend.provisioning import ImportFile, read_customers, read_shipment
 from headend.provisioning_rows import FileFormat
 from headend.router_ports import RouterEntry
 from headend.router_provisioning import read_routers
-from headend.service import HeadEndService, Surrounding, UtilityService
+from headend.service import HeadEndService, UtilityService
 from headend.settings import Settings, settings_from
+from headend.surrounding import Surrounding
 
 WAKE_SECONDS = 5
 """Within how long all emulated battery endpoints are made to wake, in seconds; in the field it takes six hours."""

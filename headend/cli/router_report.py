@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from headend.cli.work_report import work_history, work_item_json
 from headend.model.router import RouterStatus
 from headend.model.work_item import WorkItem
 from headend.router_catalogue import ROUTER_EVENTS
@@ -101,7 +102,7 @@ def story_json(story: RouterStory) -> dict[str, Any]:
         **router_json(story.entry),
         "events": [_event_json(event) for event in story.events],
         "troubleshootings": [_troubleshooting_json(one) for one in story.troubleshootings],
-        "work_items": [_work_item_json(item) for item in story.work_items],
+        "work_items": [work_item_json(item) for item in story.work_items],
     }
 
 
@@ -156,11 +157,7 @@ def _troubleshooting(one: Troubleshooting, zone: ZoneInfo) -> Table:
 
 
 def _work_item(item: WorkItem, zone: ZoneInfo) -> Table:
-    title = f"work item {item.work_item_id}: {item.kind.value}, {item.state.value}, {item.routed_to.value}'s turn"
-    table = Table("when", "who", "what", title=title)
-    for entry in item.history:
-        table.add_row(_local(entry.at, zone), entry.who, entry.what)
-    return table
+    return work_history(item, zone, f"work item {item.work_item_id}: {item.kind.value}, {item.state.value}, {item.routed_to.value}'s turn")
 
 
 def _events(events: Sequence[RouterEvent], zone: ZoneInfo) -> Table:
@@ -222,16 +219,3 @@ def _step_json(step: Step) -> dict[str, Any]:
     ended = None if step.ended is None else step.ended.isoformat()
     return {"step": step.kind, "why": step.reason, "outcome": step.outcome, "began": step.began.isoformat(), "ended": ended}
 
-
-def _work_item_json(item: WorkItem) -> dict[str, Any]:
-    return {
-        "id": item.work_item_id,
-        "kind": item.kind,
-        "subject": item.subject,
-        "state": item.state,
-        "routed_to": item.routed_to,
-        "opened": item.opened.isoformat(),
-        "closed": None if item.closed is None else item.closed.isoformat(),
-        "diagnosis": item.diagnosis,
-        "history": [{"at": entry.at.isoformat(), "who": entry.who, "what": entry.what} for entry in item.history],
-    }

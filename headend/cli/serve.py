@@ -8,35 +8,58 @@ from twisted.logger import LogLevel
 
 from headend.cli.failing import settings_or_exit
 from headend.cli.running import keep_what_is_built, run_on_reactor, until_cancelled
-from headend.service import HeadEndService, Surrounding
+from headend.roles import ALL_ROLES, Role
+from headend.service import HeadEndService, UtilityService
 from headend.settings import Settings
+from headend.surrounding import Surrounding
 
 
 @click.command()
 @click.option("--config", "file", required=True, type=click.Path(path_type=Path), help="Settings in TOML.")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice([role.value for role in Role]),
+    help="What this process is; may be given more than once. By default all of it.",
+)
 @click.option("--verbose", is_flag=True, help="Log more than what someone should look at.")
-def serve(file: Path, verbose: bool) -> None:
+@click.option("--log-json", is_flag=True, help="Log JSON lines instead of text.")
+def serve(file: Path, roles: tuple[str, ...], verbose: bool, log_json: bool) -> None:
     """Collect from the field and serve MultiSpeak, until Ctrl-C."""
     settings = settings_or_exit(file)
-    run_on_reactor(lambda reactor: serve_until_stopped(reactor, settings), LogLevel.info if verbose else LogLevel.warn)
+    played = frozenset(map(Role, roles)) or ALL_ROLES
+    level = LogLevel.info if verbose else LogLevel.warn
+    run_on_reactor(lambda reactor: serve_until_stopped(reactor, settings, played), level, log_json=log_json)
 
 
-async def serve_until_stopped(reactor: Any, settings: Settings) -> int:
+async def serve_until_stopped(reactor: Any, settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     """Start, say where, and stay; a cancellation stops everything in good order."""
-    service = await HeadEndService.start(settings, Surrounding(reactor))
+    service = await HeadEndService.start(settings, Surrounding(reactor), roles)
     keep_what_is_built()
     try:
         for utility in service.utilities.values():
-            utility.collect_regularly()
-            utility.read_by_schedule()
-            utility.keep_house()
-            click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
-            traps = None if utility.routers is None else utility.routers.trap_address
-            if traps is not None:
-                click.echo(f"{utility.utility.name}: taking routers' traps at {traps.host}:{traps.port}")
+            _begin_work(utility)
+        if service.metrics is not None:
+            click.echo(f"metrics: {service.metrics.address}")
         for version, wsdl in service.wsdl_addresses("MR_Server").items():
             click.echo(f"MR_Server {version}: {wsdl}")
         await until_cancelled()
     finally:
         await service.stop()
     return 0
+
+
+def _begin_work(utility: UtilityService) -> None:
+    """Begin what a utility's roles do regularly, and say where they listen."""
+    if Role.DISPATCHER in utility.roles:
+        utility.keep_house()
+        utility.watch_silences()
+    if Role.COLLECTOR not in utility.roles:
+        return
+    utility.collect_regularly()
+    utility.read_by_schedule()
+    click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
+    traps = None if utility.routers is None else utility.routers.trap_address
+    if traps is not None:
+        click.echo(f"{utility.utility.name}: taking routers' traps at {traps.host}:{traps.port}")

@@ -37,6 +37,7 @@ class Counters:
     notifications: int = 0
     registrations: int = 0
     repeated: int = 0
+    commands: int = 0
     recorded: int = 0
     store_failures: int = 0
     dropped: Counter[Dropped] = field(default_factory=Counter)

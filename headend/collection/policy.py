@@ -1,8 +1,9 @@
 """How endpoints are collected: what a utility may choose, one frozen value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headend import limits
+from headend.retries import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class CollectionPolicy:
     `reply_seconds` is the first wait for a reply, doubled with every repetition; `busy_seconds` the first wait for a device that is
     busy, doubled too. A device clock further off than `clock_drift_seconds_max` makes its readings doubtful; one off by more than
     `clock_set_seconds` is corrected in an acknowledgement. `scheduled_registers` reads the present registers even where the meter
-    keeps midnight self-reads.
+    keeps midnight self-reads. `retries` says when a missed interrogation is tried again.
     """
 
     conversations_max: int = limits.CONVERSATIONS_MAX
@@ -28,3 +29,4 @@ class CollectionPolicy:
     clock_drift_seconds_max: float = 300.0
     clock_set_seconds: float = 30.0
     scheduled_registers: bool = False
+    retries: RetryPolicy = field(default=RetryPolicy())

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headend.commands.policy import CommandPolicy
-from headend.model.command import NOTHING_FOUND, Command, FailureCode, Found, Outcome, Priority, Told
-from headend.model.deferred import DeferredKind, SwitchAction, TargetState
+from headend.model.command import NOTHING_FOUND, Command, FailureCode, Found, Outcome, Told
+from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,13 @@
 """Commands: one endpoint of a deferred request on its way to one terminal state, and what came of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import NamedTuple
 
 from headend.model.collection import Collected, Progress
-from headend.model.deferred import DeferredKind, SwitchAction, TargetState
+from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
 from headend.model.endpoint import CONFIGURATIONS, Configuration, EndpointId, NativeAddress
 from headend.model.readings import RegisterRead
 from headend.switches import SwitchState
@@ -19,13 +18,6 @@ class CommandId(NamedTuple):
 
     request_id: int
     endpoint_id: EndpointId
-
-
-class Priority(IntEnum):
-    """Who goes first: somebody who waits, then the many that may wait."""
-
-    PERSON = 0
-    BATCH = 1
 
 
 class FailureCode(StrEnum):
@@ -44,7 +36,7 @@ class FailureCode(StrEnum):
     INDETERMINATE = "indeterminate"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
-    MUTED = "no key or address"
+    UNREACHABLE = "no key or address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +111,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class CommandAssignment:
-    """A command handed out with all that the conversation needs; see `Assignment`. `switch_enabled` says whether its switch obeys."""
+    """A command handed out with all that the conversation needs; see `Assignment`.
+
+    It is held until `until`. `switch_enabled` says whether its switch obeys.
+    """
 
     lease_no: int
+    until: datetime
     command: Command
     meter_no: str
     ap_title: bytes
@@ -174,6 +170,3 @@ class CommandView:
     code: FailureCode | None
     found: Found
     changed: datetime
-
-
-CountsByState = Mapping[TargetState, int]

@@ -7,8 +7,9 @@ until it takes a target up, that stays accepted.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
+from headend.limits import PERSON_TARGETS_MAX
 from headend.model.endpoint import CONFIGURATIONS, Commodity, Configuration, EndpointId
 from headend.model.refusal import Refusal
 
@@ -40,6 +41,13 @@ class SwitchAction(StrEnum):
     DISABLE = "disable"
     LIMIT_POWER = "limit power"
     UNLIMIT_POWER = "unlimit power"
+
+
+class Priority(IntEnum):
+    """Who goes first: somebody who waits, then the many that may wait."""
+
+    PERSON = 0
+    BATCH = 1
 
 
 class TargetState(StrEnum):
@@ -136,6 +144,12 @@ class DeferredRequest:
     fingerprint: bytes
     targets: tuple[DeferredTarget, ...]
     refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def priority(self) -> Priority:
+        """Few endpoints now: somebody waits for them."""
+        waited_for = self.begins is None and self.kind is not DeferredKind.MONITORING and len(self.targets) <= PERSON_TARGETS_MAX
+        return Priority.PERSON if waited_for else Priority.BATCH
 
 
 @dataclass(frozen=True, slots=True)

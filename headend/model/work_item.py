@@ -52,7 +52,10 @@ class WorkItemEntry:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One trouble of one subject. `routed_to` is whose turn it is, `diagnosis` what is known of the cause."""
+    """One trouble of one subject.
+
+    `routed_to` is whose turn it is, `assigned_to` the person who has it, `diagnosis` what is known of the cause.
+    """
 
     kind: WorkItemKind
     subject: str
@@ -63,6 +66,7 @@ class WorkItem:
     state: WorkItemState = WorkItemState.OPEN
     closed: datetime | None = None
     work_item_id: WorkItemId | None = None
+    assigned_to: str = ""
 
     def after(self, change: "WorkItemChange") -> "WorkItem":
         """The item once a change was made to it. A closed one stays as it is: the trouble's return is another item."""
@@ -73,7 +77,8 @@ class WorkItem:
         if self.state is WorkItemState.ACKNOWLEDGED and state is WorkItemState.OPEN:
             state = WorkItemState.ACKNOWLEDGED
         closed = change.at if state is WorkItemState.CLOSED else None
-        return replace(self, history=history, state=state, closed=closed, diagnosis=change.diagnosis or self.diagnosis)
+        diagnosis, assigned_to = change.diagnosis or self.diagnosis, change.assigned_to or self.assigned_to
+        return replace(self, history=history, state=state, closed=closed, diagnosis=diagnosis, assigned_to=assigned_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class WorkItemChange:
     entries: tuple[WorkItemEntry, ...]
     diagnosis: str = ""
     routed_to: Party = Party.UTILITY
+    assigned_to: str = ""
 
     def applied(self, item: WorkItem | None) -> WorkItem | None:
         """The item afterwards; None where there is none and none is to be made."""

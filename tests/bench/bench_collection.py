@@ -35,6 +35,7 @@ from headend.model.utility import Utility, UtilityId
 from headend.ports import ShipmentItem
 from headend.provisioning import read_shipment
 from headend.provisioning_rows import FileFormat
+from headend.retries import NO_RETRIES, RetryPolicy
 from tests import postgresql
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
@@ -163,9 +164,11 @@ def collect(task: Task) -> None:
         collector.start()
         keep_what_is_built()
         base_kib, days, stored = resident_kib(os.getpid()), [], []
+        tables: list[dict[str, int]] = []
         for _ in range(task.days + 1):
             days.append(await one_round(task, store, collector, wanted, now()))
             stored.append(await deferToThread(stored_octets, task.database))
+            tables.append(await deferToThread(octets_by_table, task.database))
             turned += timedelta(days=1)
             await deferToThread(advance, task.field["control"], 86_400)
         summary, counters = await store.summary(), collector.counters
@@ -178,6 +181,10 @@ def collect(task: Task) -> None:
         if task.days > 2:
             grown = (stored[-1] - stored[2]) / len(wanted) / (task.days - 2)
             rows.append((f"{task.name}: stored per further endpoint-day", grown, "octets"))
+            for table, octets in sorted(tables[-1].items()):
+                each = (octets - tables[2].get(table, 0)) / len(wanted) / (task.days - 2)
+                if each >= 1:
+                    rows.append((f"{task.name}: of these in {table}", each, "octets"))
         rows.append((f"{task.name}: memory before collecting", base_kib / 1024, "MiB"))
         rows.append((f"{task.name}: memory at the end", resident_kib(os.getpid()) / 1024, "MiB"))
         rows.append((f"{task.name}: failed", float(summary.failed), ""))
@@ -251,6 +258,20 @@ def stored_octets(database: str) -> int:
     return 0
 
 
+_TABLES = r"""SELECT regexp_replace(relname, '_\d{8}$', '') AS name, sum(pg_total_relation_size(oid)) FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace GROUP BY name"""
+
+
+def octets_by_table(database: str) -> dict[str, int]:
+    """What the tables of a PostgreSQL database take, indexes and all partitions included."""
+    if not database.startswith("postgresql"):
+        return {}
+    import psycopg
+
+    with psycopg.connect(database) as server:
+        return {name: int(octets) for name, octets in server.execute(_TABLES).fetchall()}
+
+
 class ForgetfulStore(MemoryStore):
     """Hands out work and keeps progress, nothing else: what is left is the cost of conversations."""
 
@@ -263,7 +284,9 @@ class ForgetfulStore(MemoryStore):
         ])  # fmt: skip
         self.failed = 0
 
-    async def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> None:
+    async def record(
+        self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = (), retries: RetryPolicy = NO_RETRIES
+    ) -> None:
         for item in collected:
             endpoint = self.endpoints[item.endpoint_id]
             endpoint.due = endpoint.leased = None

@@ -14,42 +14,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapters.store.packing import pack
-
-from adapters.store.day_packing import join_day
-from adapters.store.instants import DAY_US, to_day
+from adapters.store.day_packing import pack_day
+from adapters.store.instants import DAY_US
 from adapters.store.partitions import make_partitions
 from headend.model.endpoint import EndpointId
 from headend.model.instants import from_us
-from headend.model.selections import Period
 from headend.reading_queries import ListedRow, Position
 from multispeak.limits import FETCH_ROWS
 from tests import postgresql
 from tests.bench.bench_soap import drain
+from tests.bench.filled_store import METERS, MIDNIGHT_US, NIGHT, WORDS, fill
 from tests.conftest import RunningReactor
 from tests.fakes.soap_world import envelope
 from tests.fakes.store_site import StoreSite, site_server
-from tests.store.world import DAY, OpenStore, opened
+from tests.store.world import OpenStore, opened
 
-METERS = 1_000_000
 PAGES = (10_000, 100_000, METERS)
-MIDNIGHT_US = to_day(DAY) * DAY_US + 5 * DAY_US // 24
-NIGHT = Period(from_us(MIDNIGHT_US), from_us(MIDNIGHT_US))
 DATES = f"<startDate>{NIGHT.start.isoformat()}</startDate><endDate>{NIGHT.end.isoformat()}</endDate>"
 
-_ENDPOINTS = (
-    "INSERT INTO endpoint (endpoint_id, meter_no, serial_no, model, configuration, ap_title, ap_title_octets, key_id, transport, host,"
-    " port, active, polled, created_us) {series} SELECT i, 'M' || {shuffled}, 'S' || i, 'm', 'residential', '.100.' || i, {octets}, 1,"
-    " 'udp', '127.0.0.1', 1153, 1, 1, 0 FROM series"
-)
-_STATES = (
-    "INSERT INTO endpoint_state (endpoint_id, outcome, collect_from_us, lease_no, attempts, next_invocation_id, progress, replay_window,"
-    " octets_sent, octets_received, last_read_us) {series} SELECT i, 0, 0, 0, 0, 1, {nothing}, {nothing}, 0, 0, {instant} FROM series"
-)
-_READS = (
-    "INSERT INTO register_read (endpoint_id, instant_us, channel_id, source, exponent, flags, value, received_us, change_seq)"
-    " {series} SELECT i, {instant}, 1, 1, 0, 0, 12000000 + i, 0, 1 FROM series"
-)
 _FIRST = "FROM series WHERE i <= 100000"
 _POINTS = (
     "INSERT INTO service_point (service_point_no, commodity, address_line, city, state, postal_code, account_no, bill_cycle)"
@@ -59,20 +41,6 @@ _INSTALLATIONS = (
     f"INSERT INTO installation (endpoint_id, started_us, service_point_no) {{series}} SELECT i, 0, 'SP' || i {_FIRST}"
 )
 _DAYS = f"INSERT INTO interval_day (endpoint_id, day, change_seq, packed) {{series}} SELECT i, {{day}}, 1, {{packed}} {_FIRST}"
-_WORDS = {
-    "sqlite": {
-        "series": f"WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM series WHERE i < {METERS})",
-        "shuffled": f"printf('%08d', mod(i * 7919, {METERS}))",
-        "octets": "CAST(printf('%08x', i) AS BLOB)",
-        "nothing": "x''",
-    },
-    "postgresql": {
-        "series": f"WITH series(i) AS (SELECT * FROM generate_series(1, {METERS}))",
-        "shuffled": f"lpad(mod(i * 7919::bigint, {METERS})::text, 8, '0')",
-        "octets": "int4send(i)",
-        "nothing": "''::bytea",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +76,7 @@ def main() -> None:
 def _measured(running: RunningReactor, name: str, url: str, directory: Path) -> Iterator[Result]:
     store = opened(running, url, directory / "keys")
     try:
-        _fill(store, name)
+        fill(store, name)
         rows: list[ListedRow] = []
         took = _timed(lambda: rows.extend(_rows(store)))
         yield Result(name, "rows", len(rows) / took[0], took[1] / len(rows) * 1e6)
@@ -153,31 +121,18 @@ def _profiles(site: StoreSite, name: str) -> Iterator[Result]:
 
 def _fill_profiles(store: OpenStore, name: str) -> None:
     """Accounts, service points and a packed day for the first 100,000 meters."""
-    words: dict[str, Any] = _WORDS[name]
+    words: dict[str, Any] = WORDS[name]
     day = MIDNIGHT_US // DAY_US
     if name == "postgresql":
         store.running.wait(store.store._database.run, lambda c: make_partitions(c, {("interval_day", day - 1), ("interval_day", day)}))
     store.sql("INSERT INTO account (account_no, name, phone, email) VALUES ('AC', 'Ann', '', '')")
     store.sql(_POINTS.format(**words))
     store.sql(_INSTALLATIONS.format(**words))
-    voltages = {(11 + channel, 900): pack([2_400 + i % 50 for i in range(96)], [0] * 96, -1) for channel in range(3)}
-    packed = join_day({(1, 3600): pack(range(24), [0] * 24, 0)} | voltages)
+    voltages = {(11 + channel, 900): ([2_400 + i % 50 for i in range(96)], [0] * 96, -1) for channel in range(3)}
+    packed = pack_day({(1, 3600): (list(range(24)), [0] * 24, 0)} | voltages)
     octets = f"x'{packed.hex()}'" if name == "sqlite" else f"'\\x{packed.hex()}'::bytea"
     for one in (day - 1, day):
         store.sql(_DAYS.format(**words, day=one, packed=octets))
-    store.sql("ANALYZE")
-
-
-def _fill(store: OpenStore, name: str) -> None:
-    words: dict[str, Any] = _WORDS[name]
-    days = (MIDNIGHT_US - DAY_US, MIDNIGHT_US)
-    if name == "postgresql":
-        wanted = {("register_read", instant // DAY_US) for instant in days}
-        store.running.wait(store.store._database.run, lambda c: make_partitions(c, wanted))
-    store.sql(_ENDPOINTS.format(**words))
-    store.sql(_STATES.format(**words, instant=MIDNIGHT_US))
-    for instant in days:
-        store.sql(_READS.format(**words, instant=instant))
     store.sql("ANALYZE")
 
 

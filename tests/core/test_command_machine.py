@@ -23,8 +23,8 @@ from headend.commands.machine import (
     step,
 )
 from headend.commands.policy import CommandPolicy
-from headend.model.command import Command, CommandId, FailureCode, Outcome, Priority, Told
-from headend.model.deferred import DeferredKind, SwitchAction, TargetState
+from headend.model.command import Command, CommandId, FailureCode, Outcome, Told
+from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
 from headend.model.endpoint import EndpointId
 
 NOW = datetime(2026, 7, 2, 6, tzinfo=UTC)

@@ -12,6 +12,7 @@ from headend.model.collection import Collected
 from headend.model.endpoint import EndpointId
 from headend.model.interval_runs import IntervalRuns
 from headend.recorder import LINGER_AWAITED_SECONDS, LINGER_SECONDS, Recorder
+from headend.retries import RetryPolicy
 
 NOW = datetime(2026, 7, 2, 6, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ class Batches:
         self.came: list[tuple[int, float]] = []
         self.answers: list[Deferred[None]] = []
 
-    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns] = ()) -> Deferred[None]:
+    def record(self, collected: Sequence[Collected], now: datetime, runs: Sequence[IntervalRuns], retries: RetryPolicy) -> Deferred[None]:
         self.came.append((len(collected), round(self.clock.seconds(), 3)))
         self.answers.append(Deferred())
         return self.answers[-1]

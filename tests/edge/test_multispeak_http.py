@@ -10,10 +10,11 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
-from multispeak import soap_resource
+from multispeak import gate
+from multispeak.gate import Gate
 from multispeak.http_hardening import BoundedSite
-from multispeak.limits import CHUNK_OCTETS, CONNECTIONS_MAX, RECEIVE_SECONDS, STALL_SECONDS
-from multispeak.soap_resource import EndpointResource, Gate
+from multispeak.limits import CALL_WAIT_SECONDS, CHUNK_OCTETS, CONNECTIONS_MAX, IDLE_SECONDS, RECEIVE_SECONDS, STALL_SECONDS
+from multispeak.soap_resource import EndpointResource
 from multispeak.soap_server import Reply
 from tests.fakes.soap_world import PASSWORD, demo_queries, envelope, server
 
@@ -52,14 +53,19 @@ TURN = 1e-6
 
 
 class Line:
-    """One connection to a site with one endpoint."""
+    """One connection to a site with one endpoint; requests take the short way where the site has seen the path before."""
+
+    short = False
 
     def __init__(self, answering: Any) -> None:
         self.clock = StepClock()
         self.root = Resource()
-        self.gate = Gate()
-        self.root.putChild(b"x", EndpointResource("x", {"text/xml": answering}, lambda: b"<wsdl/>", self.gate, self.clock))
+        self.gate = Gate(self.clock)
+        endpoint = EndpointResource("x", {"text/xml": answering}, lambda: b"<wsdl/>", self.gate, self.clock)
+        self.root.putChild(b"x", endpoint)
         self.site = BoundedSite(self.root, self.clock)
+        if self.short:
+            self.site.endpoints[b"/x"] = endpoint
         self.connect()
 
     def connect(self) -> None:
@@ -76,6 +82,11 @@ class Line:
 
     def leave(self) -> None:
         self.channel.connectionLost(Failure(ConnectionDone()))
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["usual way", "short way"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "short", request.param)
 
 
 def test_a_stream_is_sent_whole_and_ended() -> None:
@@ -201,12 +212,51 @@ def test_connections_are_counted_and_the_surplus_is_turned_away() -> None:
     assert line.site.buildProtocol(None) is not None
 
 
-def test_past_the_bound_of_calls_one_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soap_resource, "CALLS_MAX", 0)
+def test_past_the_bound_of_calls_one_waits_and_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "CALLS_MAX", 1)
     line = Line(server(demo_queries(), "3.0"))
+    line.gate.busy = 1
     line.post(envelope("3.0", "PingURL"))
+    assert line.transport.value() == b""
+    line.gate.leave()
+    assert line.transport.value().startswith(b"HTTP/1.1 200 ")
+    assert line.gate.busy == 0
+    line.transport.clear()
+    line.gate.busy = 1
+    line.post(envelope("3.0", "PingURL"))
+    line.clock.advance(CALL_WAIT_SECONDS)
     assert b"Server.Busy" in line.transport.value()
     assert PASSWORD.encode() not in line.transport.value()
+    monkeypatch.setattr(gate, "CALLS_WAITING_MAX", 0)
+    line.transport.clear()
+    line.post(envelope("3.0", "PingURL"))
+    assert b"Server.Busy" in line.transport.value()
+    assert line.gate.busy == 1
+
+
+def test_a_client_that_leaves_while_it_waits_is_not_called_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "CALLS_MAX", 1)
+    source = Source(3)
+    line = Line(source)
+    line.gate.busy = 1
+    line.post()
+    line.leave()
+    line.gate.leave()
+    line.turn(3)
+    assert (source.given, line.gate.busy) == (0, 0)
+
+
+def test_a_connection_is_idle_from_its_last_answer_on() -> None:
+    line = Line(server(demo_queries(), "3.0"))
+    for _ in range(3):
+        line.clock.advance(IDLE_SECONDS - 1)
+        line.post(envelope("3.0", "PingURL"))
+        assert line.transport.value().startswith(b"HTTP/1.1 200 ")
+        line.transport.clear()
+    line.clock.advance(IDLE_SECONDS - 1)
+    assert not line.transport.disconnecting
+    line.clock.advance(2)
+    assert line.transport.disconnecting
 
 
 def test_a_stream_over_the_real_server() -> None:

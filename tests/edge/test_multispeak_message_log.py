@@ -242,9 +242,10 @@ def test_an_answer_that_was_not_taken_to_its_end_is_cut_off(how: str) -> None:
 
 
 def test_a_call_past_the_bound_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from multispeak import soap_resource
+    from multispeak import gate
 
-    monkeypatch.setattr(soap_resource, "CALLS_MAX", 0)
+    monkeypatch.setattr(gate, "CALLS_MAX", 0)
+    monkeypatch.setattr(gate, "CALLS_WAITING_MAX", 0)
     kept = Kept()
     NotedLine(server(demo_queries(), "3.0"), kept).post(envelope("3.0", "PingURL"))
     assert kept.last.verdict == "Server.Busy"

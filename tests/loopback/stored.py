@@ -41,7 +41,7 @@ time_zone = "America/Chicago"
 database = "{database_url}"
 key_file = "headend.key"
 field = {{ port = 0 }}
-collection = {{ conversations = 2, conversations_per_router = 2, history_days = 2 }}
+collection = {{ collector = "one", conversations = 2, conversations_per_router = 2, history_days = 2 }}
 """)
     return file
 

@@ -15,7 +15,8 @@ from headend.model.collection import CollectionSummary
 from headend.ports import ShipmentItem
 from headend.provisioning import read_shipment
 from headend.provisioning_rows import FileFormat
-from headend.service import HeadEndService, Surrounding, UtilityService
+from headend.service import HeadEndService, UtilityService
+from headend.surrounding import Surrounding
 from tests.conftest import RunningReactor
 from tests.edge.tshark import Tally, decode, needs_tshark, of_device, tally
 from tests.loopback.processes import WAIT_SECONDS

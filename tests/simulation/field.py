@@ -23,6 +23,7 @@ from headend.collector import Collector
 from headend.model.channels import CHANNELS
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
 from headend.model.utility import Utility, UtilityId
+from headend.retries import NO_RETRIES
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -92,7 +93,7 @@ class Field:
         self.wakeups = Wakeups(self.clock, self.world, initiator, lambda index: b"\x7f\0\0\1" + (20_000 + index).to_bytes(2))
         self.field = EmulatedUtility(self.world, {}, self.wakeups)
         self.store = MemoryStore([self._endpoint(i) for i in range(endpoints)])
-        self.policy = policy or CollectionPolicy()
+        self.policy = policy or CollectionPolicy(retries=NO_RETRIES)
         self.seed = seed
         self.collector = self.new_collector()
 

@@ -12,8 +12,8 @@ from headend.commands.policy import CommandPolicy
 from headend.commands.talk import Meter, Note, Noted, Taken
 from headend.commands.talks import Conversing, TalkEnded
 from headend.dialogue import Answered, Ask, Pause, Resumed, Silent
-from headend.model.command import Command, CommandId, Priority, Told
-from headend.model.deferred import DeferredKind, SwitchAction, TargetState
+from headend.model.command import Command, CommandId, Told
+from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from tests.simulation.emulated import CHICAGO
 

@@ -10,6 +10,7 @@ from headend.collection.policy import CollectionPolicy
 from headend.errors import StoreError
 from headend.model.events import ExceptionKind
 from headend.model.readings import IntervalFlag
+from headend.retries import NO_RETRIES, RetryPolicy
 from tests.memory_store import with_runs
 from tests.simulation.field import Field
 
@@ -23,7 +24,7 @@ TROUBLES = (
 
 CLOCK_FLAGS = int(IntervalFlag.CLOCK_FORWARD | IntervalFlag.CLOCK_BACK)
 
-PATIENT = CollectionPolicy(transmissions_max=6, reply_seconds=1.5)
+PATIENT = CollectionPolicy(transmissions_max=6, reply_seconds=1.5, retries=NO_RETRIES)
 """Two of five requests are answered."""
 
 
@@ -153,7 +154,7 @@ def test_an_item_the_store_cannot_take_is_an_exception_and_does_not_take_others_
             raise ValueError("does not fit")
         plain(item)
 
-    async def atomically(items, now, runs=()):
+    async def atomically(items, now, runs, retries):
         items = with_runs(items, runs)
         if any(i.endpoint_id == victim and i.register_reads for i in items):
             raise ValueError("does not fit")
@@ -167,6 +168,37 @@ def test_an_item_the_store_cannot_take_is_an_exception_and_does_not_take_others_
     assert [x.kind for x in field.store.endpoints[victim].exceptions] == [ExceptionKind.STORE]
     assert set(field.endings().values()) == {1}
     assert len(field.endings()) == len(field.polled)
+
+
+def test_a_missed_interrogation_is_tried_again_with_back_off_until_it_is_given_up():
+    retries = RetryPolicy(first_seconds=600, seconds_max=2_400, give_up_seconds=7_200)
+    field = Field(12, 20, policy=CollectionPolicy(transmissions_max=2, retries=retries, idle_seconds=30))
+    silent = field.polled[3]
+    field.field.install_faults([Fault(FaultKind.SILENCE, meter_no=silent.meter_no)])
+    field.schedule()
+    field.run(4 * 3_600, step=2)
+    tries = [i for i in field.store.recorded if i.endpoint_id == silent.endpoint_id]
+    assert silent.misses.in_a_row == len(tries) == 6, "at 0, 10, 30, 70, 110 and, 2 hours being not over, 150 minutes"
+    waits = [b.occurred - a.occurred for a, b in zip(silent.exceptions, silent.exceptions[1:], strict=False)]
+    for wait, minutes in zip(waits, (10, 20, 40, 40, 40), strict=True):
+        assert timedelta(minutes=minutes * 0.9) <= wait <= timedelta(minutes=minutes * 1.1 + 2)
+    assert all(count == 1 for number, count in field.endings().items() if number != silent.endpoint_id)
+
+
+def test_a_retry_that_succeeds_brings_what_was_missed():
+    field = Field(13, 20, policy=CollectionPolicy(transmissions_max=2, idle_seconds=5))
+    silent = field.polled[3]
+    field.field.install_faults([Fault(FaultKind.SILENCE, meter_no=silent.meter_no)])
+    field.schedule()
+    field.collector.start()
+    field.pass_time(120, step=1)
+    assert silent.misses.in_a_row == 1
+    assert silent.due is not None
+    field.field.install_faults([])
+    field.pass_time(1_200, step=1)
+    assert (silent.misses.in_a_row, silent.due) == (0, None)
+    (_, good) = [i for i in field.store.recorded if i.endpoint_id == silent.endpoint_id]
+    assert field.differences(silent, field.start - timedelta(days=1), good.heard) == []
 
 
 def test_a_restart_in_mid_collection_finishes_the_rest():

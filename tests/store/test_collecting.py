@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from adapters.store.change_packing import unpack_changes
 from adapters.store.day_packing import unpack_day
 from headend.errors import StoreError, UnknownMeterError
 from headend.limits import INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
@@ -18,6 +19,7 @@ from headend.model.instants import to_us
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalFlag
 from headend.model.selections import REGISTERS, Period
+from headend.retries import RetryPolicy
 from tests.store.world import DAY, FROM, MIDNIGHT, NOW, UNTIL, OpenStore, block, endpoint_day, register, shipment
 
 HISTORY = "SELECT endpoint_id, change_seq, superseded_seq FROM interval_day_history"
@@ -65,6 +67,35 @@ def test_invocation_ids_are_never_handed_out_twice_and_wrap(store: OpenStore) ->
             store.sql("UPDATE endpoint_state SET next_invocation_id = 32703")
     assert seen[: 5 * INVOCATION_IDS_PER_LEASE] == list(range(1, 5 * INVOCATION_IDS_PER_LEASE + 1))
     assert seen[5 * INVOCATION_IDS_PER_LEASE :] == [*range(32_703, 32_768), *range(1, 64)]
+
+
+def test_a_missed_interrogation_is_due_again_and_counted_until_it_succeeds(store: OpenStore) -> None:
+    retries = RetryPolicy(first_seconds=600, seconds_max=1_200, give_up_seconds=3_000)
+    due(store, 1)
+    now = NOW
+    for wait, missed in ((600, 1), (1_200, 2), (1_200, 3)):
+        (one,) = store.call("lease", "me", 1, now, now + timedelta(minutes=5))
+        silence = ExceptionRecord(one.endpoint_id, ExceptionKind.NO_ANSWER, now, "no answer")
+        store.call("record", [Collected(one.endpoint_id, None, one.lease_id, exception=silence)], now, (), retries)
+        assert store.sql("SELECT missed, missed_us FROM endpoint_state") == [(missed, to_us(NOW))]
+        assert store.call("summary").failed == 1
+        assert store.call("lease", "me", 1, now + timedelta(seconds=wait * 0.89), now) == [], "not so soon"
+        now += timedelta(seconds=wait * 1.11)
+    (one,) = store.call("lease", "me", 1, now, now + timedelta(minutes=5))
+    store.call("record", [replace(endpoint_day(1, lease_id=one.lease_id), heard=now)], now, (), retries)
+    assert store.sql("SELECT missed, missed_us, due_us FROM endpoint_state") == [(0, None, None)]
+    summary = store.call("summary")
+    assert (summary.due, summary.done, summary.failed) == (0, 1, 0)
+
+
+def test_what_is_missed_for_too_long_waits_for_the_schedule(store: OpenStore) -> None:
+    retries = RetryPolicy(give_up_seconds=0)
+    due(store, 1)
+    (one,) = store.call("lease", "me", 1, NOW, UNTIL)
+    silence = ExceptionRecord(one.endpoint_id, ExceptionKind.NO_ANSWER, NOW, "no answer")
+    store.call("record", [Collected(one.endpoint_id, None, one.lease_id, exception=silence)], NOW, (), retries)
+    assert store.call("lease", "me", 1, NOW + timedelta(days=9), NOW + timedelta(days=10)) == []
+    assert store.call("schedule", NOW + timedelta(days=9), FROM) == 1
 
 
 def test_released_leases_are_due_again(store: OpenStore) -> None:
@@ -181,6 +212,28 @@ def test_runs_behind_what_is_stored_lengthen_it_and_the_same_again_changes_nothi
     assert store.call("summary").intervals == 48
 
 
+def test_a_local_day_is_one_row_and_is_read_as_two_days(store: OpenStore) -> None:
+    due(store, 2)
+    items = [Collected(EndpointId(n), NOW) for n in (1, 2)]
+    for later in range(2):
+        runs = day_runs(DAY + timedelta(days=later), (1, 2), first=5)
+        store.call("record", items, NOW, [replace(runs, values=np.tile(np.arange(24 * later, 24 * later + 24), (2, 1, 1)))])
+    number = (DAY - date(1970, 1, 1)).days
+    assert store.sql("SELECT day, endpoint_id, change_seq FROM interval_day ORDER BY 1, 2") == [
+        (number, 1, 1), (number, 2, 1), (number + 1, 1, 2), (number + 1, 2, 2)
+    ]  # fmt: skip
+    changes = [(seq, unpack_changes(packed)) for seq, packed in store.sql("SELECT change_seq, packed FROM endpoint_change ORDER BY 1")]
+    assert changes == [(n + 1, dict.fromkeys((1, 2), (number + n, number + n + 1))) for n in range(2)]
+    (first, second) = store.call("interval_blocks", "M000001", FROM, FROM + timedelta(days=2))
+    assert (first.day, first.values) == (DAY, [None] * 5 + [*range(19)])
+    assert (second.day, second.values) == (DAY + timedelta(days=1), [*range(19, 43)])
+    store.call("record", [Collected(EndpointId(1), NOW, interval_blocks=(replace(second, values=[7, *range(20, 43)]),))], NOW)
+    (first, second) = store.call("interval_blocks", "M000001", FROM, FROM + timedelta(days=2))
+    assert (first.values[5:], second.values) == ([*range(19)], [7, *range(20, 43)])
+    assert store.sql("SELECT endpoint_id, day, change_seq, superseded_seq FROM interval_day_history") == [(1, number + 1, 2, 3)]
+    assert store.call("summary").intervals == 96
+
+
 def test_a_run_that_says_otherwise_supersedes_and_one_of_an_item_comes_after_it(store: OpenStore) -> None:
     due(store, 1)
     item = Collected(EndpointId(1), NOW)
@@ -190,7 +243,7 @@ def test_a_run_that_says_otherwise_supersedes_and_one_of_an_item_comes_after_it(
     assert stored.values == [*range(20), 120, 121, 122, 7]
     assert store.sql(HISTORY) == [(1, 1, 2)]
     ((packed,),) = store.sql("SELECT packed FROM interval_day_history")
-    assert unpack_day(packed) == {(1, 3_600): (list(range(24)), [0] * 24, 0)}
+    assert unpack_day({0: packed}, 0) == {(1, 3_600): (list(range(24)), [0] * 24, 0)}
 
 
 def test_a_run_out_of_time_is_named_and_one_of_a_stranger_dropped(store: OpenStore) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from adapters.store.change_packing import unpack_changes
 from adapters.store.columns import metadata
 from adapters.store.database import parse_url
 from adapters.store.errors import StoreBusyError, StoreCorruptedError, StoreMismatchError, StoreUnreachableError
@@ -28,6 +29,20 @@ def test_each_migration_takes_the_schema_one_step_on(database_url: str, revision
         assert stored_revision(connection) == revision
         migrate(connection, revision)
     engine.dispose()
+
+
+def test_changes_stored_row_by_row_are_packed(database_url: str) -> None:
+    engine = create_engine(parse_url(database_url))
+    with engine.begin() as connection:
+        migrate(connection, "0012")
+        rows = [{"seq": seq, "id": one, "first": 7 - one % 2, "last": 7} for seq in range(1, 1_003) for one in (1, 2, 3)]
+        connection.execute(text("INSERT INTO endpoint_change VALUES (:seq, :id, :first, :last)"), rows)
+    with engine.begin() as connection:
+        migrate(connection, "0013")
+        packed = connection.execute(text("SELECT change_seq, packed FROM endpoint_change ORDER BY 1")).all()
+    engine.dispose()
+    assert [seq for seq, _ in packed] == list(range(1, 1_003))
+    assert {unpack_changes(octets) == {1: (6, 7), 2: (7, 7), 3: (6, 7)} for _, octets in packed} == {True}
 
 
 def test_the_migrated_database_is_what_queries_expect(store: OpenStore) -> None:

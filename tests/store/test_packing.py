@@ -1,5 +1,6 @@
 """Segments, days, progress and programs: exact both ways, and any octets either decode or raise."""
 
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from random import Random
@@ -9,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.store import day_packing
 from adapters.store.blocks import Block, BlockKey
-from adapters.store.day_packing import SEGMENTS_MAX, VERSION, extended_day, heads_of, pack_day, segments_of, unpack_day
-from adapters.store.merging import merge, merge_day
+from adapters.store.change_packing import pack_changes, unpack_changes
+from adapters.store.day_packing import SEGMENTS_MAX, VERSION, extended_days, heads_of, pack_day, segments_of, unpack_days
+from adapters.store.merging import merge, merge_days
 from adapters.store.progress_packing import pack_progress, pack_tables, unpack_progress, unpack_tables
 from adapters.store.segment_arrays import pack_runs
-from adapters.store.segments import Column, PackingError, pack_segment
+from adapters.store.segments import Column, PackingError, Segment, pack_segment
 from headend.errors import StoreError
 from headend.model.channels import ChannelId
 from headend.model.collection import Progress, SetProgress
@@ -45,6 +48,16 @@ def days(draw: st.DrawFn) -> dict[BlockKey, Block]:
         block = draw(blocks())
         found[channel, 86_400 // len(block[0])] = block
     return found
+
+
+def unpack_day(row: bytes, channels: Collection[int] | None = None) -> dict[BlockKey, Block]:
+    """What is known of the day of a row by that row alone."""
+    return day_packing.unpack_day({0: row}, 0, channels)
+
+
+def extended_day(row: bytes, segments: Sequence[Segment]) -> bytes | None:
+    longer = extended_days({0: row} if row else {}, {0: segments})
+    return None if longer is None else longer[0]
 
 
 def with_something(day: dict[BlockKey, Block]) -> dict[BlockKey, Block]:
@@ -159,7 +172,7 @@ def test_many_runs_are_packed_as_each_of_them(data: st.DataObject) -> None:
     seconds = data.draw(st.sampled_from([900, 3_600]))
     per_day = 86_400 // seconds
     first = data.draw(st.integers(0, per_day - 1))
-    shape = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4)), data.draw(st.integers(1, per_day - first))
+    shape = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4)), data.draw(st.integers(1, per_day))
     channels = tuple((ChannelId(channel), data.draw(st.integers(-6, 3))) for channel in range(shape[1]))
     random = np.random.default_rng(data.draw(st.integers(0, 1 << 32)))
     base, spread = data.draw(SMALLEST), data.draw(SPREADS)
@@ -173,7 +186,7 @@ def test_many_runs_are_packed_as_each_of_them(data: st.DataObject) -> None:
         assert segment == pack_segment(per_day, first, columns)
 
 
-def test_runs_are_cut_at_midnight() -> None:
+def test_long_runs_are_cut_at_midnight() -> None:
     start = 20_000 * 86_400 + 22 * 3_600
     values = np.arange(2 * 50).reshape(2, 1, 50)
     starts = np.array([start, start + 86_400])
@@ -186,6 +199,15 @@ def test_runs_are_cut_at_midnight() -> None:
     assert np.concatenate([run.values for run in runs], axis=2).tolist() == values.tolist()
     (first, *_) = runs[1].blocks()
     assert (first.day, first.values) == (date(2024, 10, 5), list(range(2, 26)))
+
+
+def test_a_run_of_a_day_stays_whole() -> None:
+    starts = np.array([20_000 * 86_400 + 5 * 3_600])
+    (run,) = runs_by_day([EndpointId(1)], starts, 3_600, ((ChannelId(1), 0),), np.arange(24).reshape(1, 1, 24), None)
+    assert (run.days, run.first, run.values.shape[2]) == ([20_000], 5, 24)
+    first, second = run.blocks()
+    assert (first.day, first.values) == (date(2024, 10, 4), [None] * 5 + [*range(19)])
+    assert (second.day, second.values) == (date(2024, 10, 5), [*range(19, 24)] + [None] * 19)
 
 
 # Merging
@@ -262,10 +284,10 @@ def test_segments_come_to_what_merging_whole_blocks_comes_to(arriving: list[dict
         if longer is not None:
             known += sum(segment.head.known for segment in segments)
             day = longer
-        elif (merged := merge_day(day, segments)) is not None:
+        elif (merged := merge_days({0: day}, {0: segments})) is not None:
             known += merged.values_added
-            history += [unpack_day(merged.superseded)] if merged.superseded else []
-            day = merged.day
+            history += [unpack_day(predecessor) for predecessor in merged.superseded.values()]
+            day = merged.rows[0]
     expected, expected_history = merged_wholly(arriving)
     assert (unpack_day(day) if day else {}) == expected
     assert history == expected_history
@@ -278,11 +300,81 @@ def test_a_day_of_many_segments_has_them_joined() -> None:
         values = [None] * hour + [hour] + [None] * (23 - hour)
         segments = list(segments_of({(1, 3_600): (values, [0] * 24, 0)}))
         longer = extended_day(day, segments)
-        merged = None if longer is not None else merge_day(day, segments)
-        day = longer or (merged.day if merged else b"")
+        merged = None if longer is not None else merge_days({0: day}, {0: segments})
+        day = longer or (merged.rows[0] if merged else b"")
         assert len(heads_of(day)) <= SEGMENTS_MAX
     assert unpack_day(day) == {(1, 3_600): (list(range(24)), [0] * 24, 0)}
     assert len(heads_of(day)) == 8
+
+
+# Segments that reach into the next day
+
+
+def local_day(day: int, first: int, count: int, value: int = 0) -> tuple[int, list[Segment]]:
+    """Hours of two channels from hour `first` of a day on; channel 2 is 1,000 ahead of channel 1."""
+    columns = [Column(channel, 0, range(value + ahead, value + ahead + count), [0] * count) for channel, ahead in ((1, 0), (2, 1_000))]
+    return day, [pack_segment(24, first, columns)]
+
+
+def test_a_local_day_is_one_segment_and_is_read_as_two_days() -> None:
+    rows: dict[int, bytes] = {}
+    for number in range(3):
+        day, segments = local_day(10 + number, 5, 24, 24 * number)
+        rows |= extended_days(rows, {day: segments}) or {}
+    assert [len(heads_of(row)) for row in rows.values()] == [1, 1, 1]
+    found = unpack_days(rows.items())
+    assert found[10][1, 3_600][0] == [None] * 5 + [*range(19)]
+    assert found[11][1, 3_600][0] == [*range(19, 43)]
+    assert found[13][2, 3_600][0] == [*range(1_067, 1_072)] + [None] * 19
+    assert unpack_days(rows.items(), {2})[12] == {(2, 3_600): (list(range(1_043, 1_067)), [0] * 24, 0)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 23), st.integers(1, 24), st.integers(0, 2)), min_size=1, max_size=8))
+def test_runs_over_several_days_come_to_what_whole_days_come_to(arriving: list[tuple[int, int, int, int]]) -> None:
+    rows: dict[int, bytes] = {}
+    known: dict[int, int] = {}
+    added = 0
+    for day, first, count, value in arriving:
+        hour = 24 * day + first
+        _, segments = local_day(day, first, count, 100 * value)
+        before = dict(known)
+        known |= {hour + at: 100 * value + at for at in range(count)}
+        near = {d: rows[d] for d in (day - 1, day, day + 1) if d in rows}
+        longer = extended_days(near, {day: segments})
+        assert (longer is None) == any(hour <= there < hour + count for there in before)
+        if longer is not None:
+            rows |= longer
+            added += 2 * count
+        elif (merged := merge_days(near, {day: segments})) is not None:
+            rows |= merged.rows
+            added += merged.values_added
+            changed = {at // 24 for at in known if known[at] != before.get(at)}
+            assert merged.days == changed
+            lost = {at // 24 for at in before if known[at] != before[at]}
+            assert set(merged.superseded) == lost
+            for one, predecessor in merged.superseded.items():
+                assert unpack_day(predecessor)[1, 3_600][0] == [before.get(24 * one + at) for at in range(24)]
+        else:
+            assert known == before
+    found = unpack_days(rows.items())
+    assert {24 * day + at: v for day, blocks in found.items() for at, v in enumerate(blocks[1, 3_600][0]) if v is not None} == known
+    assert added == 2 * len(known)
+
+
+# Changes
+
+
+@given(st.dictionaries(st.integers(0, 2**32 - 1), st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1))))
+def test_changes_survive_packing(spans: dict[int, tuple[int, int]]) -> None:
+    octets = pack_changes(spans)
+    assert unpack_changes(octets) == spans
+    if spans:
+        with pytest.raises(PackingError, match="no list of changes"):
+            unpack_changes(octets[:-1])
+
+
+def test_changes_of_endpoints_alike_are_small() -> None:
+    assert len(pack_changes(dict.fromkeys(range(1, 257), (20_000, 20_001)))) == 12 + 4 * 256
 
 
 UINT16 = st.integers(0, 65_535)

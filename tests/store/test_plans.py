@@ -39,6 +39,7 @@ def _fill(store: OpenStore) -> None:
         items = [endpoint_day(endpoint, day) for endpoint in range(1, ENDPOINTS + 1)]
         events = [(DeviceEvent(item.endpoint_id, 1, day_start(day) + timedelta(hours=12), 1),) for item in items]
         store.call("record", [replace(item, events=one) for item, one in zip(items, events, strict=True)], NOW)
+    store.call("record", [endpoint_day(1, DAY - timedelta(days=2))], NOW)
     store.call("import_customers", [_customer(endpoint) for endpoint in range(1, ENDPOINTS + 1)], NOW)
     store.call("schedule", NOW, NOW)
     store.sql("ANALYZE")
@@ -74,7 +75,8 @@ def plans(store: OpenStore, function: object, *arguments: object) -> str:
 DAY_OF_ALL = Period(START, END)
 ONE = [EndpointId(777)]
 METER = Meter(EndpointId(777), "M000777", "S777", ".100.777", "residential", True, to_us(END))
-EARLIER = tuple(f"{table}_20260630" for table in ("register_read", "interval_day", "device_event"))
+EARLIER = "register_read_20260630", "interval_day_20260629", "device_event_20260630"
+"""Intervals of a day may stand with the day before."""
 
 
 @pytest.mark.parametrize(

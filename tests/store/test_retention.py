@@ -5,15 +5,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
 
 from adapters.store import outbox_store
+from adapters.store.change_packing import unpack_changes
 from headend.housekeeping import PURGE, Housekeeping
+from headend.model.channels import ChannelId
 from headend.model.collection import Collected, OutgoingMessage
 from headend.model.endpoint import EndpointId
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
+from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import day_start
 from headend.model.retention import DataClass, Retention
 from tests.store.world import DAY, NOW, OpenStore, block, endpoint_day, opened, register, shipment
@@ -83,6 +87,19 @@ def test_voltage_goes_before_energy(store: OpenStore) -> None:
     assert store.registers("M000001") == 1
 
 
+def test_what_reaches_into_a_day_that_is_kept_stays(store: OpenStore) -> None:
+    """A local day stands with the UTC day on which it begins; its last hours are of the next."""
+    store.call("import_shipment", shipment(1), NOW)
+    number = (DAY - datetime(1970, 1, 1, tzinfo=UTC).date()).days
+    volts = IntervalRuns([EndpointId(1)], [number], 5, 3_600, ((ChannelId(11), -1),), np.arange(2_400, 2_424).reshape(1, 1, 24), None)
+    store.call("record", [Collected(EndpointId(1), NOW)], NOW, [volts])
+    in_time = day_start(DAY) + timedelta(days=61, hours=1)
+    assert purge(store, in_time) == {}
+    (_, last) = store.call("interval_blocks", "M000001", day_start(DAY), day_start(DAY) + timedelta(days=2))
+    assert last.values[:6] == [2_419, 2_420, 2_421, 2_422, 2_423, None]
+    assert purge(store, in_time + timedelta(days=1)) == {DataClass.VOLTAGE: 1}
+
+
 def test_energy_may_go_before_voltage(store: OpenStore) -> None:
     fill(store)
     purge(store, LATER, KEPT | {DataClass.VOLTAGE: 400, DataClass.INTERVALS: 60})
@@ -140,7 +157,8 @@ def test_everything_goes_when_its_time_is_over(store: OpenStore) -> None:
         assert store.sql(f"SELECT count(*) FROM {table}") == [(0,)], table
     assert store.sql("SELECT endpoint_id FROM interval_day") == [(2,)]
     assert store.registers("M000002") == 1
-    assert store.sql("SELECT DISTINCT endpoint_id FROM endpoint_change") == [(2,)]
+    ((packed,),) = store.sql("SELECT packed FROM endpoint_change")
+    assert set(unpack_changes(packed)) == {2}
 
 
 def test_notifications_go_once_they_are_settled(store: OpenStore) -> None:
@@ -217,7 +235,7 @@ def test_partitions_are_made_ahead_and_dropped_behind(running: Any, postgresql_u
     assert {f"{table}_202607{d:02}" for table in ("interval_day", "register_read", "device_event") for d in (2, 3, 4, 5)} == names
     fill(store)
     store.sql("ALTER TABLE interval_day DETACH PARTITION interval_day_20260702")  # as by one that was killed before it dropped it
-    purge(store, MUCH_LATER)
+    purge(store, MUCH_LATER + timedelta(days=1))
     assert store.sql("SELECT relname FROM pg_class WHERE relname ~ '_2026070[1-3]$' AND relkind = 'r'") == []
     store.call("close")
 

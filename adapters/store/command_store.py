@@ -1,0 +1,254 @@
+"""What became of commands: stored with what was read and with what is told of it in one transaction, so that each is answered once.
+
+The rows of the commands are locked first, then the endpoints' as in every recording transaction.
+"""
+
+import json
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+from twisted.internet.defer import Deferred
+
+from adapters.store import command_taking, deferred_store, device_store, partner_tables, schema
+from adapters.store.bulk import key_source
+from adapters.store.command_packing import pack_outcome, pack_told, unpack_outcome
+from adapters.store.database import Database
+from adapters.store.instants import from_us, to_us
+from adapters.store.keys import KeySealer
+from adapters.store.limits import REASON_CHARACTERS_MAX
+from adapters.store.partitions import DayKey
+from adapters.store.recording import record
+from headend.model.collection import Collected, OutgoingMessage
+from headend.model.command import NOTHING_FOUND, CommandAssignment, CommandId, CommandUpdate, CommandView, Outcome
+from headend.model.deferred import DeferredKind, SwitchAction, TargetState
+from headend.model.interval_runs import IntervalRuns
+from headend.model.telling import OUTCOME
+from headend.retries import NO_RETRIES
+from headend.switches import KnownBy, SwitchState
+
+_T, _Q, _E = partner_tables.deferred_target.c, partner_tables.deferred_request.c, schema.endpoint.c
+
+_LOCKED = (
+    "SELECT t.request_id, t.endpoint_id, t.state, t.lease_no, t.actuates, t.action, t.details, q.partner, q.response_url, e.meter_no"
+    " FROM {keys} JOIN deferred_target AS t ON t.request_id = k.request_id AND t.endpoint_id = k.endpoint_id"
+    " JOIN deferred_request AS q ON q.request_id = t.request_id JOIN endpoint AS e ON e.endpoint_id = t.endpoint_id"
+    " ORDER BY t.request_id, t.endpoint_id"
+)
+_TERMINAL = {state.value for state in TargetState if state.terminal}
+_ACTUATING = {TargetState.SENT.value, TargetState.AWAITING.value}
+
+Row = tuple[Any, ...]
+
+
+def record_commands(
+    connection: Connection, updates: Sequence[CommandUpdate], runs: Sequence[IntervalRuns], now: datetime, partitions: set[DayKey] | None
+) -> list[bool]:
+    """Store what became of commands; which of them counted.
+
+    Raises PartitionsWantedError before anything is written.
+    """
+    rows = _locked(connection, [each.command.command_id for each in updates])
+    counted = _counting(connection, updates, rows)
+    collected = [
+        _collected(each, rows[each.command.command_id], counts, now)
+        for each, counts in zip(updates, counted, strict=True)
+        if each.command.command_id in rows
+    ]
+    worth_recording = [item for item in collected if item is not None]
+    if worth_recording or runs:
+        record(connection, worth_recording, runs, now, NO_RETRIES, partitions)
+    changed = [each for each, counts in zip(updates, counted, strict=True) if counts]
+    _write(connection, changed, now)
+    for each in changed:
+        _note_switch(connection, each, rows[each.command.command_id], now)
+    return counted
+
+
+def _locked(connection: Connection, command_ids: Sequence[CommandId]) -> dict[CommandId, Row]:
+    source, keys = key_source(connection, (_T.request_id, _T.endpoint_id), [tuple(one) for one in dict.fromkeys(command_ids)])
+    lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE OF t"
+    rows = connection.exec_driver_sql(_LOCKED.format(keys=source) + lock, keys).all()
+    return {CommandId(row[0], row[1]): tuple(row) for row in rows}
+
+
+def _counting(connection: Connection, updates: Sequence[CommandUpdate], rows: dict[CommandId, Row]) -> list[bool]:
+    """Which updates count: of commands that are still whose who sends them, and not done."""
+    states = {command_id: row[2] for command_id, row in rows.items()}
+    counted = []
+    for each in updates:
+        command_id = each.command.command_id
+        row = rows.get(command_id)
+        counts = row is not None and row[3] == each.lease_no and states[command_id] not in _TERMINAL
+        if counts and each.command.actuates and each.command.state.value in _ACTUATING and states[command_id] not in _ACTUATING:
+            counts = not _is_actuated(connection, command_id)
+        if counts:
+            states[command_id] = each.command.state.value
+        counted.append(counts)
+    return counted
+
+
+def _is_actuated(connection: Connection, command_id: CommandId) -> bool:
+    """Whether another command is moving the switch of this endpoint."""
+    others = select(_T.request_id).where(_T.endpoint_id == command_id.endpoint_id, _T.request_id != command_id.request_id)
+    return connection.execute(others.where(_T.actuates == 1, _T.state.in_(_ACTUATING)).limit(1)).first() is not None
+
+
+def _write(connection: Connection, updates: Sequence[CommandUpdate], now: datetime) -> None:
+    if not updates:
+        return
+    names = ("state", "attempts", "due_us", "reason", "began_us", "told", "outcome", "lease_owner")
+    this_one = (_T.request_id == bindparam("of_request")) & (_T.endpoint_id == bindparam("of_endpoint"))
+    for keeps_lease in (True, False):
+        chosen = [each for each in updates if each.keeps_lease is keeps_lease]
+        if not chosen:
+            continue
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names if not (keeps_lease and name == "lease_owner")}
+        statement = update(partner_tables.deferred_target).where(this_one).values(**values, changed_us=to_us(now))
+        connection.execute(statement, [_values(each) for each in chosen])
+
+
+def _values(each: CommandUpdate) -> dict[str, Any]:
+    command, outcome = each.command, each.outcome
+    return {
+        "of_request": command.command_id.request_id,
+        "of_endpoint": command.command_id.endpoint_id,
+        "new_state": command.state.value,
+        "new_attempts": command.attempts,
+        "new_due_us": None if each.due is None else to_us(each.due),
+        "new_reason": "" if outcome is None else _printable(outcome.reason),
+        "new_began_us": None if command.began is None else to_us(command.began),
+        "new_told": pack_told(command.told),
+        "new_outcome": None if outcome is None else pack_outcome(outcome),
+        **({} if each.keeps_lease else {"new_lease_owner": None}),
+    }
+
+
+def _collected(each: CommandUpdate, row: Row, counts: bool, now: datetime) -> Collected | None:
+    """What is recorded with an update: what was read, in any case; what is told, where it counts and somebody is to be told."""
+    messages: tuple[OutgoingMessage, ...] = ()
+    if counts and each.outcome is not None and row[8]:
+        messages = (_message(each, each.outcome, row, now),)
+    if each.collected is None:
+        return Collected(each.command.command_id.endpoint_id, None, messages=messages) if messages else None
+    return replace(each.collected, messages=messages)
+
+
+def _message(each: CommandUpdate, outcome: Outcome, row: Row, now: datetime) -> OutgoingMessage:
+    request_id, endpoint_id, _, _, _, action, details, partner, _, meter_no = row
+    payload = json.dumps(
+        {
+            "request": request_id,
+            "endpoint": endpoint_id,
+            "meter_no": meter_no,
+            "action": action,
+            "details": json.loads(details),
+            "outcome": json.loads(pack_outcome(outcome)),
+            "at_us": to_us(now),
+            "lease": each.lease_no,
+        }
+    )
+    return OutgoingMessage(partner, OUTCOME, payload.encode(), each.command.command_id.endpoint_id)
+
+
+def _note_switch(connection: Connection, each: CommandUpdate, row: Row, now: datetime) -> None:
+    """What a switch was found to be, or that nobody knows."""
+    outcome, command, meter_no = each.outcome, each.command, row[9]
+    if outcome is None:
+        return
+    found = outcome.found
+    if found.enabled is not None:
+        device_store.enable_switch(connection, meter_no, enabled=found.enabled)
+    state = found.switch
+    if state is None and command.told is not None and command.actuates:
+        state = SwitchState.UNKNOWN
+    if state is not None:
+        known_by = KnownBy.COMMAND if command.actuates else KnownBy.READ
+        device_store.note_switch_state(connection, meter_no, state, now, known_by)
+
+
+def _printable(reason: str) -> str:
+    return reason[:REASON_CHARACTERS_MAX].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def views(connection: Connection, requester: str, transaction_id: str) -> list[CommandView]:
+    """The commands of a request as they stand."""
+    newest = select(_Q.request_id).where(_Q.partner == requester, _Q.transaction_id == transaction_id).order_by(_Q.request_id.desc())
+    request_id = connection.execute(newest.limit(1)).scalar()
+    if request_id is None:
+        return []
+    joined = partner_tables.deferred_target.join(schema.endpoint, _E.endpoint_id == _T.endpoint_id).join(
+        partner_tables.deferred_request, _Q.request_id == _T.request_id
+    )
+    columns = (_E.meter_no, _Q.kind, _T.action, _T.state, _T.reason, _T.outcome, _T.changed_us)
+    statement = select(*columns).select_from(joined).where(_T.request_id == request_id).order_by(_T.position)
+    return [_view(tuple(row)) for row in connection.execute(statement)]
+
+
+def _view(row: Row) -> CommandView:
+    meter_no, kind, action, state, reason, packed, changed_us = row
+    outcome = None if packed is None else unpack_outcome(packed)
+    return CommandView(
+        meter_no=meter_no,
+        kind=DeferredKind(kind),
+        action=None if action is None else SwitchAction(action),
+        state=TargetState(state),
+        reason=reason,
+        code=None if outcome is None else outcome.code,
+        found=NOTHING_FOUND if outcome is None else outcome.found,
+        changed=from_us(changed_us),
+    )
+
+
+def cancel_orders(connection: Connection, requester: str, transaction_id: str, now: datetime) -> None:
+    """Cancel what was ordered and cannot have been done yet."""
+    mine = select(_Q.request_id).where(_Q.partner == requester, _Q.transaction_id == transaction_id)
+    deferred_store.cancel(connection, list(connection.execute(mine).scalars()), now)
+
+
+class CommandPart:
+    """CommandStore of a store."""
+
+    _database: Database
+    _sealer: KeySealer
+    _partitions: set[DayKey] | None
+    with_partitions: Callable[[Callable[[Connection], Any]], Coroutine[Any, Any, Any]]
+
+    def command_due(self, now: datetime) -> Deferred[bool]:
+        return self._database.read(lambda c: command_taking.is_due(c, now))
+
+    def take_commands(
+        self, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
+    ) -> Deferred[list[CommandAssignment]]:
+        return self._database.run(lambda c: self._take(c, owner, persons_max, batch_max, now, until))
+
+    def _take(
+        self, connection: Connection, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
+    ) -> list[CommandAssignment]:
+        assignments, ended = command_taking.take(connection, self._sealer, owner, persons_max, batch_max, now=now, until=until)
+        if ended:
+            record_commands(connection, ended, (), now, self._partitions)
+        return assignments
+
+    def record_commands(
+        self, updates: Sequence[CommandUpdate], now: datetime, runs: Sequence[IntervalRuns] = ()
+    ) -> Deferred[list[bool]]:
+        work = partial(self._record_commands, list(updates), list(runs), now)
+        return Deferred.fromCoroutine(self.with_partitions(work))
+
+    def _record_commands(
+        self, updates: list[CommandUpdate], runs: list[IntervalRuns], now: datetime, connection: Connection
+    ) -> list[bool]:
+        return record_commands(connection, updates, runs, now, self._partitions)
+
+    def release_commands(self, owner: str, now: datetime) -> Deferred[None]:
+        return self._database.run(lambda c: command_taking.release(c, owner, now))
+
+    def command_views(self, requester: str, transaction_id: str) -> Deferred[list[CommandView]]:
+        return self._database.read(lambda c: views(c, requester, transaction_id))
+
+    def cancel_orders(self, requester: str, transaction_id: str, now: datetime) -> Deferred[None]:
+        return self._database.run(lambda c: cancel_orders(c, requester, transaction_id, now))
