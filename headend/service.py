@@ -1,6 +1,7 @@
 """Composition root: settings in, a running head-end out. Objects meet here and nowhere else but the command line."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,13 +11,21 @@ from twisted.python.failure import Failure
 
 from adapters.c1222_tcp import TcpLink
 from adapters.c1222_udp import UdpLink
+from adapters.metrics import MetricsServer
 from adapters.store import Store, open_store
 from headend.collection.policy import CollectionPolicy
+from headend.collection_plans import LOOK_SECONDS as PLAN_LOOK_SECONDS
+from headend.collection_plans import PlanDriver
 from headend.collector import Collector
+from headend.day_review import LOOK_SECONDS as REVIEW_SECONDS
+from headend.day_review import DayReview
 from headend.errors import LinkError, StoreError
+from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
+from headend.gas_days import GasDayDriver
 from headend.gateway import check_profiles, message_log, serve_partners
 from headend.housekeeping import LOOK_SECONDS as HOUSEKEEPING_SECONDS
 from headend.housekeeping import Housekeeping
+from headend.measures import Measures
 from headend.model.endpoint import NativeAddress, Transport
 from headend.model.utility import Utility, UtilityId
 from headend.process_name import collector_name, process_name
@@ -27,11 +36,16 @@ from headend.schedule_driver import LOOK_SECONDS, ScheduleDriver
 from headend.settings import CollectionSettings, Settings, UtilitySettings
 from headend.silence_watch import LOOK_SECONDS as SILENCE_SECONDS
 from headend.silence_watch import SilenceWatch
+from headend.status import StoreStatus
 from headend.surrounding import Surrounding
+from headend.telling_service import TellingService
 from wsdl import VERSIONS
 
 BEGIN_AGAIN_SECONDS = 30.0
 """How long a collection that the store did not take waits before it is begun again, in seconds."""
+
+STATUS_SECONDS = 60.0
+"""How often the database is asked how things stand, where somebody wants metrics: it costs a second with a million endpoints."""
 
 
 class UtilityService:
@@ -47,6 +61,7 @@ class UtilityService:
         self.utility: Utility = settings.utility
         self.store = store
         self._settings = settings.collection
+        self._gas_day = settings.gas_day.rule
         self._now = around.now
         self._reactor = around.reactor
         self._repetitions: list[defer.Deferred[None]] = []
@@ -62,7 +77,9 @@ class UtilityService:
             policy=collection_policy(settings.collection),
             commands=store,
         )
-        self.messages = message_log(settings.messages, store, around) if Role.GATEWAY in roles else None
+        speaks = not roles.isdisjoint({Role.GATEWAY, Role.DISPATCHER})
+        self.messages = message_log(settings.messages, store, around) if speaks else None
+        self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -73,6 +90,7 @@ class UtilityService:
             self.utility, store, now=around.now, wake=self.collector.wake, owner=self._process, policy=settings.silence.policy
         )
         self.address: NativeAddress
+        self._status: StoreStatus | None = None
 
     @classmethod
     async def start(cls, settings: UtilitySettings, around: Surrounding, roles: frozenset[Role] = ALL_ROLES) -> "UtilityService":
@@ -89,6 +107,8 @@ class UtilityService:
             raise
         if service.messages is not None:
             service.messages.start()
+        if service.telling is not None:
+            service.telling.start()
         return service
 
     async def _begin_collecting(self, host: str, port: int) -> None:
@@ -117,51 +137,87 @@ class UtilityService:
         self.log.info("collection of {utility} begun, {due} endpoints due", utility=self.utility.utility_id, due=due)
         return due
 
-    def collect_regularly(self) -> None:
-        """From now on collect as often as the settings say; a collection that the store does not take is begun when it does."""
-        due_at: float = self._reactor.seconds()
+    def collect_by_plan(self) -> None:
+        """From now on collect as plans say: the common ones of the settings, and those of groups. New endpoints are due at once."""
+        history = timedelta(days=self._settings.history_days)
+        driver = PlanDriver(self.utility, self.store, self._now, self.collector.wake, history)
+        begun = False
 
-        async def collect_and_wait() -> float:
-            nonlocal due_at
+        async def look_and_wait() -> float:
+            nonlocal begun
             try:
-                await self.collect(self._now() - timedelta(days=self._settings.history_days))
+                if not begun:
+                    for plan in self._settings.plans:
+                        await self.store.keep_plan(plan, self._now())
+                    await driver.begin()
+                    begun = True
+                await self.collector.waking.read(self.store)
             except StoreError as error:
                 self.log.warn("collection of {utility} not begun yet: {error}", utility=self.utility.utility_id, error=error)
                 return BEGIN_AGAIN_SECONDS
-            seconds: float = self._reactor.seconds()
-            due_at = max(due_at + self._settings.every_hours * 3600, seconds)
-            return due_at - seconds
+            await driver.look()
+            return PLAN_LOOK_SECONDS
 
-        self._repeat(collect_and_wait)
+        self._repeat(look_and_wait)
 
     def read_by_schedule(self) -> None:
         """From now on follow the reading schedules that partners establish."""
         history = timedelta(days=self._settings.history_days)
-        driver = ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history)
+        self._look_regularly(ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history).look, LOOK_SECONDS)
 
-        async def look_and_wait() -> float:
-            await driver.look()
-            return LOOK_SECONDS
+    def take_gas_days(self) -> None:
+        """From now on take gas days at their deadline, close them, and adjust closed ones."""
+        self._look_regularly(GasDayDriver(self.utility, self.store, self._now, self._gas_day).look, GAS_LOOK_SECONDS)
 
-        self._repeat(look_and_wait)
+    def review_days(self) -> None:
+        """From now on look back at each day once: intervals that were not brought are asked for."""
+        self._look_regularly(DayReview(self.utility, self.store, self._now).look, REVIEW_SECONDS)
 
     def keep_house(self) -> None:
         """From now on make room ahead and purge what is past its time."""
+        self._look_regularly(self.housekeeping.look, HOUSEKEEPING_SECONDS)
+
+    def _look_regularly(self, look: Callable[[], Awaitable[object]], seconds: float) -> None:
+        """Do what never raises again and again."""
 
         async def look_and_wait() -> float:
-            await self.housekeeping.look()
-            return HOUSEKEEPING_SECONDS
+            await look()
+            return seconds
 
         self._repeat(look_and_wait)
+
+    def look_at_status(self) -> None:
+        """From now on ask the database how things stand, for metrics."""
+
+        async def look_and_wait() -> float:
+            now = self._now()
+            midnight, _ = self.utility.day_bounds(self.utility.local_day(now))
+            try:
+                self._status = await self.store.status(now, midnight)
+            except StoreError as error:
+                self._status = None
+                self.log.warn("status of {utility} not known: {error}", utility=self.utility.utility_id, error=error)
+            return STATUS_SECONDS
+
+        self._repeat(look_and_wait)
+
+    def measures(self) -> Measures:
+        """What this process has done and knows."""
+        counters = self.collector.counters
+        totals = {field.name: getattr(counters, field.name) for field in fields(counters) if field.name != "dropped"}
+        return Measures(
+            utility=str(self.utility.utility_id),
+            totals=totals,
+            dropped={str(reason): count for reason, count in counters.dropped.items()},
+            conversations=self.collector.poller.active,
+            assignments_waiting=self.collector.poller.waiting,
+            unlogged_exchanges=0 if self.messages is None else self.messages.dropped,
+            status=self._status,
+        )
 
     def watch_silences(self) -> None:
         """From now on look for endpoints that are not heard."""
-
-        async def look_and_wait() -> float:
-            await self.silences.look()
-            return SILENCE_SECONDS
-
-        self._repeat(look_and_wait)
+        self._look_regularly(self.silences.look, SILENCE_SECONDS)
 
     def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
         """Do `work` again and again, after as many seconds as it says each time, until the service stops."""
@@ -186,6 +242,8 @@ class UtilityService:
             await self.collector.stop()
         self._udp.close()
         await self._tcp.close()
+        if self.telling is not None:
+            await self.telling.stop()
         if self.messages is not None:
             await self.messages.stop()
         await self._give_back()
@@ -202,9 +260,12 @@ class UtilityService:
 class HeadEndService:
     """Everything one process runs: the utilities of its settings and the SOAP server in front of them."""
 
-    def __init__(self, utilities: Mapping[UtilityId, UtilityService], public_url: str, listening: Any) -> None:
+    def __init__(
+        self, utilities: Mapping[UtilityId, UtilityService], public_url: str, listening: Any, metrics: MetricsServer | None
+    ) -> None:
         self.utilities = utilities
         self.public_url = public_url
+        self.metrics = metrics
         self._listening = listening
 
     @classmethod
@@ -215,14 +276,18 @@ class HeadEndService:
         """
         check_profiles(settings)
         utilities: dict[UtilityId, UtilityService] = {}
+        metrics: MetricsServer | None = None
         try:
             for each in settings.utilities:
                 utilities[each.utility.utility_id] = await UtilityService.start(each, around, roles)
+            metrics = _show_metrics(settings, utilities, around)
             listening, public_url = serve_partners(settings, utilities, around) if Role.GATEWAY in roles else (None, "")
         except BaseException:
+            if metrics is not None:
+                await metrics.stop()
             await _stop_all(utilities, None)
             raise
-        return cls(utilities, public_url, listening)
+        return cls(utilities, public_url, listening, metrics)
 
     @property
     def only_utility(self) -> UtilityService:
@@ -238,7 +303,18 @@ class HeadEndService:
 
     async def stop(self) -> None:
         """Stop serving, then the field sides."""
+        if self.metrics is not None:
+            await self.metrics.stop()
         await _stop_all(self.utilities, self._listening)
+
+
+def _show_metrics(settings: Settings, utilities: Mapping[UtilityId, UtilityService], around: Surrounding) -> MetricsServer | None:
+    if settings.metrics is None:
+        return None
+    for utility in utilities.values():
+        utility.look_at_status()
+    measured = list(utilities.values())
+    return MetricsServer(around.reactor, settings.metrics.host, settings.metrics.port, lambda: [one.measures() for one in measured])
 
 
 async def _stop_all(utilities: Mapping[UtilityId, UtilityService], listening: Any) -> None:
@@ -255,6 +331,8 @@ def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
         conversations_per_router_max=settings.conversations_per_router,
         transmissions_max=settings.transmissions,
         reply_seconds=settings.reply_seconds,
+        clock_set_seconds=settings.clock_set_seconds,
+        clock_set_seconds_max=settings.clock_set_seconds_max,
         lease_seconds=settings.lease_seconds,
         retries=RetryPolicy(
             first_seconds=settings.retry_minutes * 60,

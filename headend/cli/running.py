@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 from twisted.internet import asyncioreactor, defer
-from twisted.logger import FilteringLogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner, textFileLogObserver
+from twisted.logger import FilteringLogObserver, ILogObserver, LogLevel, LogLevelFilterPredicate, globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
+from headend.cli.json_log import JsonObserver
 from headend.errors import HeadEndError
 
 Job = Callable[[Any], Awaitable[int]]
@@ -23,7 +24,7 @@ YOUNG_OBJECTS = 200_000
 of conversations are alive at each look. What is in cycles takes some 20 MiB until then."""
 
 
-def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn) -> None:
+def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn, *, log_json: bool = False) -> None:
     """Install the asyncio reactor, run `job(reactor)` and exit with its status; a HeadEndError becomes a sentence and status 1.
 
     Ctrl-C and SIGTERM cancel the job, whose `finally` clauses stop things in good order before the process ends.
@@ -31,7 +32,8 @@ def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn) -> None:
     asyncioreactor.install(asyncio.new_event_loop())
     from twisted.internet import reactor  # noqa: PLC0415 (exists only once one is installed)
 
-    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(log_level)])
+    written: ILogObserver = JsonObserver(sys.stderr) if log_json else textFileLogObserver(sys.stderr)
+    observer = FilteringLogObserver(written, [LogLevelFilterPredicate(log_level)])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
     run = _Run(reactor, job)
     run.begin()

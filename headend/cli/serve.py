@@ -24,11 +24,13 @@ from headend.surrounding import Surrounding
     help="What this process is; may be given more than once. By default all of it.",
 )
 @click.option("--verbose", is_flag=True, help="Log more than what someone should look at.")
-def serve(file: Path, roles: tuple[str, ...], verbose: bool) -> None:
+@click.option("--log-json", is_flag=True, help="Log JSON lines instead of text.")
+def serve(file: Path, roles: tuple[str, ...], verbose: bool, log_json: bool) -> None:
     """Collect from the field and serve MultiSpeak, until Ctrl-C."""
     settings = settings_or_exit(file)
     played = frozenset(map(Role, roles)) or ALL_ROLES
-    run_on_reactor(lambda reactor: serve_until_stopped(reactor, settings, played), LogLevel.info if verbose else LogLevel.warn)
+    level = LogLevel.info if verbose else LogLevel.warn
+    run_on_reactor(lambda reactor: serve_until_stopped(reactor, settings, played), level, log_json=log_json)
 
 
 async def serve_until_stopped(reactor: Any, settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
@@ -38,6 +40,8 @@ async def serve_until_stopped(reactor: Any, settings: Settings, roles: frozenset
     try:
         for utility in service.utilities.values():
             _begin_work(utility)
+        if service.metrics is not None:
+            click.echo(f"metrics: {service.metrics.address}")
         for version, wsdl in service.wsdl_addresses("MR_Server").items():
             click.echo(f"MR_Server {version}: {wsdl}")
         await until_cancelled()
@@ -50,10 +54,12 @@ def _begin_work(utility: UtilityService) -> None:
     """Begin what a utility's roles do regularly, and say where they listen."""
     if Role.DISPATCHER in utility.roles:
         utility.keep_house()
+        utility.take_gas_days()
+        utility.review_days()
         utility.watch_silences()
     if Role.COLLECTOR not in utility.roles:
         return
-    utility.collect_regularly()
+    utility.collect_by_plan()
     utility.read_by_schedule()
     click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
     traps = None if utility.routers is None else utility.routers.trap_address
