@@ -49,6 +49,7 @@ class MemoryCommands:
         self.endpoints = {e.endpoint_id: e for e in endpoints}
         self.store = store
         self.rows: dict[CommandId, Row] = {}
+        self.open: dict[CommandId, Row] = {}
         self.outbox: list[bytes] = []
         self.switches: dict[str, tuple[SwitchState, KnownBy | None]] = {}
         self.enabled: dict[str, bool] = {}
@@ -72,20 +73,21 @@ class MemoryCommands:
                 override=request.parameters.get("override", ""),
                 every_seconds=60 * float(request.parameters.get("periodicity", 0)),
             )
-            self.rows[command_id] = Row(request, target, command, request.begins or request.accepted)
+            row = Row(request, target, command, request.begins or request.accepted)
+            self.rows[command_id] = self.open[command_id] = row
         return request.refusals
 
     async def command_due(self, now: datetime) -> bool:
-        return any(row.due is not None and row.due <= now for row in self.rows.values())
+        return any(row.due is not None and row.due <= now for row in self.open.values())
 
     async def take_commands(
         self, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
     ) -> list[CommandAssignment]:
-        busy = {key.endpoint_id for key, row in self.rows.items() if row.owner is not None and row.due is not None and row.due > now}
+        busy = {key.endpoint_id for key, row in self.open.items() if row.owner is not None and row.due is not None and row.due > now}
         taken: list[CommandAssignment] = []
         for priority in Priority:
             room = persons_max if priority is Priority.PERSON else min(batch_max, persons_max - len(taken))
-            due = [r for r in self.rows.values() if r.command.priority is priority and r.due is not None and r.due <= now]
+            due = [r for r in self.open.values() if r.command.priority is priority and r.due is not None and r.due <= now]
             for row in sorted(due, key=lambda r: (r.due, r.command.command_id)):
                 endpoint_id = row.command.command_id.endpoint_id
                 if room <= 0 or endpoint_id in busy:
@@ -142,6 +144,8 @@ class MemoryCommands:
             return False
         row.command, row.due, row.changed = command, update.due, now
         row.owner = row.owner if update.keeps_lease else None
+        if command.state.terminal:
+            del self.open[command.command_id]
         if update.outcome is not None:
             row.outcome = update.outcome
             self._ended(row, update.outcome, now)
@@ -149,7 +153,7 @@ class MemoryCommands:
 
     def _is_actuated(self, row: Row) -> bool:
         mine = row.command.command_id
-        others = (r.command for key, r in self.rows.items() if key.endpoint_id == mine.endpoint_id and key != mine)
+        others = (r.command for key, r in self.open.items() if key.endpoint_id == mine.endpoint_id and key != mine)
         return any(command.actuates and command.state in ACTUATING for command in others)
 
     def _ended(self, row: Row, outcome: Outcome, now: datetime) -> None:

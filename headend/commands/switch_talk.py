@@ -11,7 +11,18 @@ from headend.c1219.manufacturer_tables import SwitchState as SwitchTable
 from headend.c1219.procedures import ResultCode, SwitchService
 from headend.c1219.tables import MT_SWITCH_STATE, ST_CLOCK, ST_CURRENT_REGISTERS, ST_PROCEDURE_RESPONSE
 from headend.collection.images import TableImages
-from headend.commands.talk import FailedError, Meter, Taken, Talk, next_sequence, read_whole, registers_of, result_of, tell
+from headend.commands.talk import (
+    FailedError,
+    Meter,
+    Taken,
+    Talk,
+    UnansweredError,
+    next_sequence,
+    read_whole,
+    registers_of,
+    result_of,
+    tell,
+)
 from headend.dialogue import Pause
 from headend.model.command import FailureCode, Found, Told
 from headend.model.deferred import SwitchAction
@@ -115,11 +126,14 @@ def _verified(meter: Meter, position: SwitchPosition, told: Told, result: Result
         if result in _REFUSALS:
             code, reason = _REFUSALS[result]
             raise FailedError(code, reason, found)
+        if stands is SwitchPosition.MOVING:
+            raise UnansweredError("its switch is in motion still")
         if stands is SwitchPosition.FAULT or result is ResultCode.DONE:
             raise FailedError(FailureCode.SWITCH_ERROR, f"the meter was told and its switch is {stands.name.lower()}", found)
-        if result is None or meter.now.timestamp() >= until:
+        # What was sent may still be on its way to a meter that has not heard of it.
+        if meter.now.timestamp() >= (until if result is not None else told.at.timestamp() + meter.policy.late_seconds):
             raise FailedError(FailureCode.NOT_CARRIED_OUT, f"the meter was told and has not done it; it is {stands.name.lower()}", found)
-        yield Pause(meter.policy.look_seconds)
+        yield Pause(meter.policy.look_seconds if result is not None else 3 * meter.policy.look_seconds)
 
 
 def switch_of(meter: Meter, images: TableImages) -> SwitchTable:
