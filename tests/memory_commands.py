@@ -21,7 +21,10 @@ from headend.model.command import (
 from headend.model.deferred import DeferredRequest, DeferredTarget, Priority, TargetState
 from headend.model.instants import to_us
 from headend.model.interval_runs import IntervalRuns
+from headend.model.meters import Meter
+from headend.model.readings import RegisterRow
 from headend.model.refusal import Refusal
+from headend.reading_queries import Values
 from headend.switches import KnownBy, SwitchState
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
@@ -123,6 +126,30 @@ class MemoryCommands:
             invocation_ids=COMMAND_INVOCATION_IDS,
             switch_enabled=self.enabled.get(e.meter_no, True),
         )
+
+    async def take_waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
+        waiting = [
+            row
+            for key, row in sorted(self.open.items())
+            if key.endpoint_id == endpoint_id
+            and row.due is not None
+            and (row.owner is None or row.due <= now)
+            and not (row.command.state is TargetState.ACCEPTED and row.due > now)
+        ]
+        for row in waiting:
+            row.owner, row.due, row.lease_no = owner, until, row.lease_no + 1
+        return [self._assignment(row, until) for row in waiting]
+
+    async def latest_of(self, meters: Sequence[Meter], wanted: object, period: None, now: datetime) -> Values:
+        assert self.store is not None, "a simulation has a store of readings"
+        reads = [read for meter in meters for read in self.endpoints[meter.endpoint_id].registers.values()]
+        newest = max((read.instant for read in reads), default=None)
+        rows = [
+            RegisterRow(r.endpoint_id, to_us(r.instant), r.channel_id, r.source.value, r.exponent, r.flags, r.value)
+            for r in reads
+            if r.instant == newest
+        ]
+        return Values(rows, [])
 
     async def record_commands(
         self, updates: Sequence[CommandUpdate], now: datetime, runs: Sequence[IntervalRuns] = ()

@@ -44,7 +44,7 @@ STATES = {
 DECIVOLT = Decimal("0.1")
 _BEFORE = (ST_CLOCK, MT_SWITCH_STATE, ST_PROCEDURE_RESPONSE)
 _AFTER = (ST_CLOCK, MT_SWITCH_STATE, ST_CURRENT_REGISTERS, ST_PROCEDURE_RESPONSE)
-_REFUSALS = {
+REFUSALS = {
     ResultCode.BAD_PARAMETER: (FailureCode.REFUSED, "the meter does not know such a position"),
     ResultCode.CONFLICT: (FailureCode.IMPOSSIBLE, "the meter cannot go there from where it stands"),
     ResultCode.TIMING: (FailureCode.LOAD_SIDE_VOLTAGE, "the meter measures voltage on the load side"),
@@ -112,8 +112,8 @@ def _settled(meter: Meter, tables: tuple[int, ...]) -> Talk[TableImages]:
 
 def _verified(meter: Meter, position: SwitchPosition, told: Told, result: ResultCode | None) -> Talk[Found]:
     """Where the switch stands after it was told. `result` is what ST8 said of that, None where it is not known yet."""
-    if result in _REFUSALS:
-        code, reason = _REFUSALS[result]
+    if result in REFUSALS:
+        code, reason = REFUSALS[result]
         raise FailedError(code, reason, found_of(meter, (yield from _settled(meter, _AFTER))))
     yield Taken()
     until = meter.now.timestamp() + meter.policy.switch_seconds
@@ -123,8 +123,8 @@ def _verified(meter: Meter, position: SwitchPosition, told: Told, result: Result
         if stands is position:
             return found
         result = result_of(meter, images, told)
-        if result in _REFUSALS:
-            code, reason = _REFUSALS[result]
+        if result in REFUSALS:
+            code, reason = REFUSALS[result]
             raise FailedError(code, reason, found)
         if stands is SwitchPosition.MOVING:
             raise UnansweredError("its switch is in motion still")
