@@ -16,6 +16,7 @@ from headend.cli.routers import routers
 from headend.cli.self_check import self_check
 from headend.cli.serve import serve
 from headend.cli.status import status
+from headend.cli.usage import usage
 from headend.cli.work import work
 
 COMMANDS = (
@@ -28,6 +29,7 @@ COMMANDS = (
     routers,
     work,
     status,
+    usage,
     purge,
     backup,
     restore,
