@@ -129,3 +129,8 @@ class StoreSite:
         """(objectID, errorString, nounType) of each errorObject of the answer."""
         found = self.ask(version, service, operation, inside).iter("{*}errorObject")
         return [(e.get("objectID", ""), e.get("errorString", ""), e.get("nounType", "")) for e in found]
+
+
+def schema_of(version: str, service: str) -> etree.XMLSchema:
+    """The compiled schema of one endpoint's messages."""
+    return _STAGE.schemas[version, service]
