@@ -114,6 +114,15 @@ COMMAND_LEASE_SECONDS = 120
 PERSON_TARGETS_MAX = 25
 """Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
 
+PARTNERS_TOLD_MAX = 16
+"""Partners told at once: each waits for its own server."""
+
+TELLINGS_PER_CLAIM = 500
+"""Outcomes handed out at once to be told: as many go into one notification where the partner takes arrays."""
+
+TELLING_ATTEMPTS_MAX = 80
+"""Times one message is tried: with waits of up to an hour, three days; then it is parked."""
+
 TRANSACTION_DAYS = 7
 """How long a transaction id stands for its request, in days, however soon that is done: longer than anything tries again."""
 

@@ -32,6 +32,7 @@ from headend.silence_watch import LOOK_SECONDS as SILENCE_SECONDS
 from headend.silence_watch import SilenceWatch
 from headend.status import StoreStatus
 from headend.surrounding import Surrounding
+from headend.telling_service import TellingService
 from wsdl import VERSIONS
 
 BEGIN_AGAIN_SECONDS = 30.0
@@ -69,7 +70,9 @@ class UtilityService:
             policy=collection_policy(settings.collection),
             commands=store,
         )
-        self.messages = message_log(settings.messages, store, around) if Role.GATEWAY in roles else None
+        speaks = not roles.isdisjoint({Role.GATEWAY, Role.DISPATCHER})
+        self.messages = message_log(settings.messages, store, around) if speaks else None
+        self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -97,6 +100,8 @@ class UtilityService:
             raise
         if service.messages is not None:
             service.messages.start()
+        if service.telling is not None:
+            service.telling.start()
         return service
 
     async def _begin_collecting(self, host: str, port: int) -> None:
@@ -223,6 +228,8 @@ class UtilityService:
             await self.collector.stop()
         self._udp.close()
         await self._tcp.close()
+        if self.telling is not None:
+            await self.telling.stop()
         if self.messages is not None:
             await self.messages.stop()
         await self._give_back()

@@ -154,6 +154,12 @@ LOG_FLUSH_SECONDS = 1.0
 LOG_PURGE_SECONDS = 300.0
 """How often old exchanges are forgotten, in seconds."""
 
+NOTICE_OBJECTS_MAX = 500
+"""Objects in one notification of ours: a message that any client reads, half a megabyte of readings."""
+
+ANSWER_OCTETS_MAX = 1_000_000
+"""Octets read of what a partner's server answers: an errorObject for each object is a fifth of it."""
+
 URL_CHARACTERS_MAX = 2_000
 """Longest address a partner may name: what servers and proxies pass on."""
 

@@ -34,6 +34,7 @@ from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
 from adapters.store.silence_store import SilencePart
 from adapters.store.status_store import StatusPart
+from adapters.store.telling_store import TellingPart
 from adapters.store.usage_store import UsagePart
 from adapters.store.work_item_store import WorkItemPart
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
@@ -66,6 +67,7 @@ class Store(
     CodeListPart,
     DeferredPart,
     CommandPart,
+    TellingPart,
     MessagePart,
     RouterPart,
     WorkItemPart,
