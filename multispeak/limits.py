@@ -166,6 +166,15 @@ URL_CHARACTERS_MAX = 2_000
 REPAIRS_MAX = 10_000
 """Elements of an invalid message that gets a lenient second look: real ones have hundreds, and the look may take the square of them."""
 
+SELFTEST_ANSWER_OCTETS_MAX = 64 * 1024 * 1024
+"""Largest answer that a self-test takes from a server: ten thousand objects are a tenth of it."""
+
+SELFTEST_REDIRECTS_MAX = 5
+"""Redirects followed to a WSDL."""
+
+SELFTEST_SHOWN_CHARACTERS = 16_000
+"""Characters of an envelope that an assertion document shows."""
+
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """Dates outside are mistakes, such as the year 1 that some toolkits send for nothing."""
 

@@ -14,6 +14,7 @@ from headend.cli.password import password
 from headend.cli.purge import purge
 from headend.cli.routers import routers
 from headend.cli.self_check import self_check
+from headend.cli.selftest import selftest
 from headend.cli.serve import serve
 from headend.cli.status import status
 from headend.cli.usage import usage
@@ -36,6 +37,7 @@ COMMANDS = (
     messages,
     certificate,
     password,
+    selftest,
     self_check,
 )
 
