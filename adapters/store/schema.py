@@ -380,25 +380,3 @@ work_item = Table(
     _octets("history"),
     _text("assigned_to"),
 )
-
-regular_work = Table(
-    "regular_work", metadata, _text("work", key=True), _text("owner", nullable=True), _big("until_us"), _big("done_us", nullable=True)
-)
-
-thinned = Table("thinned", metadata, _small("one", key=True), _int("before_day"), _big("change_seq"))
-
-change_day = Table("change_day", metadata, _int("day", key=True), _big("change_seq"))
-
-usage_day = Table(
-    "usage_day",
-    metadata,
-    _int("day", key=True),
-    _int("interval_seconds", key=True),
-    _int("endpoints"),
-    _big("intervals"),
-    _big("octets"),
-)
-
-traffic_day = Table("traffic_day", metadata, _int("day", key=True), _octets("program", key=True), _big("sent"), _big("received"))
-
-endpoint_traffic = Table("endpoint_traffic", metadata, _int("endpoint_id", key=True), _big("sent"), _big("received"))

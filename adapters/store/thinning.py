@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, text
 
-from adapters.store import schema
+from adapters.store import house_tables, schema
 from adapters.store.bulk import OnConflict, fetch, put
 from adapters.store.change_packing import unpack_changes
 from adapters.store.day_thinning import thinned_day
@@ -42,7 +42,7 @@ def thin_some(connection: Connection, channels: Collection[int], before: int, po
     step = _thin_late(connection, channels, before, place or thinned_seq, min(work, LATE_CHANGES_MAX))
     if step.position is not None:
         return PurgeStep(step.rows, (CHANGES, seq, *step.position, 0))
-    put(connection, schema.thinned, [(1, before, seq)], OnConflict.REPLACE)
+    put(connection, house_tables.thinned, [(1, before, seq)], OnConflict.REPLACE)
     return step
 
 
@@ -58,7 +58,7 @@ def compact(connection: Connection, position: Position) -> None:
 
 def thinned(connection: Connection) -> tuple[int, int]:
     """(the day before which all days are thinned, the change up to which that holds); zeros at first."""
-    row = connection.execute(select(schema.thinned.c.before_day, schema.thinned.c.change_seq)).first()
+    row = connection.execute(select(house_tables.thinned.c.before_day, house_tables.thinned.c.change_seq)).first()
     return (0, 0) if row is None else (row[0], row[1])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, text
 from twisted.internet.defer import Deferred
 
-from adapters.store import schema
+from adapters.store import house_tables
 from adapters.store.bulk import OnConflict, put, rows_of
 from adapters.store.database import Database
 from adapters.store.day_packing import segments_in
@@ -19,7 +19,7 @@ from headend.usage import StorageUse, TrafficUse
 LATE_DAYS = 4
 """A day is counted again so many days later: what is retried for three days has come by then."""
 
-_U, _T = schema.usage_day.c, schema.traffic_day.c
+_U, _T = house_tables.usage_day.c, house_tables.traffic_day.c
 
 # Endpoints behind no router whose totals have grown since they were last counted.
 _GROWN = (
@@ -47,7 +47,7 @@ def account_traffic(connection: Connection, day: int, after: int) -> int | None:
     rows = [{"day": day, "program": program, "sent": sent, "received": received} for program, (sent, received) in sorted(sums.items())]
     if rows:
         connection.execute(_ADD, rows)
-    put(connection, schema.endpoint_traffic, [(row[0], row[2], row[3]) for row in grown], OnConflict.REPLACE)
+    put(connection, house_tables.endpoint_traffic, [(row[0], row[2], row[3]) for row in grown], OnConflict.REPLACE)
     return grown[-1][0] if len(grown) == ENDPOINTS_PER_ACCOUNT else None
 
 
@@ -77,14 +77,14 @@ def counted_part(connection: Connection, day: int, after: int, sums: dict[int, l
 
 def put_storage(connection: Connection, day: int, sums: dict[int, list[int]]) -> None:
     """The account of a day, in place of the one there was."""
-    connection.execute(delete(schema.usage_day).where(_U.day == day))
-    put(connection, schema.usage_day, [(day, seconds, *total) for seconds, total in sums.items()], OnConflict.FAIL)
+    connection.execute(delete(house_tables.usage_day).where(_U.day == day))
+    put(connection, house_tables.usage_day, [(day, seconds, *total) for seconds, total in sums.items()], OnConflict.FAIL)
 
 
 def usage(connection: Connection, first: int, last: int) -> tuple[list[StorageUse], list[TrafficUse]]:
     """The accounts of days."""
-    stored: Sequence[Any] = connection.execute(select(schema.usage_day).where(_U.day.between(first, last)).order_by(_U.day)).all()
-    moved: Sequence[Any] = connection.execute(select(schema.traffic_day).where(_T.day.between(first, last)).order_by(_T.day)).all()
+    stored: Sequence[Any] = connection.execute(select(house_tables.usage_day).where(_U.day.between(first, last)).order_by(_U.day)).all()
+    moved: Sequence[Any] = connection.execute(select(house_tables.traffic_day).where(_T.day.between(first, last)).order_by(_T.day)).all()
     return (
         [StorageUse(from_day(row[0]), *row[1:]) for row in stored],
         [TrafficUse(from_day(row[0]), *row[1:]) for row in moved],
