@@ -4,8 +4,8 @@ from alembic import op
 
 from adapters.store.migrations.column_types import words
 
-revision = "0017"
-down_revision = "0016"
+revision = "0020"
+down_revision = "0019"
 
 _STATEMENTS = (
     """CREATE TABLE usage_day (
