@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, select, text, tuple_
 
-from adapters.store import schema
+from adapters.store import house_tables, schema
 from adapters.store.instants import DAY_US, to_day
 from adapters.store.partitions import partition_days, partition_name
 from headend.housekeeping import Position, PurgeStep
@@ -95,7 +95,7 @@ def purge_some(connection: Connection, data_class: DataClass, before: int, posit
     if rows >= work:
         return PurgeStep(rows, (number, 0))
     if stage.table is schema.endpoint_change:
-        connection.execute(delete(schema.change_day).where(schema.change_day.c.day < before))
+        connection.execute(delete(house_tables.change_day).where(house_tables.change_day.c.day < before))
     return PurgeStep(rows, following)
 
 
@@ -133,6 +133,6 @@ def _is_old(connection: Connection, stage: Stage, before: int) -> ColumnElement[
         return column < before
     if stage.age is Age.INSTANT:
         return column < before * DAY_US
-    marks = select(func.max(schema.change_day.c.change_seq)).where(schema.change_day.c.day <= before)
+    marks = select(func.max(house_tables.change_day.c.change_seq)).where(house_tables.change_day.c.day <= before)
     old = column <= (connection.execute(marks).scalar() or 0)
     return and_(old, schema.outbox.c.state != "queued") if stage.table is schema.outbox else old
