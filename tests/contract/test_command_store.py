@@ -157,9 +157,10 @@ def test_what_waits_for_one_endpoint_is_handed_out_whenever_it_wakes(commands: C
     commands.accept(request(1, transaction="first"))
     commands.accept(request(1, transaction="second", kind=DeferredKind.READ, action=None))
     commands.accept(request(2, transaction="other"))
-    for one in taken(commands) + taken(commands):
-        waiting = replace(one.command, state=TargetState.QUEUED)
-        commands.record([CommandUpdate(waiting, one.lease_no, one.command.expires)], NOW)
+    for _ in range(2):
+        for one in taken(commands):
+            waiting = replace(one.command, state=TargetState.QUEUED)
+            commands.record([CommandUpdate(waiting, one.lease_no, one.command.expires)], NOW)
     assert not commands.due(NOW)
     waiting = commands.waiting("me", 1, NOW, UNTIL)
     assert [each.command.kind for each in waiting] == [DeferredKind.SWITCH, DeferredKind.READ]
