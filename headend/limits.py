@@ -72,6 +72,24 @@ METER_SESSIONS_MAX = 1_000
 SCHEDULES_MAX = 1_000
 """Schedules and reading schedules of a utility, each: all that are enabled are looked at every minute."""
 
+GAP_DAYS = 7
+"""Days back in which gaps are looked for, in days: a meter that was silent for three of them has been heard again by then."""
+
+GAP_TRIES_MAX = 2
+"""Times a gap is asked for: what a meter does not bring then, it does not have."""
+
+GAPS_PER_ENDPOINT_MAX = 8
+"""Gaps kept of one endpoint and asked for at once; nearer ones are one."""
+
+PLAN_TIMES_MAX = 96
+"""Windows of a collection plan in a day: one for every interval of a quarter of an hour."""
+
+WINDOW_MINUTES_MAX = 1_440
+"""Longest window of a collection plan, in minutes: a day; longer ones would let two interrogations of an endpoint meet."""
+
+PLANS_MAX = 1_000
+"""Collection plans of groups: each is looked at every minute."""
+
 TIME_POINTS_MAX = 1_000
 """Time points of one schedule: three years of days."""
 
@@ -113,6 +131,15 @@ COMMAND_LEASE_SECONDS = 120
 
 PERSON_TARGETS_MAX = 25
 """Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
+
+PARTNERS_TOLD_MAX = 16
+"""Partners told at once: each waits for its own server."""
+
+TELLINGS_PER_CLAIM = 500
+"""Outcomes handed out at once to be told: as many go into one notification where the partner takes arrays."""
+
+TELLING_ATTEMPTS_MAX = 80
+"""Times one message is tried: with waits of up to an hour, three days; then it is parked."""
 
 TRANSACTION_DAYS = 7
 """How long a transaction id stands for its request, in days, however soon that is done: longer than anything tries again."""

@@ -1,7 +1,8 @@
 """One service of one version, ready to serve: its schema, and a reader and a writer for each operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from lxml import etree
@@ -34,6 +35,7 @@ class OperationBinding:
         self._writers = writers
         self._read: Reader | None = None
         self._write: Callable[[Any], str] | None = None
+        self._write_request: Callable[[Any], str] | None = None
 
     def read(self, payload: etree._Element) -> Any:
         """The request as a record with one slot a parameter."""
@@ -47,6 +49,20 @@ class OperationBinding:
             self._write = self._writers.message(self._response())
         return self._write((result,) if self.operation.response else ())
 
+    def write_request(self, values: Sequence[Any]) -> str:
+        """The request element, as a client sends it; None leaves an optional parameter out."""
+        if self._write_request is None:
+            self._write_request = self._writers.message(TypeDef(self.operation.name, simple=False, elements=self.operation.request))
+        return self._write_request(values)
+
+    @cached_property
+    def result_shape(self) -> ListShape:
+        """For a response whose one result is written before: what stands around it, and its writer."""
+        (result,) = self.operation.response
+        name = self.operation.name + "Response"
+        return ListShape(f"<{name}{self._writers.namespaces}>", f"</{name}>", result.name, self._writers.of(result.type_name))
+
+    @cached_property
     def list_shape(self) -> ListShape:
         """For a response whose result is an ArrayOf…."""
         result, item = self._result_item()
@@ -75,10 +91,19 @@ class ServiceBinding:
         self.contract = contract
         self.service = service
         self.records = records
-        self.check = MessageCheck(contract, service)
         self.publications = Publications.of(contract)
         readers, writers = Readers(contract, records), Writers(contract, records)
         self.operations = {name: OperationBinding(contract, o, readers, writers) for name, o in service.operations.items()}
+
+    @cached_property
+    def check(self) -> MessageCheck:
+        """Holds messages against the schema, which takes a while to compile."""
+        return MessageCheck(self.contract, self.service)
+
+    def ready(self) -> "ServiceBinding":
+        """The same, its schema compiled now rather than at the first call."""
+        assert self.check is not None
+        return self
 
     @property
     def published(self) -> tuple[str, ...]:

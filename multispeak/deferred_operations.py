@@ -62,7 +62,7 @@ class Deferral:
 def deferred_handlers(version: str) -> dict[str, Handler]:
     """Handlers of one version."""
     answers: dict[str, list[str]] = json.loads(deferred_text())[version]
-    return {name: _handler(row, tuple(answers[name])) for name, row in _TABLE[version].items()}
+    return {name: _handler(row, tuple(answers[name])) for name, row in TABLE[version].items()}
 
 
 def _handler(row: Deferral, answers: tuple[str, ...]) -> Handler:
@@ -225,7 +225,7 @@ _OBJECT_READ = Deferral(_READ, _object, "Reads the meters at the named object")
 _OBJECT_PING = Deferral(_PING, _object, "Asks the meters at the named object whether they have power")
 _MONITORING = Deferral(DeferredKind.MONITORING, _monitored, "Asks the meters at the named object again and again whether they have power")
 
-_TABLE: dict[str, Mapping[str, Deferral]] = {
+TABLE: dict[str, Mapping[str, Deferral]] = {
     "3.0": {
         "InitiateDemandReset": _DEMAND_RESET,
         "InitiateMeterReadsByFieldName": Deferral(_READ, _meters("meterNumbers"), _READS),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
-from multispeak.contract import AttributeDef, Contract, ElementDef, OperationDef, Particle, TypeDef, local_name
+from multispeak.contract import HEADER_NAME, AttributeDef, Contract, ElementDef, OperationDef, Particle, TypeDef, local_name
 from multispeak.example_values import (
     COMES_IN,
     END,
@@ -198,6 +198,18 @@ def _choices(particle: Particle) -> Iterator[Particle]:
     for member in particle[3] if particle[0] != "any" else ():
         if not isinstance(member, str):
             yield from _choices(member)
+
+
+def header_element(contract: Contract, **said: str) -> etree._Element:
+    """A MultiSpeakMsgHeader of this version with these attributes."""
+    header = etree.Element(contract.tag(HEADER_NAME), nsmap={None: contract.namespace})
+    if "MajorVersion" in {attribute.name for attribute in contract.header.attributes}:
+        major, minor, build = contract.version.split(".")
+        header.attrib.update({"MajorVersion": major, "MinorVersion": minor, "Build": build, "BuildString": "Release"})
+    else:
+        header.set("Version", contract.version)
+    header.attrib.update(said)
+    return header
 
 
 def envelope(soap_version: str, header: etree._Element | None, body: etree._Element) -> bytes:

@@ -154,11 +154,26 @@ LOG_FLUSH_SECONDS = 1.0
 LOG_PURGE_SECONDS = 300.0
 """How often old exchanges are forgotten, in seconds."""
 
+NOTICE_OBJECTS_MAX = 500
+"""Objects in one notification of ours: a message that any client reads, half a megabyte of readings."""
+
+ANSWER_OCTETS_MAX = 1_000_000
+"""Octets read of what a partner's server answers: an errorObject for each object is a fifth of it."""
+
 URL_CHARACTERS_MAX = 2_000
 """Longest address a partner may name: what servers and proxies pass on."""
 
 REPAIRS_MAX = 10_000
 """Elements of an invalid message that gets a lenient second look: real ones have hundreds, and the look may take the square of them."""
+
+SELFTEST_ANSWER_OCTETS_MAX = 64 * 1024 * 1024
+"""Largest answer that a self-test takes from a server: ten thousand objects are a tenth of it."""
+
+SELFTEST_REDIRECTS_MAX = 5
+"""Redirects followed to a WSDL."""
+
+SELFTEST_SHOWN_CHARACTERS = 16_000
+"""Characters of an envelope that an assertion document shows."""
 
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """Dates outside are mistakes, such as the year 1 that some toolkits send for nothing."""

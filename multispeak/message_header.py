@@ -9,6 +9,7 @@ from datetime import datetime
 from random import Random
 from uuid import UUID
 
+from headend.model.partner import Credentials
 from multispeak.contract import HEADER_NAME, Contract
 from multispeak.envelope import Envelope
 from multispeak.faults import FaultCode, RefusedCallError
@@ -103,11 +104,15 @@ class HeaderWriter:
         """An id of ours, in random order."""
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
-    def write(self, utility_name: str, paging: Paging | None) -> str:
-        """The header element; `paging` is None for an answer that is no list. On the last page nothing is left to go on from."""
+    def write(self, utility_name: str, paging: Paging | None = None, credentials: Credentials | None = None) -> str:
+        """The header element; `paging` is None for what is no list. On the last page nothing is left to go on from.
+
+        `credentials` are what we log in with, where we are the client.
+        """
         now = self._now().isoformat(timespec="milliseconds")
         page = ""
         if paging is not None:
             last_sent = escape(paging.last_sent) if paging.remaining else ""
             page = f' SessionID="{escape(paging.session_id)}" ObjectsRemaining="{paging.remaining}" LastSent="{last_sent}"'
-        return f'{self._start} Company="{escape(utility_name)}" MessageID="{self.new_id()}" TimeStamp="{now}"{page}/>'
+        login = f' UserID="{escape(credentials.user_id)}" Pwd="{escape(credentials.password)}"' if credentials else ""
+        return f'{self._start}{login} Company="{escape(utility_name)}" MessageID="{self.new_id()}" TimeStamp="{now}"{page}/>'

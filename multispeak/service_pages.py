@@ -13,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lxml import etree
 
 from multispeak.calls import Handlers
-from multispeak.contract import HEADER_NAME, Contract, OperationDef, ServiceDef
+from multispeak.contract import Contract, OperationDef, ServiceDef
 from multispeak.endpoints import ALIASES, endpoint_path
-from multispeak.examples import Examples, envelope
+from multispeak.examples import Examples, envelope, header_element
 from multispeak.fault_table import CAUSES
 from multispeak.message_header import APP_NAME
 from multispeak.wsdl_rendering import SERVED
@@ -166,24 +166,15 @@ class ServicePages:
             if name in contract.services[server].operations and (version, server) != (self._contract.version, self._service.name)
         ]
 
-    def _header(self, **said: str) -> etree._Element:
-        header = etree.Element(self._contract.tag(HEADER_NAME), nsmap={None: self._contract.namespace})
-        if "MajorVersion" in {a.name for a in self._contract.header.attributes}:
-            major, minor, build = self._contract.version.split(".")
-            header.attrib.update({"MajorVersion": major, "MinorVersion": minor, "Build": build, "BuildString": "Release"})
-        else:
-            header.set("Version", self._contract.version)
-        header.attrib.update(said)
-        return header
-
     def _request_header(self) -> etree._Element:
         login = {"UserID": "your-user", "Pwd": "your-password"}
-        return self._header(**login, AppName="Your application", Company="Your company")
+        return header_element(self._contract, **login, AppName="Your application", Company="Your company")
 
     def _answer_header(self, operation: OperationDef) -> etree._Element:
         paged = any(p.name == "lastReceived" for p in operation.request)
         paging = {"SessionID": "5f0c2a1e-1a52-4f61-8a39-9a1f0a1c7f10", "ObjectsRemaining": "0", "LastSent": ""} if paged else {}
-        return self._header(AppName=APP_NAME, Company="Example Cooperative", TimeStamp="2026-03-02T09:00:00-06:00", **paging)
+        said = {"AppName": APP_NAME, "Company": "Example Cooperative", "TimeStamp": "2026-03-02T09:00:00-06:00", **paging}
+        return header_element(self._contract, **said)
 
 
 def folder_page(pages: Mapping[tuple[str, str], ServicePages], version: str = "") -> Page:

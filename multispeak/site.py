@@ -81,7 +81,7 @@ def _endpoint(
     service = contract.services[name]
     header_writer = HeaderWriter(contract, surroundings.random, surroundings.now, surroundings.app_version)
     parts = EndpointParts(
-        ServiceBinding(contract, service, records),
+        ServiceBinding(contract, service, records).ready(),
         endpoints,
         handlers,
         surroundings.stores,

@@ -9,8 +9,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("headend", "multispeak", "adapters", "emulators", "wsdl")
 FILES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
-COMPOSITION = ("headend/service.py", "headend/gateway.py", "headend/router_service.py", "headend/surrounding.py", "headend/cli/")
-COMPOSING = ("headend.service", "headend.gateway", "headend.router_service", "headend.cli")
+COMPOSITION = (
+    *("headend/service.py", "headend/gateway.py", "headend/router_service.py", "headend/telling_service.py", "headend/surrounding.py"),
+    "headend/cli/",
+)
+COMPOSING = ("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service", "headend.cli")
 DRIVERS = ("headend/poller.py", "headend/dispatcher.py", *COMPOSITION)
 CORE_FORBIDDEN = {
     "multispeak", "adapters", "emulators", "spyne", "sqlalchemy", "lxml",

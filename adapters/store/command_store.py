@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from twisted.internet.defer import Deferred
 
 from adapters.store import command_taking, deferred_store, device_store, partner_tables, schema
-from adapters.store.bulk import key_source
+from adapters.store.bulk import fetch, key_source
 from adapters.store.command_packing import pack_outcome, pack_told, unpack_outcome
 from adapters.store.database import Database
 from adapters.store.instants import from_us, to_us
@@ -22,12 +22,15 @@ from adapters.store.keys import KeySealer
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.partitions import DayKey
 from adapters.store.recording import record
+from headend.commands.supply import ASKED, supply_of
 from headend.model.collection import Collected, OutgoingMessage
 from headend.model.command import NOTHING_FOUND, CommandAssignment, CommandId, CommandUpdate, CommandView, Outcome
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
 from headend.model.interval_runs import IntervalRuns
-from headend.model.telling import OUTCOME
+from headend.model.telling import OUTCOME, Supply
+from headend.outage_devices import OutageState
 from headend.retries import NO_RETRIES
+from headend.router_health import RouterState
 from headend.switches import KnownBy, SwitchState
 
 _T, _Q, _E = partner_tables.deferred_target.c, partner_tables.deferred_request.c, schema.endpoint.c
@@ -41,7 +44,11 @@ _LOCKED = (
 _TERMINAL = {state.value for state in TargetState if state.terminal}
 _ACTUATING = {TargetState.SENT.value, TargetState.AWAITING.value}
 
+_DROPPED_SILENTLY = {DeferredKind.MONITORING, DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION}
+"""Kinds that wait for something to happen: when they expire there is nothing to tell."""
+
 Row = tuple[Any, ...]
+Told = tuple[Supply, str]
 
 
 def record_commands(
@@ -53,8 +60,9 @@ def record_commands(
     """
     rows = _locked(connection, [each.command.command_id for each in updates])
     counted = _counting(connection, updates, rows)
+    supplies = _supplies(connection, [each for each, counts in zip(updates, counted, strict=True) if counts], now)
     collected = [
-        _collected(each, rows[each.command.command_id], counts, now)
+        _collected(each, rows[each.command.command_id], counts, now, supplies.get(each.command.command_id))
         for each, counts in zip(updates, counted, strict=True)
         if each.command.command_id in rows
     ]
@@ -127,17 +135,38 @@ def _values(each: CommandUpdate) -> dict[str, Any]:
     }
 
 
-def _collected(each: CommandUpdate, row: Row, counts: bool, now: datetime) -> Collected | None:
+def _collected(each: CommandUpdate, row: Row, counts: bool, now: datetime, supply: Told | None) -> Collected | None:
     """What is recorded with an update: what was read, in any case; what is told, where it counts and somebody is to be told."""
     messages: tuple[OutgoingMessage, ...] = ()
-    if counts and each.outcome is not None and row[8]:
-        messages = (_message(each, each.outcome, row, now),)
+    if counts and each.outcome is not None and row[8] and each.command.kind not in _DROPPED_SILENTLY:
+        messages = (_message(each, each.outcome, row, now, supply),)
     if each.collected is None:
         return Collected(each.command.command_id.endpoint_id, None, messages=messages) if messages else None
     return replace(each.collected, messages=messages)
 
 
-def _message(each: CommandUpdate, outcome: Outcome, row: Row, now: datetime) -> OutgoingMessage:
+def _supplies(connection: Connection, updates: Sequence[CommandUpdate], now: datetime) -> dict[CommandId, Told]:
+    """What the outcomes of those that asked about the supply say of it; a meter that answers has power from now on."""
+    asked = {each.command.command_id: each.outcome for each in updates if each.outcome is not None and each.command.kind in ASKED}
+    if not asked:
+        return {}
+    endpoints = sorted({one.endpoint_id for one in asked})
+    out = {row[0]: OutageState(row[1]) for row in fetch(connection, schema.outage_state, ("endpoint_id",), [(one,) for one in endpoints])}
+    behind = select(_E.endpoint_id, schema.router_state.c.state).join(
+        schema.router_state, schema.router_state.c.router_id == _E.router_id
+    )
+    routers = dict(tuple(row) for row in connection.execute(behind.where(_E.endpoint_id.in_(endpoints))).all())
+    told = {}
+    for command_id, outcome in asked.items():
+        known = out.get(command_id.endpoint_id, OutageState.UNKNOWN)
+        router_down = routers.get(command_id.endpoint_id) == RouterState.DOWN.value
+        told[command_id] = supply_of(outcome, known, router_down=router_down)
+        if told[command_id][0] is Supply.RESTORED and known is OutageState.OUTAGED:
+            device_store.note_outage_state(connection, [command_id.endpoint_id], OutageState.RESTORED, now)
+    return told
+
+
+def _message(each: CommandUpdate, outcome: Outcome, row: Row, now: datetime, supply: Told | None) -> OutgoingMessage:
     request_id, endpoint_id, _, _, _, action, details, partner, _, meter_no = row
     payload = json.dumps(
         {
@@ -149,6 +178,7 @@ def _message(each: CommandUpdate, outcome: Outcome, row: Row, now: datetime) -> 
             "outcome": json.loads(pack_outcome(outcome)),
             "at_us": to_us(now),
             "lease": each.lease_no,
+            **({} if supply is None else {"supply": supply[0].value, "remark": supply[1]}),
         }
     )
     return OutgoingMessage(partner, OUTCOME, payload.encode(), each.command.command_id.endpoint_id)
@@ -224,6 +254,12 @@ class CommandPart:
         self, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
     ) -> Deferred[list[CommandAssignment]]:
         return self._database.run(lambda c: self._take(c, owner, persons_max, batch_max, now, until))
+
+    async def take_waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
+        if not await self._database.read(lambda c: command_taking.any_waiting(c, endpoint_id, now)):
+            return []
+        work = partial(command_taking.take_waiting, sealer=self._sealer, owner=owner, endpoint_id=endpoint_id, now=now, until=until)
+        return await self._database.run(work)
 
     def _take(
         self, connection: Connection, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime

@@ -43,6 +43,9 @@ INTERVALS_PER_DAY_MAX = 1_440
 KEYS_PER_QUERY_MAX = 5_000
 """Keys handed to one statement, so that its parameters stay within a few hundred KiB."""
 
+NAMES_GATHERED_MAX = 100
+"""Names that go together in one look-up: more would make the first of them wait."""
+
 KEY_FILE_OCTETS_MAX = 65_536
 """Largest key file read, in octets: a thousand rotations."""
 
@@ -57,3 +60,9 @@ ENDPOINTS_PER_SEARCH_MAX = 100_000
 
 BACKUP_PAGES_AT_ONCE = 2_048
 """Pages of SQLite copied between two looks of whoever shows progress: 8 MiB."""
+
+ENDPOINTS_PER_ACCOUNT = 2_000
+"""Endpoints counted at once for the accounts of what is used: some ten milliseconds."""
+
+DAYS_PER_ACCOUNT = 31
+"""Days counted at once at most, after a time in which nobody did."""

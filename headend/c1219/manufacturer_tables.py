@@ -5,13 +5,17 @@ from enum import IntEnum
 from itertools import pairwise
 
 from headend.c1219.fields import Formats, TableReader
-from headend.c1219.tables import MANUFACTURER, MT_PROFILE_MEANING, MT_SWITCH_STATE, TableError
+from headend.c1219.tables import MANUFACTURER, MT_PROFILE_MEANING, MT_SWITCH_STATE, MT_WAKE_UPS, TableError
 
 DEVICE_CLASS = b"OAHE"
 """ST0 octets 3-6 of meters that carry these tables."""
 
 MEANING_VERSION = 1
 ERAS_MAX = 8
+WAKE_UPS_VERSION = 1
+WAKE_UPS_MAX = 96
+"""Wake-ups of a day: one for each quarter of an hour."""
+MINUTES_PER_DAY = 1_440
 NOT_MEASURED = 0xFFFF
 PROCEDURE_SWITCH = MANUFACTURER | 1
 
@@ -44,6 +48,10 @@ class PhaseCode(IntEnum):
 
 FORCED = 0x80
 """Bit of MP 1's position that has a switch closed although there is voltage on the load side."""
+
+
+STAY = 0x7F
+"""MP 1's position that moves nothing: a question how the switch stands."""
 
 
 class SwitchPosition(IntEnum):
@@ -134,6 +142,34 @@ class ProfileMeaning:
         return octets
 
 
+@dataclass(frozen=True, slots=True)
+class WakeUps:
+    """MT3: when a battery endpoint wakes up.
+
+    Layout  version: uint8 | count: uint8 | count x {minute of the day: uint16}, ascending
+    Units   minutes after midnight of the clock that ST52 shows
+    Raises  TruncatedTableError, TableError
+    Source  MANUFACTURER_TABLES.md, MT3
+    """
+
+    minutes: tuple[int, ...]
+
+    @classmethod
+    def decode(cls, octets: bytes, formats: Formats) -> "WakeUps":
+        reader = TableReader(MT_WAKE_UPS, octets, formats)
+        version, count = reader.fields("BB")
+        if version != WAKE_UPS_VERSION or not 0 < count <= WAKE_UPS_MAX:
+            reader.refuse(f"version {version} with {count} wake-ups is not known")
+        minutes = tuple(reader.uint16() for _ in range(count))
+        if minutes[-1] >= MINUTES_PER_DAY or any(b <= a for a, b in pairwise(minutes)):
+            reader.refuse("wake-ups past the day's end or out of order")
+        return cls(minutes)
+
+    def encode(self, formats: Formats) -> bytes:
+        head = formats.pack(MT_WAKE_UPS, "BB", WAKE_UPS_VERSION, len(self.minutes))
+        return head + b"".join(formats.pack(MT_WAKE_UPS, "H", minute) for minute in self.minutes)
+
+
 def decode_counter(octets: bytes, formats: Formats) -> int:
     """The configuration counter: the first two octets of MT2, which is all that needs reading to see whether a program still holds."""
     return TableReader(MT_PROFILE_MEANING, octets, formats).uint16()
@@ -160,12 +196,14 @@ def _read_eras(reader: TableReader) -> tuple[Era, ...]:
 class SwitchCommand:
     """Parameters of procedure MP 1. `not_before` is a UNIX second, 0 for at once; `forced` closes whatever the load side says.
 
+    Without a position nothing is moved: it asks how the switch stands.
+
     Layout  forced: b7, position: b6-0 of uint8 | not before: uint32
     Raises  TruncatedTableError, TableError
     Source  MANUFACTURER_TABLES.md, MP 1
     """
 
-    position: SwitchPosition
+    position: SwitchPosition | None
     not_before: int = 0
     forced: bool = False
 
@@ -173,9 +211,12 @@ class SwitchCommand:
     def read(cls, reader: TableReader) -> "SwitchCommand":
         octet, not_before = reader.fields("BI")
         position = octet & ~FORCED
+        if octet == STAY:
+            return cls(None, not_before)
         if position > SwitchPosition.CLOSED:
             reader.refuse(f"there is no switch position {position} to go to")
         return cls(SwitchPosition(position), not_before, bool(octet & FORCED))
 
     def encode(self, formats: Formats, table: int) -> bytes:
-        return formats.pack(table, "BI", self.position | FORCED * self.forced, self.not_before)
+        octet = STAY if self.position is None else self.position | FORCED * self.forced
+        return formats.pack(table, "BI", octet, self.not_before)

@@ -5,17 +5,22 @@ import click
 from headend.cli.backup import backup, restore
 from headend.cli.certificate import certificate
 from headend.cli.commands import COMMANDS_OF_METERS
+from headend.cli.completeness import completeness
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
 from headend.cli.endpoints import endpoints
+from headend.cli.gas_day import gas_day
 from headend.cli.imports import import_
 from headend.cli.messages import messages
 from headend.cli.password import password
 from headend.cli.purge import purge
 from headend.cli.routers import routers
+from headend.cli.schedules import schedules
 from headend.cli.self_check import self_check
+from headend.cli.selftest import selftest
 from headend.cli.serve import serve
 from headend.cli.status import status
+from headend.cli.usage import usage
 from headend.cli.work import work
 
 COMMANDS = (
@@ -28,12 +33,17 @@ COMMANDS = (
     routers,
     work,
     status,
+    usage,
+    schedules,
+    completeness,
+    gas_day,
     purge,
     backup,
     restore,
     messages,
     certificate,
     password,
+    selftest,
     self_check,
 )
 

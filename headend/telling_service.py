@@ -1,0 +1,36 @@
+"""Composition of what tells a utility's partners: its dispatcher, and the SOAP client that the dispatcher tells by."""
+
+from importlib.metadata import version
+
+from adapters.store import Store
+from headend.dispatcher import Dispatcher
+from headend.settings import UtilitySettings
+from headend.surrounding import Surrounding
+from multispeak.message_log import MessageLog
+from multispeak.notifier import Notifier, Surroundings
+
+
+class TellingService:
+    """The dispatcher of one utility."""
+
+    def __init__(self, settings: UtilitySettings, store: Store, around: Surrounding, messages: MessageLog | None) -> None:
+        surroundings = Surroundings(
+            utility=settings.utility,
+            partners={each.partner.user_id: each.partner for each in settings.partners},
+            store=store,
+            now=around.now,
+            random=around.random,
+            app_version=version("open-ami-headend"),
+            notes=messages,
+        )
+        self._notifier = Notifier(surroundings, around.reactor)
+        self._dispatcher = Dispatcher(store, self._notifier, around.reactor, around.now)
+
+    def start(self) -> None:
+        """Begin to tell."""
+        self._dispatcher.start()
+
+    async def stop(self) -> None:
+        """End what is under way, close connections."""
+        await self._dispatcher.stop()
+        await self._notifier.stop()

@@ -1,0 +1,205 @@
+"""A partner asks by SOAP, meters act, the partner is told: emulated utility, head-end and the partner's server as real processes."""
+
+import json
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from multispeak.contract import load_contract
+from multispeak.schema import compile_schema
+from tests.edge.test_multispeak_deferred import OPERATIONS, SERVER_OF, request
+from tests.fakes.soap_world import envelope
+from tests.loopback.processes import QUIET, Running, run, running
+from wsdl import VERSIONS
+
+WAIT_SECONDS = 120
+
+SETTINGS = """
+[server]
+port = 0
+
+[[utilities]]
+id = "demo"
+time_zone = "America/Chicago"
+database = "sqlite:///headend.db"
+key_file = "headend.key"
+field = { port = 0 }
+routers = { poll = false }
+
+[[utilities.partners]]
+user_id = "cis"
+password = "s3cret-word"
+notifications = { user_id = "ami", password = "their-word" }
+"""
+
+NOT_HERE = {
+    *("InitiateGroupMeterRead", "ScheduleGroupMeterRead", "InitiateGroupMeterReading", "ScheduleGroupMeterReading"),
+    *("InitiateMeterExchange", "InitiateMeterInstallation", "InitiateODMonitoringRequestByObject"),
+}
+"""Of groups that are not established here, at a time to come, or only when something happens."""
+
+
+class Taken:
+    """What a partner's server has taken."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        self.process = process
+        self.port = int(process.stdout.readline())
+        self._lines: queue.Queue[str] = queue.Queue()
+        self.all: list[dict[str, Any]] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+    def wait_for(self, transactions: set[str]) -> None:
+        """Until each of them was told."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        missing = transactions - self.transactions()
+        while missing:
+            self.all.append(json.loads(self._lines.get(timeout=max(0.1, deadline - time.monotonic()))))
+            missing = transactions - self.transactions()
+
+    def drain(self, seconds: float) -> None:
+        """All that comes within so long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                self.all.append(json.loads(self._lines.get(timeout=0.1)))
+            except queue.Empty:
+                continue
+
+    def transactions(self) -> set[str]:
+        return {transaction for one in self.all for transaction in transactions_in(one["body"])}
+
+
+def transactions_in(body: str) -> list[str]:
+    return re.findall(r"(?:transactionID|extValue)>([^<]+)<", body)
+
+
+@contextmanager
+def partner() -> Iterator[Taken]:
+    command = [sys.executable, "-u", "-m", "tests.loopback.notified"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=QUIET) as process:
+        try:
+            yield Taken(process)
+        finally:
+            process.kill()
+
+
+class Site:
+    """One utility that is emulated and served."""
+
+    def __init__(self, place: Path, control: str, serve: Running) -> None:
+        self.place = place
+        self.control = control
+        self.serve = serve
+        self.urls = {version: serve.line_with(f"MR_Server {version}").split()[-1].removesuffix("MR_Server?wsdl") for version in VERSIONS}
+        with urllib.request.urlopen(f"{control}/endpoints?limit=200") as answer:
+            endpoints = json.loads(answer.read())["endpoints"]
+        self.homes = [e["meter_no"] for e in endpoints if e["configuration"] == "residential" and e["router"] != "cellular"]
+
+    def ask(self, version: str, operation: str, meter: str, url: str, transaction: str) -> str:
+        inside = request(version, operation, meter=meter, transaction=transaction, url=url)
+        inside = inside.replace("<objectName>SP1", f"<objectName>{meter}").replace("<nounType>serviceLocation", "<nounType>meter")
+        inside = inside.replace("<string>SP1</string>", f"<string>{place_of(self.place, meter)}</string>")
+        octets = envelope(version, operation, inside, user="cis")
+        address = self.urls[version] + SERVER_OF[version, operation]
+        asked = urllib.request.Request(address, data=octets, headers={"Content-Type": "text/xml; charset=utf-8"})
+        with urllib.request.urlopen(asked) as answer:
+            said: str = answer.read().decode()
+        assert "errorString" not in said, said
+        return said
+
+
+def place_of(place: Path, meter: str) -> str:
+    """The service point where a meter is installed, by the customer file."""
+    lines = (place / "customers.csv").read_text().splitlines()
+    names = lines[0].split(",")
+    row = next(line.split(",") for line in lines[1:] if meter in line.split(","))
+    return row[names.index("service_point_no")]
+
+
+@pytest.fixture(scope="module")
+def taken() -> Iterator[Taken]:
+    with partner() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    place = tmp_path_factory.mktemp("told")
+    (place / "headend.toml").write_text(SETTINGS)
+    with running("emulate", "--endpoints", "60", "--seed", "5", "--directory", place) as emulator:
+        said = json.loads(emulator.line_with("control"))
+        for kind in ("shipment", "customers"):
+            done = run("import", kind, said[kind], "--config", place / "headend.toml")
+            assert done.returncode == 0, done.stderr
+        with running("serve", "--config", place / "headend.toml") as serve:
+            yield Site(place, said["control"], serve)
+            assert serve.end(signal.SIGTERM) == 0
+            assert "Traceback" not in serve.rest()
+
+
+def test_every_deferred_operation_is_answered_by_one_valid_notification(site: Site, taken: Taken) -> None:
+    asked = {}
+    operations = [(version, name) for version, name in OPERATIONS if name not in NOT_HERE]
+    for number, (version, operation) in enumerate(operations):
+        transaction = f"t-{version}-{operation}"
+        meter = site.homes[number % len(site.homes)]
+        site.ask(version, operation, meter, f"http://127.0.0.1:{taken.port}/any", transaction)
+        asked[transaction] = version
+    taken.wait_for(set(asked))
+    taken.drain(3)
+    schemas = {version: compile_schema(load_contract(version), load_contract(version).services["MDM_Server"]) for version in VERSIONS}
+    counted: dict[str, int] = {}
+    for one in taken.all:
+        (transaction,) = transactions_in(one["body"])
+        counted[transaction] = counted.get(transaction, 0) + 1
+        version = asked[transaction]
+        contract = load_contract(version)
+        assert one["action"].strip('"') == contract.services["MDM_Server"].operations[one["operation"]].soap_action
+        root = etree.fromstring(one["body"].encode())
+        header, message = root[0][0], root[1][0]
+        assert (header.get("UserID"), header.get("Pwd")) == ("ami", "their-word")
+        assert schemas[version].validate(message), schemas[version].error_log
+    assert counted == dict.fromkeys(asked, 1)
+
+
+def test_a_partner_that_is_away_is_told_when_it_is_back(site: Site) -> None:
+    with partner() as one:
+        port = one.port
+    transaction = "t-away"
+    site.ask("4.1.6", "InitiateMeterReadingsByMeterID", site.homes[0], f"http://127.0.0.1:{port}/any", transaction)
+    time.sleep(3)
+    taker = "import tests.loopback.notified as n, sys; s = n.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), n.Taker);"
+    command = [sys.executable, "-u", "-c", taker + "print(s.server_port, flush=True); s.serve_forever()", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=QUIET) as process:
+        try:
+            back = Taken(process)
+            back.wait_for({transaction})
+            back.drain(2)
+            assert len(back.all) == 1
+        finally:
+            process.kill()
+
+
+def test_secrets_and_exchanges_are_in_the_log(site: Site) -> None:
+    done = run("messages", "list", "--config", site.place / "headend.toml", "--json")
+    assert "their-word" not in done.stdout
+    assert "ReadingChangedNotification" in done.stdout, done.stdout[-2_000:] + done.stderr
