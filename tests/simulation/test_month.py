@@ -1,7 +1,7 @@
 """Months of a utility in which datagrams are lost, meters fall silent, clocks jump, routers die and the head-end is killed.
 
 A month of 200 endpoints takes a minute of a core, nearly all of it in real codecs and in the emulated meters, so `make test` lives one, and
-two of a smaller utility; HEADEND_MONTHS=20 lives twenty.
+one of a smaller utility; HEADEND_MONTHS=20 lives twenty.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.simulation.month import EVERY_SAMPLED, Month, Plan, eight_o_clock, sh
 from tests.simulation.stored_month import StoredMonth
 
 MONTHS = int(os.environ.get("HEADEND_MONTHS", "1"))
-SMALL = range(100, 102)
+SMALL = range(100, 101)
 THREE_DAYS = timedelta(days=3)
 
 
