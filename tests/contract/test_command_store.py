@@ -153,6 +153,23 @@ def test_what_is_put_off_is_due_then(commands: CommandStoreUnderTest) -> None:
     assert (again.command.attempts, again.command.state) == (1, TargetState.QUEUED)
 
 
+def test_what_waits_for_one_endpoint_is_handed_out_whenever_it_wakes(commands: CommandStoreUnderTest) -> None:
+    commands.accept(request(1, transaction="first"))
+    commands.accept(request(1, transaction="second", kind=DeferredKind.READ, action=None))
+    commands.accept(request(2, transaction="other"))
+    for _ in range(2):
+        for one in taken(commands):
+            waiting = replace(one.command, state=TargetState.QUEUED)
+            commands.record([CommandUpdate(waiting, one.lease_no, one.command.expires)], NOW)
+    assert not commands.due(NOW)
+    waiting = commands.waiting("me", 1, NOW, UNTIL)
+    assert [each.command.kind for each in waiting] == [DeferredKind.SWITCH, DeferredKind.READ]
+    assert commands.waiting("you", 1, NOW, UNTIL) == []
+    assert commands.record([ended(each) for each in waiting], NOW) == [True, True]
+    assert commands.waiting("me", 1, NOW, UNTIL) == []
+    assert len(commands.waiting("me", 2, NOW, UNTIL)) == 1
+
+
 def test_a_switch_is_disabled_and_enabled(commands: CommandStoreUnderTest) -> None:
     for action, enabled in ((SwitchAction.DISABLE, False), (SwitchAction.ENABLE, True)):
         commands.accept(request(1, transaction=action.value, action=action))
@@ -164,3 +181,22 @@ def test_a_switch_is_disabled_and_enabled(commands: CommandStoreUnderTest) -> No
         commands.record([ended(following)], NOW)
 
 
+
+
+def test_a_monitoring_reports_a_silence_once_and_goes_on(commands: CommandStoreUnderTest) -> None:
+    commands.accept(request(1, kind=DeferredKind.MONITORING, action=None, parameters={"periodicity": "15"}))
+    (one,) = taken(commands)
+    assert (one.command.every_seconds, one.command.reported) == (900, False)
+    silence = Outcome(TargetState.TIMED_OUT, code=FailureCode.NO_ANSWER, reason="no answer")
+    queued = replace(one.command, state=TargetState.QUEUED, reported=True)
+    assert commands.record([CommandUpdate(queued, one.lease_no, UNTIL, outcome=silence)], NOW) == [True]
+    assert len(commands.told()) == 1
+    (again,) = taken(commands, now=UNTIL)
+    assert again.command.reported
+    commands.record([CommandUpdate(again.command, again.lease_no, one.command.expires)], NOW)
+    (last,) = taken(commands, now=one.command.expires)
+    assert last.command.reported
+    back = replace(last.command, reported=False)
+    commands.record([CommandUpdate(back, last.lease_no, one.command.expires)], NOW)
+    (following,) = taken(commands, now=one.command.expires)
+    assert not following.command.reported
