@@ -56,6 +56,12 @@ class GroupPlan:
     plan: CollectionPlan
 
 
+def longest_pause(plan: CollectionPlan) -> timedelta:
+    """The longest time between two turns of an endpoint, on a day of 24 hours."""
+    following = (*plan.begins[1:], plan.begins[0] + MINUTES_PER_DAY)
+    return timedelta(minutes=max(after - before for before, after in zip(plan.begins, following, strict=True)))
+
+
 def check_plan(plan: CollectionPlan) -> None:
     """Accept a plan that can be followed. Raises RequestError saying what is wrong with it."""
     if not plan.begins:

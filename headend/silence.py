@@ -30,7 +30,10 @@ _WORSE = {state: place for place, state in enumerate(SilenceState)}
 
 @dataclass(frozen=True, slots=True)
 class SilencePolicy:
-    """How long a silence is what. `wake_seconds` is how often battery endpoints wake, each up to `wake_grace_seconds` late."""
+    """How long a silence is what.
+
+    `wake_seconds` is how often battery endpoints wake of whom nothing else is known, each up to `wake_grace_seconds` late.
+    """
 
     late_seconds: float = 21_600.0
     not_communicating_seconds: float = 86_400.0
@@ -56,8 +59,8 @@ class SilencePolicy:
 class EndpointContact:
     """What is known of when an endpoint was heard and should have been.
 
-    `expected` is since when a `battery` endpoint that was never heard is installed. `missed` interrogations were missed in a row, since
-    `missed_since`. `present` is False for one that is removed or was never shipped: nobody waits for it.
+    `expected` is since when a `battery` endpoint that was never heard is installed, `wake` how often one wakes. `missed` interrogations
+    were missed in a row, since `missed_since`. `present` is False for one that is removed or was never shipped: nobody waits for it.
     """
 
     endpoint_id: EndpointId
@@ -69,6 +72,7 @@ class EndpointContact:
     expected: datetime | None = None
     missed: int = 0
     missed_since: datetime | None = None
+    wake: timedelta | None = None
 
     def silent_since(self, policy: SilencePolicy) -> datetime | None:
         """Since when it is silent; None where it was heard when it should, or nothing is to be expected of it.
@@ -141,6 +145,9 @@ def judge(
     if since is None or (known is not None and known.since is not None and since > known.since):
         # It was heard since; if it is silent again, that is another silence, for the next look.
         return None if known is None else _ended(known, contact, now)
+    wake = contact.wake or timedelta(seconds=policy.wake_seconds)
+    if contact.battery and now - since < wake:
+        return None
     owner = silence_owner(contact.router, since, routers, now)
     state = _state(owner, known, policy)
     if state is SilenceState.OK:
@@ -148,8 +155,8 @@ def judge(
     if known is None:
         steps = () if before is None else before.steps
         known = Silence(contact.endpoint_id, SilenceState.OK, now, since, None, 0, steps)
-    exceptions = tuple(_missed_wakeups(known, contact, since, now, policy)) if contact.battery else ()
-    wakeups = known.wakeups if not contact.battery else max(known.wakeups, (now - since) // timedelta(seconds=policy.wake_seconds))
+    exceptions = tuple(_missed_wakeups(known, contact, since, now, wake)) if contact.battery else ()
+    wakeups = known.wakeups if not contact.battery else max(known.wakeups, (now - since) // wake)
     silence = replace(known, since=since, wakeups=wakeups, owner=owner.router)
     returned = known.owner is not None and owner.router is None
     if state is not known.state or owner.router != known.owner:
@@ -199,10 +206,9 @@ def _missed_in_words(contact: EndpointContact) -> str:
 
 
 def _missed_wakeups(
-    known: Silence, contact: EndpointContact, since: datetime, now: datetime, policy: SilencePolicy
+    known: Silence, contact: EndpointContact, since: datetime, now: datetime, wake: timedelta
 ) -> Iterator[ExceptionRecord]:
     """One exception for each wake-up that was missed and has not been told; its instant is the wake-up's, so that it is told once."""
-    wake = timedelta(seconds=policy.wake_seconds)
     missed = (now - since) // wake
     last = "it was never heard" if contact.heard is None else f"last heard {_utc(contact.heard)}"
     for number in range(max(known.wakeups, missed - WAKEUPS_MISSED_MAX) + 1, missed + 1):

@@ -11,6 +11,7 @@ from headend.model.work_item import WorkItemChange
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
 from headend.silence_diagnosis import Evidence
+from headend.waking import WakeUpPlans
 
 Contacts = Sequence[tuple[EndpointContact, Silence | None]]
 
@@ -25,7 +26,7 @@ class SilenceRecord:
     ask: bool = False
 
 
-class SilenceStore(Protocol):
+class SilenceStore(WakeUpPlans, Protocol):
     """Where silences are kept while they are watched. Store errors are StoreErrors."""
 
     def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:

@@ -4,11 +4,12 @@ One process a utility does so at a time. What a look comes to is recorded a page
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from twisted.logger import Logger
 
+from headend.collection_plan import longest_pause
 from headend.errors import StoreError
 from headend.limits import SILENCES_PER_LOOK
 from headend.model.utility import Utility
@@ -17,6 +18,7 @@ from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Judgement, SilencePolicy, judge
 from headend.silence_diagnosis import Evidence, diagnose
 from headend.silence_ports import Contacts, SilenceRecord, SilenceStore
+from headend.waking import WakingPlans
 
 SILENCE = "silence"
 """The name of this work among those that processes claim."""
@@ -63,6 +65,7 @@ class SilenceWatch:
         self._owner = owner
         self._policy = policy
         self._looks = 0
+        self._waking = WakingPlans()
 
     async def look(self) -> Looked:
         """Judge all that may have changed. Never raises for a store that cannot answer: the next look finds the same."""
@@ -80,6 +83,7 @@ class SilenceWatch:
     async def _look_at_all(self, now: datetime, looked: Looked) -> None:
         wakeups = self._looks % LOOKS_PER_WAKEUP_LOOK == 0
         self._looks += 1
+        await self._waking.read(self._store)
         routers = await self._store.router_healths()
         after = 0
         while True:
@@ -90,7 +94,8 @@ class SilenceWatch:
             after = contacts[-1][0].endpoint_id
 
     async def _judge(self, contacts: Contacts, routers: Mapping[str, RouterHealth], now: datetime, looked: Looked) -> None:
-        judged = [(contact, judge(before, contact, routers, now, self._policy)) for contact, before in contacts]
+        known = [(self._with_wakeups(contact), before) for contact, before in contacts]
+        judged = [(contact, judge(before, contact, routers, now, self._policy)) for contact, before in known]
         changed = [(contact, judgement) for contact, judgement in judged if judgement is not None]
         if not changed:
             return
@@ -106,6 +111,11 @@ class SilenceWatch:
             if judgement.why:
                 state = judgement.silence.state.value
                 self.log.debug("meter {meter_no} is {state}: {why}", meter_no=contact.meter_no, state=state, why=judgement.why)
+
+    def _with_wakeups(self, contact: EndpointContact) -> EndpointContact:
+        """With how often it wakes, where a plan says so."""
+        plan = self._waking.of(contact.endpoint_id) if contact.battery else None
+        return contact if plan is None else replace(contact, wake=longest_pause(plan))
 
 
 def _record(contact: EndpointContact, judgement: Judgement, evidence: Evidence | None, now: datetime) -> SilenceRecord:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from headend.collection_plan import CollectionPlan
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
@@ -23,11 +24,15 @@ class MemorySilenceStore:
         self.kept: dict[EndpointId, Silence] = {}
         self.records: list[SilenceRecord] = []
         self.failures: list[Exception] = []
+        self.plans: list[tuple[CollectionPlan, frozenset[EndpointId] | None]] = []
 
     async def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> bool:
         if self.failures:
             raise self.failures.pop(0)
         return True
+
+    async def wake_up_plans(self) -> Sequence[tuple[CollectionPlan, frozenset[EndpointId] | None]]:
+        return self.plans
 
     async def router_healths(self) -> Mapping[str, RouterHealth]:
         return {case.router.profile.name: case.health for case in self.routers.states.values()}

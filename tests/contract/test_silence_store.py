@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headend.collection.policy import CollectionPolicy
+from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind
 from headend.model.collection import Collected
 from headend.model.endpoint import EndpointId
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
@@ -211,6 +212,20 @@ def test_battery_endpoints_are_missed_by_their_wakeups(kept: Kept) -> None:
     assert sorted(x.occurred for x in told) == [NOW + timedelta(hours=6 * n, minutes=15) for n in range(1, 13)]
     kept.look(73)
     assert len([x for meter, x in kept.call("exceptions", 100) if meter == "M000001"]) == 12, "each is told once"
+
+
+def test_a_plan_of_wakeups_says_how_long_one_may_sleep(kept: Kept) -> None:
+    kept.call("import_shipment", shipment(2, configuration="gas"), NOW)
+    for number in (1, 2):
+        kept.call("record", [Collected(EndpointId(number), NOW)], NOW, (), RETRIES)
+    plan = CollectionPlan((360, 1_080), 60)
+    if isinstance(kept.store, Memory):
+        kept.store.silence.plans = [(plan, None)]
+    else:
+        kept.call("keep_plan", GroupPlan(PlanKind.WAKE_UPS, "", plan), NOW)
+    assert kept.look(12).changed == 0
+    assert kept.look(12.5).changed == 2
+    assert kept.state(1) is SilenceState.LATE
 
 
 def test_what_a_person_does_stays(kept: Kept) -> None:

@@ -127,6 +127,15 @@ def test_battery_endpoints_are_judged_by_missed_wakeups_each_told_once() -> None
     assert (last.silence.state, last.closes, last.ask) == (OK, True, False)
 
 
+def test_one_that_wakes_once_a_day_is_not_late_before_its_next_wakeup() -> None:
+    daily = Watched(replace(BATTERY, wake=timedelta(days=1)))
+    for hour in range(100):
+        daily.at(hour)
+    assert [step.state for step in daily.silence.steps] == [LOST, CASE]  # type: ignore[union-attr]
+    assert [len(judgement.exceptions) for judgement in daily.judgements] == [1, 1, 1, 1]
+    assert daily.judgements[0].silence.changed == NOW + timedelta(hours=25)
+
+
 def test_wakeups_missed_while_nobody_looked_are_told_but_not_without_end() -> None:
     first = Watched(BATTERY).at(24 * 100).judgements[0]
     assert len(first.exceptions) == 100
