@@ -165,6 +165,9 @@ PURGE_WORK_FIRST, PURGE_WORK_MAX = 200, 5_000
 PURGE_CLAIM_SECONDS = 600.0
 """How long a claim to purge lasts, in seconds; renewed at a quarter of it."""
 
+SUSPECT_EVENTS_PER_LOOK = 500
+"""Events that look like theft taken at once: as many work items in one transaction."""
+
 SILENCE_STEPS_MAX = 40
 """Changes kept of one endpoint's silences, the first half and the last: ten silences that each went through all states."""
 

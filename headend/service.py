@@ -38,6 +38,8 @@ from headend.silence_watch import LOOK_SECONDS as SILENCE_SECONDS
 from headend.silence_watch import SilenceWatch
 from headend.status import StoreStatus
 from headend.surrounding import Surrounding
+from headend.suspicion_watch import LOOK_SECONDS as SUSPICION_SECONDS
+from headend.suspicion_watch import SuspicionWatch
 from headend.telling_service import TellingService
 from wsdl import VERSIONS
 
@@ -89,6 +91,7 @@ class UtilityService:
         self.silences = SilenceWatch(
             self.utility, store, now=around.now, wake=self.collector.wake, owner=self._process, policy=settings.silence.policy
         )
+        self.suspicions = SuspicionWatch(self.utility, store, around.now, self._process, settings.suspicion.policy)
         self.address: NativeAddress
         self._status: StoreStatus | None = None
 
@@ -220,6 +223,10 @@ class UtilityService:
     def watch_silences(self) -> None:
         """From now on look for endpoints that are not heard."""
         self._look_regularly(self.silences.look, SILENCE_SECONDS)
+
+    def watch_for_theft(self) -> None:
+        """From now on look for theft in what is stored."""
+        self._look_regularly(self.suspicions.look, SUSPICION_SECONDS)
 
     def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
         """Do `work` again and again, after as many seconds as it says each time, until the service stops."""

@@ -20,6 +20,7 @@ from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
 from headend.settings_section import Section
 from headend.silence_settings import SilenceSettings
+from headend.suspicion_settings import SuspicionSettings
 
 SETTINGS_OCTETS_MAX = 1_000_000
 """Largest settings file read, in octets: a thousand partners fit in a tenth of it."""
@@ -213,6 +214,7 @@ class UtilitySettings(Section):
     messages: MessageSettings = MessageSettings()
     routers: RouterSettings = RouterSettings()
     silence: SilenceSettings = SilenceSettings()
+    suspicion: SuspicionSettings = SuspicionSettings()
     retention: RetentionSettings = RetentionSettings()
     commands: CommandSettings = CommandSettings()
     partners: tuple[PartnerSettings, ...] = ()

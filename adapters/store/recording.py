@@ -25,9 +25,11 @@ from adapters.store.merging import merge_days
 from adapters.store.partitions import DayKey, PartitionsWantedError
 from adapters.store.progress_packing import pack_tables
 from adapters.store.segments import PackingError, Segment
+from adapters.store.watch_tables import suspect_event
 from headend.model.collection import Collected
 from headend.model.interval_runs import IntervalRuns
 from headend.retries import RetryPolicy
+from headend.suspicion import SUSPICIOUS_CODES
 
 Row = tuple[Any, ...]
 
@@ -271,6 +273,7 @@ def _write(connection: Connection, changes: _Changes, change_seq: int) -> None:
     put(connection, schema.register_read_history, [row[:9] + seq for row in changes.reads_superseded], OnConflict.IGNORE)
     put(connection, schema.register_read, [row[:8] + seq for row in changes.reads], OnConflict.REPLACE)
     put(connection, schema.device_event, [row[:7] + seq for row in changes.events], OnConflict.IGNORE)
+    put(connection, suspect_event, [(*row[:4], row[5]) for row in changes.events if row[2] in SUSPICIOUS_CODES], OnConflict.IGNORE)
     put(connection, schema.outbox, [seq + row[1:] for row in changes.messages], OnConflict.IGNORE)
 
 

@@ -9,7 +9,7 @@ from adapters.store import schema
 from adapters.store.bulk import fetch
 from adapters.store.instants import DAY_US, from_us
 from adapters.store.router_packing import unpack_health
-from adapters.store.silence_tables import endpoint_silence
+from adapters.store.watch_tables import endpoint_silence
 from headend.event_catalogue import DEFAULT_CATALOGUE
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
 from headend.model.event_kinds import OutageMeaning

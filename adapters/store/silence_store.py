@@ -15,7 +15,7 @@ from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.router_packing import unpack_health
 from adapters.store.silence_evidence import evidence
 from adapters.store.silence_packing import pack_silence, unpack_silence
-from adapters.store.silence_tables import endpoint_silence
+from adapters.store.watch_tables import endpoint_silence
 from adapters.store.work_item_store import change_work_items
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.router_health import RouterHealth

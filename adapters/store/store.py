@@ -38,6 +38,7 @@ from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
 from adapters.store.silence_store import SilencePart
 from adapters.store.status_store import StatusPart
+from adapters.store.suspicion_store import SuspicionPart
 from adapters.store.telling_store import TellingPart
 from adapters.store.usage_store import UsagePart
 from adapters.store.work_item_store import WorkItemPart
@@ -80,6 +81,7 @@ class Store(
     RouterPart,
     WorkItemPart,
     SilencePart,
+    SuspicionPart,
     HousekeepingPart,
     StatusPart,
     UsagePart,

@@ -58,6 +58,7 @@ def _begin_work(utility: UtilityService) -> None:
         utility.take_gas_days()
         utility.review_days()
         utility.watch_silences()
+        utility.watch_for_theft()
     if Role.COLLECTOR not in utility.roles:
         return
     utility.collect_by_plan()

@@ -44,6 +44,7 @@ class ExceptionKind(StrEnum):
     CONFIGURATION = "configuration"
     INTERVAL_LENGTH = "interval length"
     ROLLOVER = "register rollover"
+    SUSPICION = "theft suspicion"
     REGISTER = "register"
 
 

@@ -19,6 +19,7 @@ class WorkItemKind(StrEnum):
     ROUTER_MESH = "router mesh"
     SILENT_ENDPOINT = "silent endpoint"
     BILLING_EXCEPTION = "billing exception"
+    THEFT_SUSPICION = "theft suspicion"
     LATE_EXPORT = "late export"
 
 
