@@ -303,7 +303,7 @@ def test_lists_of_meters_in_interval_data_too(site: StoreSite) -> None:
 def test_lists_are_bounded_and_not_empty(site: StoreSite) -> None:
     many = [f"X{n}" for n in range(10_001)]
     code, text = refused(site, "4.1.6", "GetLatestReadingsByMeterIDList", meterIDs=many, **PERIOD)
-    assert (code, "10000 are the most" in text) == ("Client.TooManyMeters", True)
+    assert (code, "10000 are the most" in text) == ("Client.TooManyObjects", True)
     assert refused(site, "4.1.6", "GetLatestReadingsByMeterIDList", **PERIOD)[0] == "Client.MissingParameter"
     assert refused(site, "4.1.6", "GetLatestReadingsByMeterIDList", meterIDs=[], **PERIOD)[0] == "Client.MissingParameter"
 
