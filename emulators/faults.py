@@ -27,9 +27,10 @@ class FaultKind(StrEnum):
     CLOCK_DRIFT = "clock-drift"
     CLOCK_JUMP = "clock-jump"
     ANSWER_LOST = "answer-lost"
+    SWAP = "swap"
 
 
-_AT_ONCE = frozenset({FaultKind.REBOOT, FaultKind.CLOCK_JUMP, FaultKind.CLOCK_DRIFT})
+_AT_ONCE = frozenset({FaultKind.REBOOT, FaultKind.CLOCK_JUMP, FaultKind.CLOCK_DRIFT, FaultKind.SWAP})
 
 
 @dataclass(frozen=True, slots=True)

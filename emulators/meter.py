@@ -16,13 +16,14 @@ from emulators.population import Identity
 from emulators.profile import BlockWriter, Place, newest
 from emulators.programs import MeterKind, identification
 from emulators.timeline import Timeline
+from emulators.wake_phases import factory_wake_ups
 from headend.c1219 import tables
 from headend.c1219.clock import ClockKind, TimeBase
 from headend.c1219.clock_tables import ClockState, MeterClock
 from headend.c1219.event_log_tables import LOG_HEADER_OCTETS, LogControl, LogEntry, LogStatus, encode_events_identified
 from headend.c1219.general_tables import DeviceIdentification, ModeStatus
 from headend.c1219.load_profile_tables import ProfileStatus, SetStatus
-from headend.c1219.manufacturer_tables import SwitchPosition, SwitchState
+from headend.c1219.manufacturer_tables import SwitchPosition, SwitchState, WakeUps
 from headend.c1219.register_layout import SELF_READ_HEADER_OCTETS
 from headend.c1219.register_tables import DatedRegisters, RegisterBlock, RegisterValues
 from headend.c1219.tables import ST_PROFILE_SET_1
@@ -79,6 +80,14 @@ class Meter:
     def time_base(self) -> TimeBase:
         """How the device's stamps relate to its own UTC."""
         return TimeBase(self.kind.form.shown, self.zone)
+
+    @property
+    def wake_ups(self) -> tuple[int, ...]:
+        """Minutes of the day its clock shows at which it wakes."""
+        if self.state.wake_ups:
+            return self.state.wake_ups
+        ahead = self.stamp(self.device_now) - self.device_now
+        return tuple(sorted((phase + ahead) % 86_400 // 60 for phase in factory_wake_ups(self._context.seed, self.identity.index)))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -155,6 +164,8 @@ class Meter:
                 return encode_events_identified(SUPPORTED, kind.events.dimensions)
             case 75:
                 return LogControl(events=SUPPORTED).encode(kind.general, kind.events.dimensions)
+            case tables.MT_WAKE_UPS:
+                return WakeUps(self.wake_ups).encode(kind.form.formats)
             case tables.MT_SWITCH_STATE:
                 return self._switch()
         return b""

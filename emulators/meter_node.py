@@ -10,6 +10,8 @@ from emulators.meter import Meter
 from emulators.meter_procedures import start_procedure
 from emulators.switch import settle_switch
 from headend.c1219.access import ReadRefusedError, serve_read
+from headend.c1219.manufacturer_tables import WakeUps
+from headend.c1219.tables import MT_WAKE_UPS
 from headend.c1222.identifiers import C1222_MECHANISM
 from headend.c1222.message import SecurityMode
 from headend.c1222.services import (
@@ -89,10 +91,20 @@ class MeterNode:
     def _write(self, request: FullWrite) -> bytes:
         if self.mode == SecurityMode.CLEAR:
             return bytes((ResponseCode.SME,))
+        if request.table == MT_WAKE_UPS and MT_WAKE_UPS in self.meter.kind.general.writable:
+            return self._set_wake_ups(request.data)
         if request.table != 7:
             return bytes((ResponseCode.IAR,))
         done = start_procedure(self.meter, request.data, self.wire_now)
         return _OK if done else bytes((ResponseCode.ERR,))
+
+    def _set_wake_ups(self, octets: bytes) -> bytes:
+        try:
+            self.meter.state.wake_ups = WakeUps.decode(octets, self.meter.kind.form.formats).minutes
+        except WireError:
+            return bytes((ResponseCode.ERR,))
+        self.meter.changed()
+        return _OK
 
     def _session(self, service: Service) -> bytes:
         match service:

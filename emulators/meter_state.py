@@ -55,6 +55,8 @@ class MeterState:
     profile_read: tuple[int, ...] = ()
     invocation_id: int = 0
     replay: bytes = b""
+    wake_ups: tuple[int, ...] = ()
+    """When it wakes, in minutes of the day its clock shows; empty: by the phase it left the factory with."""
     silent_until: float = 0.0
     """Until when, on the wire's clock, it is rebooting."""
 

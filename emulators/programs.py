@@ -25,7 +25,7 @@ from headend.c1219.program import MeterProgram
 from headend.c1219.register_layout import RegisterChannel, RegisterLayout
 from headend.c1219.register_tables import RegisterDimensions, RegisterSelection
 from headend.c1219.source_tables import SourceDimensions, SourceFlag, TimeBase, UnitCode, UnitOfMeasure, encode_sources, encode_units
-from headend.c1219.tables import MT_PROFILE_MEANING, MT_SWITCH_STATE
+from headend.c1219.tables import MT_PROFILE_MEANING, MT_SWITCH_STATE, MT_WAKE_UPS
 from headend.c1219.values import Scaling
 from headend.model.endpoint import CONFIGURATIONS, Commodity
 
@@ -95,6 +95,7 @@ def _general(form: ModelForm, configuration: str, sets: int) -> GeneralConfigura
     kind = CONFIGURATIONS[configuration]
     used = {0, 1, 3, 5, 7, 8, 11, 12, 16, 21, 22, 23, 26, 52, 55, 61, 62, 63, *range(64, 64 + sets), 71, 72, 75, 76, MT_PROFILE_MEANING}
     used |= {MT_SWITCH_STATE} if kind.has_switch else set()
+    used |= {MT_WAKE_UPS} if kind.battery else set()
     return GeneralConfiguration(
         formats=form.formats,
         access=form.access,
@@ -104,7 +105,7 @@ def _general(form: ModelForm, configuration: str, sets: int) -> GeneralConfigura
         response_octets_max=16,
         tables=frozenset(used),
         procedures=PROCEDURES | ({PROCEDURE_SWITCH} if kind.has_switch else frozenset()),
-        writable=frozenset({7}),
+        writable=frozenset({7, MT_WAKE_UPS} if kind.battery else {7}),
     )
 
 

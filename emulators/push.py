@@ -9,7 +9,7 @@ from emulators.meter import Meter
 from emulators.programs import PROGRAM_TABLES
 from headend.c1219.event_log_tables import LOG_HEADER_OCTETS
 from headend.c1219.register_layout import SELF_READ_HEADER_OCTETS
-from headend.c1219.tables import MT_PROFILE_MEANING
+from headend.c1219.tables import MT_PROFILE_MEANING, MT_WAKE_UPS
 from headend.c1222.responses import ResponseCode
 from headend.c1222.services import FullWrite, PartialWriteOffset
 
@@ -33,6 +33,7 @@ class Item(Enum):
     COUNTER = "counter"
     CLOCK = "clock"
     RESULT = "result"
+    WAKE_UPS = "wake-ups"
     STATUS = "status"
     BLOCKS = "blocks"
     SELF_READS = "self-reads"
@@ -40,18 +41,19 @@ class Item(Enum):
 
 
 class Write(NamedTuple):
-    """One write of a push. `reaches`: what is acknowledged with it — (blocks that are whole, slots of the next) or a count."""
+    """One write of a push. `reaches`: what is acknowledged with it — (blocks that are whole, slots of the next), a count, or wake-ups."""
 
     item: Item
     body: bytes
-    reaches: tuple[int, int] = (0, 0)
+    reaches: tuple[int, ...] = (0, 0)
 
 
 @dataclass(slots=True)
 class PushState:
-    """What an endpoint knows was received: `blocks` whole blocks and `slots` of the next one, so many self-reads, so many events."""
+    """What an endpoint knows was received: its `wake_ups`, `blocks` whole blocks and `slots` of the next one, self-reads, events."""
 
     program_known: bool = False
+    wake_ups: tuple[int, ...] = ()
     blocks: int = 0
     slots: int = 0
     self_reads: int = 0
@@ -75,7 +77,8 @@ def build_push(meter: Meter, state: PushState) -> list[Write]:
 def has_news(meter: Meter, state: PushState) -> bool:
     """Whether something is left to push."""
     profile = _profile_news(meter, state)
-    return profile or bool(state.results) or meter.self_read_count() > state.self_reads or len(meter.events()) > state.events
+    told = bool(state.results) or meter.wake_ups != state.wake_ups
+    return profile or told or meter.self_read_count() > state.self_reads or len(meter.events()) > state.events
 
 
 def _profile_news(meter: Meter, state: PushState) -> bool:
@@ -93,6 +96,8 @@ def _head(meter: Meter, state: PushState) -> Iterator[Write]:
     yield Write(Item.CLOCK, FullWrite(52, meter.table(52)).encode())
     for result in state.results:
         yield Write(Item.RESULT, FullWrite(8, result).encode())
+    if meter.wake_ups != state.wake_ups:
+        yield Write(Item.WAKE_UPS, FullWrite(MT_WAKE_UPS, meter.table(MT_WAKE_UPS)).encode(), meter.wake_ups)
     yield Write(Item.STATUS, FullWrite(63, meter.table(63)).encode())
 
 
@@ -156,7 +161,9 @@ def acknowledge(state: PushState, writes: Sequence[Write], responses: Sequence[b
 def _reached(state: PushState, write: Write) -> None:
     match write.item:
         case Item.BLOCKS:
-            state.blocks, state.slots = write.reaches
+            state.blocks, state.slots = write.reaches[:2]
+        case Item.WAKE_UPS:
+            state.wake_ups = write.reaches
         case Item.SELF_READS:
             state.self_reads = write.reaches[0]
         case Item.EVENTS:

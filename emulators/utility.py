@@ -104,6 +104,8 @@ class Utility:
                 state.timeline = meter.timeline.mark(meter.now, Mark(0, POWER_FAIL_BIT))
             case FaultKind.CLOCK_JUMP:
                 set_device_clock(meter, meter.device_now + int(fault.seconds))
+            case FaultKind.SWAP:
+                self.world.swap(index)
             case FaultKind.CLOCK_DRIFT:
                 seconds = max(-DRIFT_SECONDS_A_DAY_MAX, min(DRIFT_SECONDS_A_DAY_MAX, fault.seconds))
                 state.timeline = meter.timeline.drift(meter.now, int(seconds * 1_000_000 / DAY))

@@ -10,19 +10,14 @@ from emulators.meter import Meter
 from emulators.meter_node import MeterNode
 from emulators.push import RESULTS_MAX, PushState, Write, acknowledge, build_push, has_news
 from emulators.seeding import mix
-from emulators.world import World
+from emulators.wake_phases import WAKE_SECONDS, wake_jitter, wake_phase
+from emulators.world import DAY, World
 from headend.c1222.identifiers import ApTitle
 from headend.c1222.message import NOTIFICATION, URGENT, SecurityMode
 from headend.c1222.network_services import CONNECTION_ACCEPTS_CONNECTIONLESS, CONNECTION_CONNECTIONLESS, NODE_END_DEVICE, Register
 from headend.c1222.responses import REQUEST_CODE_MIN
 from headend.c1222.services import FullWrite
 from headend.model.endpoint import Transport
-
-WAKE_SECONDS = 21_600
-"""World seconds between wake-ups: four a day."""
-
-JITTER_SECONDS = 240
-"""World seconds by which a wake-up may come late."""
 
 TICK_SECONDS = 0.2
 """Real seconds between looks at who has to wake."""
@@ -50,6 +45,8 @@ class Wakeups:
         self._native_address = native_address
         self._pushes: dict[int, PushState] = {}
         self._scheduled: list[tuple[int, int]] = []
+        self._moved: dict[int, int] = {}
+        """When those wake next that were told other times; what else is scheduled of them is void."""
         self._soon: list[tuple[float, int]] = []
         self._registrations: list[tuple[float, int, float]] = []
         self._eager: set[int] = set()
@@ -87,17 +84,31 @@ class Wakeups:
             heapq.heappush(self._soon, (now + spread * within_seconds, index))
 
     def _next_wake(self, index: int, now: int) -> int:
-        phase = mix(self._world.population.seed, 82, index) % WAKE_SECONDS
-        turn = (now - phase) // WAKE_SECONDS + 1
-        return turn * WAKE_SECONDS + phase + mix(self._world.population.seed, 83, index, turn) % JITTER_SECONDS
+        """The next wake-up after `now`, by what the endpoint was told if it was, else by its phase."""
+        seed, state = self._world.population.seed, self._world.states[index]
+        if state is None or not state.wake_ups:
+            phase = wake_phase(seed, index)
+            turn = (now - phase) // WAKE_SECONDS + 1
+            return turn * WAKE_SECONDS + phase + wake_jitter(seed, index, turn)
+        meter = self._world.meter(index)
+        shown = meter.stamp(meter.device_now)
+        midnight = shown - shown % DAY
+        at = next(s for day in (0, DAY) for m in state.wake_ups if (s := midnight + day + m * 60) > shown)
+        return now + at - shown + wake_jitter(seed, index, at // 60)
 
     def _tick(self) -> None:
         self._timer = self._reactor.callLater(TICK_SECONDS, self._tick)
         budget = WAKES_PER_TICK
         now = self._world.now
         while budget and self._scheduled and self._scheduled[0][0] <= now and not self._initiator.full:
-            index = self._scheduled[0][1]
-            heapq.heapreplace(self._scheduled, (self._next_wake(index, now), index))
+            at, index = self._scheduled[0]
+            if self._moved.get(index, at) != at:
+                heapq.heappop(self._scheduled)
+                continue
+            following = self._next_wake(index, now)
+            if index in self._moved:
+                self._moved[index] = following
+            heapq.heapreplace(self._scheduled, (following, index))
             self._push(index, PUSHES_PER_WAKE)
             budget -= 1
         real = self._reactor.seconds()
@@ -137,9 +148,17 @@ class Wakeups:
         knew_program = state.program_known
         accepted = acknowledge(state, writes, services)
         meter = self._world.meter(index)
+        before = meter.wake_ups
         self._execute(meter, state, services[len(writes) :])
+        if meter.wake_ups != before:
+            self._reschedule(index)
         if (accepted or knew_program != state.program_known) and (has_news(meter, state) or not state.program_known):
             self._push(index, left)
+
+    def _reschedule(self, index: int) -> None:
+        """Another wake-up takes the place of the one planned."""
+        at = self._moved[index] = self._next_wake(index, self._world.now)
+        heapq.heappush(self._scheduled, (at, index))
 
     def _execute(self, meter: Meter, state: PushState, commands: tuple[bytes, ...]) -> None:
         """Carry out requests that came with an acknowledgement; ST8 goes into the next push."""

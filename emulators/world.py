@@ -4,7 +4,7 @@ Device objects live while they are spoken to; what lasts is one slot for each en
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
@@ -66,7 +66,7 @@ class World:
 
     __slots__ = (
         "_kinds", "_titles", "acknowledged", "clock", "context", "curves", "device", "failures", "faults", "head_end", "population",
-        "responder", "router_devices", "start", "states", "wire", "zone",
+        "responder", "router_devices", "start", "states", "swapped", "wire", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +88,8 @@ class World:
         self.context = DeviceContext(population.seed, zone, (self.start // DAY - history_days) * DAY)
         self.curves = LoadCurves(population.seed, zone, self.start)
         self.states: list[MeterState | None] = [None] * population.size
+        self.swapped: dict[int, str] = {}
+        """Serial numbers of devices that took the place of others."""
         self.faults = FaultTable(Random(population.seed))
         self.responder = Responder()
         self.failures = MacFailures()
@@ -114,6 +116,8 @@ class World:
 
     def _device(self, index: int) -> Device:
         identity = self.population.identity(index)
+        if index in self.swapped:
+            identity = replace(identity, serial_no=self.swapped[index])
         return Device(identity, self.kind(index), mix(self.population.seed, 71, identity.router or 0) % REGIONS, Cipher(identity.key), {})
 
     def find(self, title: ApTitle) -> int | None:
@@ -136,6 +140,18 @@ class World:
         piece = ClockPiece(self.context.history_start, 0, ppm)
         runs = tuple(tuple(Run(r.first_seq, r.start, r.length, r.began, (piece,)) for r in runs) for runs in kind.timeline.runs)
         return Timeline((piece,), runs, kind.timeline.intervals)
+
+    def swap(self, index: int) -> None:
+        """Another device of the same kind takes the place of an endpoint, with its title and key; its profile begins now."""
+        identity = self.device(index).identity
+        self.swapped[index] = str(int(identity.serial_no) + 1 + self.population.size)
+        self.device.cache_clear()  # type: ignore[attr-defined]
+        state = self.state(index)
+        timeline, now = state.timeline or self.kind(index).timeline, self.now
+        piece = ClockPiece(now)
+        last = [runs[-1] for runs in timeline.runs]
+        runs = tuple((Run(0, now - (now - run.start) % run.length, run.length, now, (piece,)),) for run in last)
+        state.timeline = Timeline((piece,), runs, timeline.intervals)
 
     def meter(self, index: int) -> Meter:
         """An endpoint's tables as they are now."""

@@ -15,9 +15,10 @@ from headend.commands.ports import CommandStore
 from headend.model.endpoint import Transport
 from headend.model.utility import Utility
 from headend.poller import Poller, PollerParts
-from headend.ports import CollectionStore, EndpointLink
+from headend.ports import CollectionStore, EndpointLink, WaitingRequests
 from headend.receiver import Receiver
 from headend.recorder import Recorder
+from headend.waking import WakingPlans
 
 
 class Collector:
@@ -25,7 +26,8 @@ class Collector:
 
     `links` is filled before `start`; links are built with `receiver`. `on_recorded` is called after each transaction, for progress.
     `commands` is where commands come from, None where this process carries none out.
-    `wire_now` is given where security goes by another clock than the utility's.
+    `wire_now` is given where security goes by another clock than the utility's. `waking` are the plans of wake-ups, none until they are
+    read; `waiting` is what goes to battery endpoints with acknowledgements.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class Collector:
         on_recorded: Callable[[], None] = lambda: None,
         commands: CommandStore | None = None,
         command_policy: CommandPolicy | None = None,
+        waiting: WaitingRequests | None = None,
     ) -> None:
         self.counters = Counters()
         self.links: dict[Transport, EndpointLink] = {}
         self.programs = ProgramCache()
+        self.waking = WakingPlans()
         policy = policy or CollectionPolicy()
         self.recorder = Recorder(store, reactor, now, self.counters, self._recorded, policy.retries)
         self._on_recorded = on_recorded
@@ -61,6 +65,8 @@ class Collector:
             random=random,
             policy=policy,
             wire_now=wire_now,
+            wake_up_plan=self.waking.of,
+            waiting=waiting,
         )
         self.poller = Poller(parts, owner)
         self.receiver = Receiver(parts, self.poller)

@@ -75,6 +75,7 @@ class Conversation(Generic[P]):
     invocation_id: int = 0
     exchanges: int = 0
     transmissions: int = 0
+    transmissions_max: int = 0
     asked_at: float = 0.0
     deadline: float = NEVER
     octets_sent: int = 0
@@ -175,8 +176,8 @@ class Conversations(Generic[P]):
 
     def _act(self, conversation: Conversation[P], action: object) -> None:
         match action:
-            case Ask(message):
-                self._ask(conversation, message)
+            case Ask(message, once):
+                self._ask(conversation, message, once=once)
             case Pause(seconds):
                 conversation.octets = b""
                 conversation.invocation_id = 0
@@ -184,7 +185,7 @@ class Conversations(Generic[P]):
             case _:
                 self._holder.wanted(conversation, action)
 
-    def _ask(self, conversation: Conversation[P], message: bytes) -> None:
+    def _ask(self, conversation: Conversation[P], message: bytes, *, once: bool) -> None:
         party = conversation.party
         if conversation.exchanges >= party.invocation_ids:
             self._step(conversation, Silent(0, 0.0, f"more than {party.invocation_ids} exchanges"))
@@ -194,6 +195,7 @@ class Conversations(Generic[P]):
         iv = int(self._wire_now().timestamp())
         conversation.octets = conversation.association.encode(message, conversation.invocation_id, iv)
         conversation.transmissions = 0
+        conversation.transmissions_max = 1 if once else self._patience.transmissions_max
         conversation.asked_at = self._reactor.seconds()
         self._transmit(conversation)
 
@@ -218,7 +220,7 @@ class Conversations(Generic[P]):
         seconds = self._reactor.seconds()
         if not conversation.octets:
             self._step(conversation, Resumed())
-        elif conversation.transmissions < self._patience.transmissions_max and seconds < conversation.ended_by:
+        elif conversation.transmissions < conversation.transmissions_max and seconds < conversation.ended_by:
             self._counters.resent += 1
             self._transmit(conversation)
         else:

@@ -33,9 +33,10 @@ class Resumed(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Send one message of these services, again on silence; their list is as `join_services` makes it."""
+    """Send one message of these services, again on silence unless `once`; their list is as `join_services` makes it."""
 
     message: bytes
+    once: bool = False
 
 
 class Pause(NamedTuple):

@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 from headend.c1219.general_tables import GeneralConfiguration
 from headend.c1219.manufacturer_tables import decode_counter
 from headend.c1219.program import MeterProgram, program_tables
-from headend.c1219.tables import ST_CLOCK, ST_GENERAL_CONFIGURATION, ST_PROFILE_STATUS, table_name
-from headend.c1222.epsem import split_services
+from headend.c1219.tables import ST_CLOCK, ST_GENERAL_CONFIGURATION, ST_IDENTIFICATION, ST_PROFILE_STATUS, table_name
+from headend.c1222.epsem import join_services, split_services
 from headend.c1222.responses import ResponseCode
+from headend.collection.clock_setting import correction_outcome, correction_requests, drift_text, is_set_right, may_set_clock
+from headend.collection.device_checks import Notice, exchange_notice, program_notices, serial_no_of
 from headend.collection.foreseen import Foreseen, foresee
 from headend.collection.images import Piece
 from headend.collection.list_state import COUNTER_SPAN, STATUS_SPAN
@@ -64,7 +66,7 @@ class Interrogation(NamedTuple):
     `reading` is what the program's tables brought, None while there is no program, whose tables gather in `tables` meanwhile.
     `refused` are tables the meter would not give, with the response code. `all_asked` says that the message under way asks for all that
     seems to be due. `foreseen` is what the first message asked and what it is to be answered, where that can be foreseen; there is no
-    `reading` then, until it turns out otherwise.
+    `reading` then, until it turns out otherwise. `setting_clock` says that all is read, and the message under way sets the clock right.
     """
 
     task: Task
@@ -80,6 +82,8 @@ class Interrogation(NamedTuple):
     program_reads: int = 0
     all_asked: bool = False
     foreseen: Foreseen | None = None
+    notices: tuple[Notice, ...] = ()
+    setting_clock: bool = False
 
     @classmethod
     def begin(
@@ -100,6 +104,8 @@ class Interrogation(NamedTuple):
         """What follows. Events after Finish are not expected."""
         if self.foreseen is not None:
             return self._with_foreseen(self.foreseen, event, now)
+        if self.setting_clock:
+            return self._clock_set(event, now)
         match event:
             case Answered(reply):
                 return self._answered(reply, now)
@@ -113,7 +119,8 @@ class Interrogation(NamedTuple):
         assignment, zone, policy = self.task.assignment, self.task.zone, self.task.policy
         answers = foreseen.answers(event.reply) if isinstance(event, Answered) else None
         if answers is not None:
-            gathered = foreseen.gathered(assignment.endpoint_id, answers, now, policy.clock_drift_seconds_max)
+            drift_max = min(policy.clock_drift_seconds_max, policy.clock_set_seconds)
+            gathered = foreseen.gathered(assignment.endpoint_id, answers, now, drift_max)
             if gathered is not None:
                 return self, Finish(self._transcript(now, now, gathered))
         reading = Reading.of(foreseen.program, assignment, zone, policy)
@@ -133,7 +140,7 @@ class Interrogation(NamedTuple):
         except WireError as error:
             return self._finish(now, ExceptionKind.MALFORMED, str(error))
         if not asked:
-            return self._finish(now)
+            return self._ended(now)
         following = self._replace(asked=asked, exchanges=self.exchanges + 1, all_asked=all_asked)
         return following, Ask(joined_requests(asked))
 
@@ -232,14 +239,43 @@ class Interrogation(NamedTuple):
         except WireError as error:
             return self._finish(now, ExceptionKind.MALFORMED, str(error))
         along = [Piece(t, 0, self.tables[t], True) for t in (ST_CLOCK, ST_PROFILE_STATUS) if t in self.tables]
-        reading = Reading.of(program, self.task.assignment, self.task.zone, self.task.policy).with_pieces(along, now)
-        return self._replace(reading=reading, tables={}, program_reads=self.program_reads + 1)._next(now)
+        assignment = self.task.assignment
+        notices = self.notices
+        if program.fingerprint != assignment.program:
+            known = assignment.program is not None
+            notices += tuple(program_notices(program, assignment.configuration, assignment.progress, known=known))
+        serial_no = serial_no_of(program, self.tables.get(ST_IDENTIFICATION))
+        reading = Reading.of(program, assignment, self.task.zone, self.task.policy).with_pieces(along, now)
+        following = self._replace(reading=reading, tables={}, program_reads=self.program_reads + 1, notices=notices)
+        return following._identified(reading, serial_no, now)._next(now)
+
+    def _identified(self, reading: Reading, serial_no: str, now: datetime) -> "Interrogation":
+        """With the device known; another one than before is noticed, and its lists are collected anew."""
+        before = reading.aim.since.progress.device
+        notices = self.notices
+        if before and serial_no and serial_no != before:
+            notices += (exchange_notice(before, serial_no),)
+        return self._replace(reading=reading.identified(serial_no, now), notices=notices)
+
+    def _identity(self, reading: Reading, now: datetime) -> tuple["Interrogation", Action] | None:
+        """Where lists begin anew, whose they are is asked for; None where that is known or cannot be known."""
+        program = reading.program
+        if not reading.begins_anew or ST_IDENTIFICATION not in program.general.tables or ST_IDENTIFICATION in self.refused:
+            return None
+        octets = reading.images.whole(ST_IDENTIFICATION)
+        if octets is None:
+            asked = full_reads((ST_IDENTIFICATION,))
+            return self._replace(asked=asked, exchanges=self.exchanges + 1, all_asked=False), Ask(joined_requests(asked))
+        serial_no = serial_no_of(program, octets)
+        if serial_no == reading.aim.since.progress.device:
+            return None
+        return self._identified(reading, serial_no, now)._next(now)
 
     def _counter_checked(self, reading: Reading, now: datetime) -> tuple["Interrogation", Action]:
         """Go on, unless the configuration counter says that the meter has been reprogrammed: then its program is read anew."""
         octets = reading.images.get(COUNTER_SPAN)
         if octets is None or decode_counter(octets, reading.program.general.formats) == reading.program.configuration_counter:
-            return self._completed(reading, now) or self._next(now)
+            return self._identity(reading, now) or self._completed(reading, now) or self._next(now)
         if self.program_reads >= PROGRAM_READS_MAX:
             return self._finish(now, ExceptionKind.MALFORMED, "reprogrammed again while its program was read")
         return self._replace(reading=None, tables={}, refused={})._next(now)
@@ -249,9 +285,33 @@ class Interrogation(NamedTuple):
         if not self.all_asked:
             return None
         gathered = reading.gathered(self.task.assignment.endpoint_id)
-        return self._finish(now, gathered=gathered) if gathered.complete else None
+        return self._ended(now, gathered) if gathered.complete else None
 
     # How it ends
+
+    def _ended(self, now: datetime, gathered: Gathered | None = None) -> tuple["Interrogation", Action]:
+        """Everything is read: the clock is set right where it is off within limits, then it is over."""
+        reading, policy = self.reading, self.task.policy
+        if (
+            reading is None
+            or not is_set_right(reading.drift_seconds, policy)
+            or not may_set_clock(reading.program)
+            or self.exchanges >= policy.exchanges_max
+        ):
+            return self._finish(now, gathered=gathered)
+        # Once: a late repetition would set the clock to a time gone by. What came of a silence the next interrogation sees.
+        message = join_services(correction_requests(reading.program, reading.base, now))
+        return self._replace(setting_clock=True, exchanges=self.exchanges + 1), Ask(message, once=True)
+
+    def _clock_set(self, event: Event, now: datetime) -> tuple["Interrogation", Action]:
+        assert self.reading is not None
+        drift = drift_text(self.reading.drift_seconds or 0.0)
+        if isinstance(event, Answered):
+            trouble = correction_outcome(self.reading.program, event.reply)
+            reason = f"the clock was {drift} and is not set right: {trouble}" if trouble else f"the clock was {drift} and is set right"
+        else:
+            reason = f"the clock was {drift}; no answer came when it was set right"
+        return self._replace(notices=(*self.notices, Notice(ExceptionKind.CLOCK_SET, reason)))._finish(now)
 
     def _silent(self, event: Silent, now: datetime) -> tuple["Interrogation", Action]:
         return self._finish(now, ExceptionKind.SECURITY if event.forged else ExceptionKind.NO_ANSWER, event.reason)
@@ -281,7 +341,7 @@ class Interrogation(NamedTuple):
 
     def _remarks(self, kind: ExceptionKind | None, reason: str) -> Remarks:
         clock = None if self.reading is None else self.reading.clock_problem
-        if kind is None and clock is None and not self.problems and not self.refused:
+        if kind is None and clock is None and not self.problems and not self.refused and not self.notices:
             return NO_REMARKS
         refusals = [str(EndpointRefusedError(code, f"read of {table_name(t)}")) for t, code in self.refused.items() if code]
-        return Remarks(kind, reason, tuple(refusals), self.problems, clock)
+        return Remarks(kind, reason, tuple(refusals), self.problems, clock, self.notices)

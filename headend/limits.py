@@ -72,6 +72,24 @@ METER_SESSIONS_MAX = 1_000
 SCHEDULES_MAX = 1_000
 """Schedules and reading schedules of a utility, each: all that are enabled are looked at every minute."""
 
+GAP_DAYS = 7
+"""Days back in which gaps are looked for, in days: a meter that was silent for three of them has been heard again by then."""
+
+GAP_TRIES_MAX = 2
+"""Times a gap is asked for: what a meter does not bring then, it does not have."""
+
+GAPS_PER_ENDPOINT_MAX = 8
+"""Gaps kept of one endpoint and asked for at once; nearer ones are one."""
+
+PLAN_TIMES_MAX = 96
+"""Windows of a collection plan in a day: one for every interval of a quarter of an hour."""
+
+WINDOW_MINUTES_MAX = 1_440
+"""Longest window of a collection plan, in minutes: a day; longer ones would let two interrogations of an endpoint meet."""
+
+PLANS_MAX = 1_000
+"""Collection plans of groups: each is looked at every minute."""
+
 TIME_POINTS_MAX = 1_000
 """Time points of one schedule: three years of days."""
 

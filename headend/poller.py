@@ -23,9 +23,10 @@ from headend.model.collection import Assignment
 from headend.model.endpoint import Transport
 from headend.model.events import ExceptionKind
 from headend.model.utility import Utility
-from headend.ports import CollectionStore, EndpointLink
+from headend.ports import CollectionStore, EndpointLink, WaitingRequests
 from headend.recorder import Recorder
 from headend.router_queue import RouterQueue
+from headend.waking import PlanOf
 
 BEGIN_PART, END_PART = 0.4, 0.9
 """Parts of a lease within which a conversation must begin, and end: the rest is for recording it."""
@@ -50,6 +51,8 @@ class PollerParts:
     random: Random
     policy: CollectionPolicy = field(default=CollectionPolicy())
     wire_now: Callable[[], datetime] | None = None
+    wake_up_plan: PlanOf = lambda _endpoint_id: None
+    waiting: WaitingRequests | None = None
 
     @property
     def wire(self) -> Wire:

@@ -101,6 +101,18 @@ class CustomerItem:
     installation: Installation | None
 
 
+class WaitingRequests(Protocol):
+    """Requests that wait for an endpoint which can only be spoken to in the acknowledgement of what it sent."""
+
+    def for_acknowledgement(self, sender: EndpointSecurity, results: Sequence[bytes], octets_max: int) -> Awaitable[Sequence[bytes]]:
+        """Services of requests, in order and no more octets than that, to go with an acknowledgement that is about to be sent.
+
+        The push is stored when this is asked. What is handed out counts as sent; a repetition of the push gets the same acknowledgement.
+        `results` are the procedure results (ST8) that the push brought, for whoever waits for them. A StoreError costs nothing but that
+        nothing goes along.
+        """
+
+
 class ProvisioningStore(Protocol):
     """Makes endpoints, customers and service points known; idempotent, whole call in one transaction."""
 

@@ -11,28 +11,32 @@ from zoneinfo import ZoneInfo
 from headend.c1219.clock import TimeBase
 from headend.c1219.clock_tables import MeterClock
 from headend.c1219.general_tables import GeneralConfiguration
-from headend.c1219.manufacturer_tables import decode_counter
-from headend.c1219.procedures import Procedure, ProcedureRequest, SetDateTime
+from headend.c1219.manufacturer_tables import WakeUps, decode_counter
 from headend.c1219.program import MeterProgram, program_tables
 from headend.c1219.tables import (
     MT_PROFILE_MEANING,
+    MT_WAKE_UPS,
     ST_CLOCK,
     ST_EVENT_LOG,
     ST_GENERAL_CONFIGURATION,
-    ST_PROCEDURE_INITIATE,
+    ST_IDENTIFICATION,
     ST_PROCEDURE_RESPONSE,
     ST_PROFILE_STATUS,
     table_name,
 )
 from headend.c1222.responses import ResponseCode
 from headend.c1222.services import FullWrite, PartialWriteOffset, decode_request
+from headend.collection.clock_setting import clock_correction, drift_text, is_set_right, may_set_clock
+from headend.collection.device_checks import Notice, exchange_notice, program_notices, serial_no_of
 from headend.collection.images import Piece, TableImages
 from headend.collection.list_state import told_states
 from headend.collection.policy import CollectionPolicy
 from headend.collection.pushed_lists import PushedLists, nearest_base
+from headend.collection.transcript import Remarks
 from headend.errors import WireError
 from headend.model.collection import Collected, EndpointSecurity, MeterProgramRecord
 from headend.model.events import EventPath, ExceptionKind, ExceptionRecord
+from headend.waking import PlanOf, wake_up_request, wanted_wake_ups
 
 REASON_CHARACTERS_MAX = 500
 """Longest reason kept."""
@@ -44,11 +48,16 @@ Write = FullWrite | PartialWriteOffset
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What to record, then what to answer: a response for each service, and the requests that go with them."""
+    """What to record, then what to answer: a response for each service, and the requests that go with them.
+
+    `results` are procedure results (ST8) that came along; `may_command` says whether further requests may go with the answer.
+    """
 
     collected: Collected
     responses: tuple[bytes, ...]
     commands: tuple[bytes, ...] = ()
+    results: tuple[bytes, ...] = ()
+    may_command: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,7 @@ class Surroundings:
     decode_program: Callable[[Mapping[int, bytes]], MeterProgram]
     zone: ZoneInfo
     policy: CollectionPolicy
+    wake_up_plan: PlanOf = lambda _endpoint_id: None
 
 
 def take_push(
@@ -102,7 +112,7 @@ def _take_data(
         problems.append(str(error))
         states = (None,) * len(program.sets)
     lists = PushedLists(sender.endpoint_id, program, base, states, drift if doubtful and drift is not None else 0.0)
-    known = {ST_CLOCK, ST_PROFILE_STATUS, ST_PROCEDURE_RESPONSE, MT_PROFILE_MEANING, *program_tables_in}
+    known = {ST_CLOCK, ST_PROFILE_STATUS, ST_PROCEDURE_RESPONSE, MT_PROFILE_MEANING, MT_WAKE_UPS, *program_tables_in}
     for write, piece in _paired(writes, pieces):
         if write is None:
             responses.append(_IAR)
@@ -112,18 +122,59 @@ def _take_data(
             responses.append(_OK if write.table in known else _IAR)
     if doubtful and drift is not None:
         problems.append(f"the device's clock is {abs(drift):.0f} s {'ahead' if drift > 0 else 'behind'}")
+    commands: tuple[bytes, ...] = ()
+    notices = _notices(writes, program, sender)
+    if drift is not None and is_set_right(drift, around.policy) and may_set_clock(program):
+        commands = (clock_correction(program, base, now),)
+        notices.append(Notice(ExceptionKind.CLOCK_SET, f"the clock was {drift_text(drift)}; the acknowledgement sets it right"))
+    progress = lists.progress(sender.progress, collect_from=now)
+    before = sender.progress
+    told = _device(writes, program) or before.device, _wake_ups(writes, program, problems) or before.wake_ups
+    if told != (before.device, before.wake_ups):
+        progress = (progress or before)._replace(device=told[0], wake_ups=told[1])
+    plan = around.wake_up_plan(sender.endpoint_id)
+    if plan is not None and MT_WAKE_UPS in program.general.tables:
+        wanted = wanted_wake_ups(plan, sender.endpoint_id, base, now)
+        if wanted != told[1]:
+            commands += (wake_up_request(program, wanted),)
     collected = replace(
         collected,
         register_reads=tuple(lists.register_reads),
         interval_blocks=tuple(lists.interval_blocks()),
         events=tuple(lists.events),
-        progress=lists.progress(sender.progress, collect_from=now),
+        progress=progress,
+        notices=Remarks(notices=tuple(notices)).notice_records(sender.endpoint_id, now),
         exception=_problem(sender, problems, now, ExceptionKind.CLOCK if doubtful and len(problems) == 1 else ExceptionKind.MALFORMED),
     )
-    commands: tuple[bytes, ...] = ()
-    if drift is not None and abs(drift) > around.policy.clock_set_seconds and _may_set_clock(program):
-        commands = (clock_correction(program, base, now),)
-    return Outcome(collected, tuple(responses), commands)
+    results = tuple(w.data for w in writes if isinstance(w, FullWrite) and w.table == ST_PROCEDURE_RESPONSE)
+    return Outcome(collected, tuple(responses), commands, results, may_command=True)
+
+
+def _device(writes: Sequence[Write | None], program: MeterProgram) -> str:
+    """The serial number that a push tells, empty where it tells none."""
+    told = next((w.data for w in writes if isinstance(w, FullWrite) and w.table == ST_IDENTIFICATION), None)
+    return serial_no_of(program, told)
+
+
+def _wake_ups(writes: Sequence[Write | None], program: MeterProgram, problems: list[str]) -> tuple[int, ...]:
+    """When an endpoint says that it wakes; nothing where it does not say."""
+    told = next((w.data for w in writes if isinstance(w, FullWrite) and w.table == MT_WAKE_UPS), None)
+    try:
+        return () if told is None else WakeUps.decode(told, program.general.formats).minutes
+    except WireError as error:
+        problems.append(str(error))
+        return ()
+
+
+def _notices(writes: Sequence[Write | None], program: MeterProgram, sender: EndpointSecurity) -> list[Notice]:
+    """What is to be said of the device and its program, where the push tells them."""
+    notices: list[Notice] = []
+    if program.fingerprint != sender.program:
+        notices += program_notices(program, sender.configuration, sender.progress, known=sender.program is not None)
+    device = _device(writes, program)
+    if device and sender.progress.device and device != sender.progress.device:
+        notices.append(exchange_notice(sender.progress.device, device))
+    return notices
 
 
 def _paired(writes: Sequence[Write | None], pieces: Sequence[Piece]) -> list[tuple[Write | None, Piece | None]]:
@@ -189,17 +240,6 @@ def _drift_seconds(clock: MeterClock | None, base: TimeBase, now: datetime) -> f
         return None
     dst = clock.qualifier.dst if clock.qualifier.dst_applied else None
     return (base.resolve(clock.device_seconds, dst)[0] - now).total_seconds()
-
-
-def _may_set_clock(program: MeterProgram) -> bool:
-    return Procedure.SET_DATE_TIME in program.general.procedures and ST_PROCEDURE_INITIATE in program.general.tables
-
-
-def clock_correction(program: MeterProgram, base: TimeBase, now: datetime) -> bytes:
-    """The request that sets a device's clock right."""
-    seconds, _ = base.from_utc(now)
-    request = ProcedureRequest(Procedure.SET_DATE_TIME, int(now.timestamp()) & 0xFF, SetDateTime(seconds, base.qualifier(now)))
-    return FullWrite(ST_PROCEDURE_INITIATE, request.encode(program.general.formats)).encode()
 
 
 def _problem(

@@ -104,6 +104,17 @@ def has_times(times: ScheduleTimes) -> bool:
     return bool(times.points) or times.period is not None
 
 
+def next_due(times: ScheduleTimes, after: datetime, zone: ZoneInfo) -> datetime | None:
+    """The first instant after `after` at which a schedule is due, in ten years at most; None where there is none."""
+    begin = after
+    for days in (1, 31, 366, 3_660):
+        found = due_times(times, begin, after + timedelta(days=days), zone)
+        if found:
+            return found[0]
+        begin = after + timedelta(days=days)
+    return None
+
+
 def due_times(times: ScheduleTimes, after: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
     """Instants in (after, until] at which a schedule is due, in order, each once; the first of them where they are very many."""
     offset = times.offset.elapsed if times.offset else timedelta(0)

@@ -14,8 +14,14 @@ from adapters.c1222_udp import UdpLink
 from adapters.metrics import MetricsServer
 from adapters.store import Store, open_store
 from headend.collection.policy import CollectionPolicy
+from headend.collection_plans import LOOK_SECONDS as PLAN_LOOK_SECONDS
+from headend.collection_plans import PlanDriver
 from headend.collector import Collector
+from headend.day_review import LOOK_SECONDS as REVIEW_SECONDS
+from headend.day_review import DayReview
 from headend.errors import LinkError, StoreError
+from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
+from headend.gas_days import GasDayDriver
 from headend.gateway import check_profiles, message_log, serve_partners
 from headend.housekeeping import LOOK_SECONDS as HOUSEKEEPING_SECONDS
 from headend.housekeeping import Housekeeping
@@ -55,6 +61,7 @@ class UtilityService:
         self.utility: Utility = settings.utility
         self.store = store
         self._settings = settings.collection
+        self._gas_day = settings.gas_day.rule
         self._now = around.now
         self._reactor = around.reactor
         self._repetitions: list[defer.Deferred[None]] = []
@@ -130,40 +137,52 @@ class UtilityService:
         self.log.info("collection of {utility} begun, {due} endpoints due", utility=self.utility.utility_id, due=due)
         return due
 
-    def collect_regularly(self) -> None:
-        """From now on collect as often as the settings say; a collection that the store does not take is begun when it does."""
-        due_at: float = self._reactor.seconds()
+    def collect_by_plan(self) -> None:
+        """From now on collect as plans say: the common ones of the settings, and those of groups. New endpoints are due at once."""
+        history = timedelta(days=self._settings.history_days)
+        driver = PlanDriver(self.utility, self.store, self._now, self.collector.wake, history)
+        begun = False
 
-        async def collect_and_wait() -> float:
-            nonlocal due_at
+        async def look_and_wait() -> float:
+            nonlocal begun
             try:
-                await self.collect(self._now() - timedelta(days=self._settings.history_days))
+                if not begun:
+                    for plan in self._settings.plans:
+                        await self.store.keep_plan(plan, self._now())
+                    await driver.begin()
+                    begun = True
+                await self.collector.waking.read(self.store)
             except StoreError as error:
                 self.log.warn("collection of {utility} not begun yet: {error}", utility=self.utility.utility_id, error=error)
                 return BEGIN_AGAIN_SECONDS
-            seconds: float = self._reactor.seconds()
-            due_at = max(due_at + self._settings.every_hours * 3600, seconds)
-            return due_at - seconds
+            await driver.look()
+            return PLAN_LOOK_SECONDS
 
-        self._repeat(collect_and_wait)
+        self._repeat(look_and_wait)
 
     def read_by_schedule(self) -> None:
         """From now on follow the reading schedules that partners establish."""
         history = timedelta(days=self._settings.history_days)
-        driver = ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history)
+        self._look_regularly(ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history).look, LOOK_SECONDS)
 
-        async def look_and_wait() -> float:
-            await driver.look()
-            return LOOK_SECONDS
+    def take_gas_days(self) -> None:
+        """From now on take gas days at their deadline, close them, and adjust closed ones."""
+        self._look_regularly(GasDayDriver(self.utility, self.store, self._now, self._gas_day).look, GAS_LOOK_SECONDS)
 
-        self._repeat(look_and_wait)
+    def review_days(self) -> None:
+        """From now on look back at each day once: intervals that were not brought are asked for."""
+        self._look_regularly(DayReview(self.utility, self.store, self._now).look, REVIEW_SECONDS)
 
     def keep_house(self) -> None:
         """From now on make room ahead and purge what is past its time."""
+        self._look_regularly(self.housekeeping.look, HOUSEKEEPING_SECONDS)
+
+    def _look_regularly(self, look: Callable[[], Awaitable[object]], seconds: float) -> None:
+        """Do what never raises again and again."""
 
         async def look_and_wait() -> float:
-            await self.housekeeping.look()
-            return HOUSEKEEPING_SECONDS
+            await look()
+            return seconds
 
         self._repeat(look_and_wait)
 
@@ -198,12 +217,7 @@ class UtilityService:
 
     def watch_silences(self) -> None:
         """From now on look for endpoints that are not heard."""
-
-        async def look_and_wait() -> float:
-            await self.silences.look()
-            return SILENCE_SECONDS
-
-        self._repeat(look_and_wait)
+        self._look_regularly(self.silences.look, SILENCE_SECONDS)
 
     def _repeat(self, work: Callable[[], Awaitable[float]]) -> None:
         """Do `work` again and again, after as many seconds as it says each time, until the service stops."""
@@ -317,6 +331,8 @@ def collection_policy(settings: CollectionSettings) -> CollectionPolicy:
         conversations_per_router_max=settings.conversations_per_router,
         transmissions_max=settings.transmissions,
         reply_seconds=settings.reply_seconds,
+        clock_set_seconds=settings.clock_set_seconds,
+        clock_set_seconds_max=settings.clock_set_seconds_max,
         lease_seconds=settings.lease_seconds,
         retries=RetryPolicy(
             first_seconds=settings.retry_minutes * 60,

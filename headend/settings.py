@@ -12,7 +12,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from headend import limits
 from headend.c1222.identifiers import ApTitle
+from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
 from headend.errors import HeadEndError, RequestError
+from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
@@ -23,7 +25,17 @@ SETTINGS_OCTETS_MAX = 1_000_000
 """Largest settings file read, in octets: a thousand partners fit in a tenth of it."""
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+WallTime = Annotated[str, Field(pattern=r"^[0-2]?\d:[0-5]\d$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+def known_zone(value: str) -> str:
+    """A time zone's name. Raises ValueError where there is none of that name."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value!r} is not a time zone of the IANA data base") from None
+    return value
 
 
 class SettingsError(RequestError):
@@ -76,8 +88,11 @@ class FieldSettings(Section):
 
 
 class CollectionSettings(Section):
-    """How endpoints are interrogated: every so many hours, so many at once, each request sent so often.
+    """When and how endpoints are collected: so many at once, each request sent so often.
 
+    `interrogations` are the times of the utility's day at which windows of `window_minutes` begin; each polled endpoint is interrogated
+    once in each of them. `wake_ups` and `wake_window_minutes` say the same of endpoints that push. Groups may have plans of their own.
+    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` never: that is for a person.
     `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
     default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
     others may take it after `lease_seconds`. A missed interrogation is tried again after `retry_minutes`, twice as long after each
@@ -85,7 +100,12 @@ class CollectionSettings(Section):
     """
 
     collector: Name | None = None
-    every_hours: float = Field(default=6, gt=0, le=24)
+    interrogations: tuple[WallTime, ...] = ("00:15", "06:15", "12:15", "18:15")
+    window_minutes: int = Field(default=240, ge=1, le=limits.WINDOW_MINUTES_MAX)
+    wake_ups: tuple[WallTime, ...] = ("00:15", "06:15", "12:15", "18:15")
+    wake_window_minutes: int = Field(default=300, ge=1, le=limits.WINDOW_MINUTES_MAX)
+    clock_set_seconds: float = Field(default=30, ge=5, le=3_600)
+    clock_set_seconds_max: float = Field(default=900, ge=5, le=86_400)
     history_days: int = Field(default=2, ge=1, le=60)
     conversations: int = Field(default=limits.CONVERSATIONS_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
     conversations_per_router: int = Field(default=limits.CONVERSATIONS_PER_ROUTER_MAX, ge=1, le=limits.CONVERSATIONS_MAX)
@@ -95,6 +115,45 @@ class CollectionSettings(Section):
     retry_minutes: float = Field(default=15, gt=0, le=1_440)
     retry_hours: float = Field(default=4, gt=0, le=24)
     retry_days: float = Field(default=3, ge=0, le=30)
+
+    @field_validator("interrogations", "wake_ups")
+    @classmethod
+    def _times_of_a_plan(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            check_plan(CollectionPlan(tuple(map(parse_time, value)), 1))
+        except RequestError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @property
+    def plans(self) -> tuple[GroupPlan, GroupPlan]:
+        """The common plans: of interrogations, and of wake-ups."""
+        polled = CollectionPlan(tuple(map(parse_time, self.interrogations)), self.window_minutes)
+        battery = CollectionPlan(tuple(map(parse_time, self.wake_ups)), self.wake_window_minutes)
+        return GroupPlan(PlanKind.INTERROGATIONS, "", polled), GroupPlan(PlanKind.WAKE_UPS, "", battery)
+
+
+class GasDaySettings(Section):
+    """Gas days, by wall times of `time_zone`, whatever the utility's: their boundary, when one is taken, when it is closed."""
+
+    time_zone: str = "America/Chicago"
+    boundary: WallTime = "09:00"
+    deadline: WallTime = "09:00"
+    close: WallTime = "11:00"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return known_zone(value)
+
+    @field_validator("boundary", "deadline", "close")
+    @classmethod
+    def _wall_time(cls, value: str) -> str:
+        return f"{parse_time(value) // 60:02}:{parse_time(value) % 60:02}"
+
+    @property
+    def rule(self) -> GasDayRule:
+        return GasDayRule(ZoneInfo(self.time_zone), parse_time(self.boundary), parse_time(self.deadline), parse_time(self.close))
 
 
 class MessageSettings(Section):
@@ -150,6 +209,7 @@ class UtilitySettings(Section):
     ap_title: str = ".1.4"
     field: FieldSettings = FieldSettings()
     collection: CollectionSettings = CollectionSettings()
+    gas_day: GasDaySettings = GasDaySettings()
     messages: MessageSettings = MessageSettings()
     routers: RouterSettings = RouterSettings()
     silence: SilenceSettings = SilenceSettings()
@@ -160,11 +220,7 @@ class UtilitySettings(Section):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{value!r} is not a time zone of the IANA data base") from None
-        return value
+        return known_zone(value)
 
     @field_validator("ap_title")
     @classmethod

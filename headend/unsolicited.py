@@ -30,6 +30,9 @@ MESSAGES_MAX = 16_384
 MESSAGES_PER_ENDPOINT_MAX = 8
 """Messages of one endpoint waiting for their turn: a wake-up brings one at a time, each three times at most."""
 
+ACKNOWLEDGEMENT_OCTETS_MAX = 1_100
+"""Octets of services in an acknowledgement: it is one datagram in the mesh, as a push is."""
+
 STRANGERS_MAX = 65_536
 STRANGER_SECONDS = 60.0
 """Titles remembered as unknown, and for how long: a stranger costs the store one question a minute."""
@@ -54,7 +57,7 @@ class Unsolicited:
         self._counters = parts.counters
         self._wire_now = parts.wire_now or parts.now
         self._title = ApTitle.parse(parts.utility.ap_title)
-        self._around = Surroundings(parts.programs.decode, parts.utility.time_zone, parts.policy)
+        self._around = Surroundings(parts.programs.decode, parts.utility.time_zone, parts.policy, parts.wake_up_plan)
         self._responder = Responder(remembered_max=MESSAGES_MAX)
         self._failures = MacFailures()
         self._waiting: dict[bytes, deque[Message]] = {}
@@ -170,6 +173,10 @@ class Unsolicited:
         sent = sum(map(len, reply))
         collected = replace(outcome.collected, replay_window=window, octets_sent=sent, octets_received=len(message.octets))
         await self._parts.recorder.put_and_wait(collected)
+        waiting = await self._waiting_requests(sender, outcome)
+        if waiting:
+            # The reply without them is never sent, so that their number is used once.
+            reply = self._reply(message, association, replace(outcome, commands=outcome.commands + waiting))
         self._responder.remember(message.apdu, message.octets, reply)
         self._send(reply, message.address)
 
@@ -187,6 +194,18 @@ class Unsolicited:
             return take_event(services[0], sender, program, self._parts.utility.time_zone, now)
         self._counters.pushes += 1
         return take_push(services, sender, program, self._around, now)
+
+    async def _waiting_requests(self, sender: EndpointSecurity, outcome: Outcome) -> tuple[bytes, ...]:
+        """What waits for this endpoint, as much of it as still goes into the acknowledgement."""
+        waiting = self._parts.waiting
+        if waiting is None or not outcome.may_command:
+            return ()
+        room = ACKNOWLEDGEMENT_OCTETS_MAX - sum(len(body) + 2 for body in outcome.responses + outcome.commands)
+        try:
+            return tuple(await waiting.for_acknowledgement(sender, outcome.results, room))
+        except StoreError as error:
+            self.log.warn("nothing that waits goes to {meter_no}: {error}", meter_no=sender.meter_no, error=error)
+            return ()
 
     async def _program(self, fingerprint: bytes | None) -> MeterProgram | None:
         program = self._parts.programs.get(fingerprint)

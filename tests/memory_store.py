@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from headend.c1222.exchange import next_invocation_id
+from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, place_of
+from headend.collection_plans import FollowedPlan
 from headend.limits import INVOCATION_IDS_PER_LEASE
-from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord, Progress
+from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, Gap, MeterProgramRecord, Progress
 from headend.model.endpoint import EndpointId, NativeAddress
 from headend.model.events import DeviceEvent, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
@@ -38,7 +40,11 @@ class MemoryEndpoint:
     blocks: dict[tuple, IntervalBlock] = field(default_factory=dict)
     events: dict[tuple, DeviceEvent] = field(default_factory=dict)
     exceptions: list[ExceptionRecord] = field(default_factory=list)
+    notices: list[ExceptionRecord] = field(default_factory=list)
     heard: datetime | None = None
+    polled: bool = True
+    gaps: tuple[Gap, ...] = ()
+    ever_due: bool = False
     misses: Misses = NO_MISSES
 
 
@@ -53,6 +59,8 @@ class MemoryStore:
         self.transactions = 0
         self.failures: list[Exception] = []
         self.leases = 0
+        self.followed: dict[str, FollowedPlan] = {}
+        self.groups: dict[str, set[EndpointId]] = {}
 
     async def lease(self, owner: str, count: int, now: datetime, until: datetime) -> list[Assignment]:
         due = [e for e in self.endpoints.values() if e.due is not None and e.due <= now and (e.leased is None or e.leased[1] <= now)]
@@ -77,6 +85,7 @@ class MemoryStore:
             collect_from=e.collect_from,
             first_invocation_id=first,
             invocation_ids=INVOCATION_IDS_PER_LEASE,
+            gaps=e.gaps,
         )
 
     async def record(
@@ -100,6 +109,7 @@ class MemoryStore:
             e.blocks[key] = block if before is None else merged(before, block)
         if item.exception is not None:
             e.exceptions.append(item.exception)
+        e.notices += item.notices
         if item.program is not None:
             self.programs[item.program.fingerprint] = item.program
             e.program = item.program.fingerprint
@@ -122,6 +132,35 @@ class MemoryStore:
         chosen = [e for e in self.endpoints.values() if meter_nos is None or e.meter_no in meter_nos]
         for e in chosen:
             e.due, e.collect_from = due, collect_from
+        return len(chosen)
+
+    def keep_interrogations(self, plan: CollectionPlan, now: datetime, group_id: str = "") -> None:
+        """A plan that is followed from now on."""
+        self.followed[group_id] = FollowedPlan(GroupPlan(PlanKind.INTERROGATIONS, group_id, plan), now)
+
+    async def followed_plans(self) -> list[FollowedPlan]:
+        return list(self.followed.values())
+
+    async def follow_plan(self, plan: FollowedPlan, places: Sequence[range], until: datetime, collect_from: datetime) -> int:
+        group_id = plan.plan.group_id
+        if self.followed[group_id] != plan:
+            return 0
+        self.followed[group_id] = replace(plan, followed=until)
+        turn = [e for e in self.endpoints.values() if any(place_of(e.endpoint_id) in one for one in places)]
+        return self._make_due([e for e in turn if self._plan_of(e) == group_id], until, collect_from)
+
+    async def collect_new(self, due: datetime, collect_from: datetime) -> int:
+        return self._make_due([e for e in self.endpoints.values() if not e.ever_due], due, collect_from)
+
+    def _plan_of(self, e: MemoryEndpoint) -> str:
+        return min((group for group in self.followed if e.endpoint_id in self.groups.get(group, ())), default="")
+
+    @staticmethod
+    def _make_due(chosen: Sequence[MemoryEndpoint], due: datetime, collect_from: datetime) -> int:
+        chosen = [e for e in chosen if e.active and e.polled]
+        for e in chosen:
+            e.due = min(e.due or due, due)
+            e.collect_from, e.ever_due = collect_from, True
         return len(chosen)
 
     async def summary(self) -> CollectionSummary:

@@ -51,6 +51,7 @@ def arrange(batch: Sequence[Collected], runs: Sequence[IntervalRuns], now: datet
     for item in batch:
         if item.exception is not None:
             arrivals.exceptions.append(item.exception)
+        arrivals.exceptions += item.notices
         found: list[str] = []
         _take_blocks(arrivals, item, first_day, last_day, found)
         _take_reads(arrivals, item, first_day, last_day, found)

@@ -57,7 +57,7 @@ def fetch(
     for start in range(0, len(wanted), KEYS_PER_QUERY_MAX):
         chunk = wanted[start : start + KEYS_PER_QUERY_MAX]
         columns: Values = (json.dumps(chunk),) if is_sqlite else _arrays([table.columns[name] for name in key], chunk)
-        found += [tuple(row) for row in connection.exec_driver_sql(statement, columns + bounds).all()]
+        found += _rows(connection, statement, columns + bounds)
     return found
 
 
@@ -77,8 +77,10 @@ def remove(connection: Connection, table: Table, keys: Sequence[Values]) -> None
 
 def rows_of(connection: Connection, statement: str, parameters: Values) -> list[Any]:
     """Rows as the driver makes them, for queries of many: SQLAlchemy's own cost as much again. Parameters stand as `?` in `statement`."""
-    if connection.dialect.name != "sqlite":
-        statement = statement.replace("?", "%s")
+    return _rows(connection, statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s"), parameters)
+
+
+def _rows(connection: Connection, statement: str, parameters: Values) -> list[Any]:
     cursor = connection.exec_driver_sql(statement, parameters).cursor
     assert cursor is not None, f"{statement} has no rows"
     try:

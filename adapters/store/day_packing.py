@@ -35,13 +35,17 @@ def extended_days(rows: Mapping[int, bytes], arrived: Mapping[int, Sequence[Segm
         own = there.setdefault(day, [])
         if len(own) + len(segments) > SEGMENTS_MAX:
             return None
-        for segment in segments:
-            for later in (-1, 0, 1):
-                for other in there.get(day + later, ()):
-                    if segment.head.overlaps(other, later):
+        before = [other for other in there.get(day - 1, ()) if other.end > other.per_day]
+        after = there.get(day + 1, ())
+        parts = [rows.get(day, VERSION)]
+        for head, octets in segments:
+            for later, others in ((-1, before), (0, own), (1, after)):
+                for other in others:
+                    if head.overlaps(other, later):
                         return None
-            own.append(segment.head)
-        longer[day] = rows.get(day, VERSION) + b"".join([segment.octets for segment in segments])
+            own.append(head)
+            parts.append(octets)
+        longer[day] = b"".join(parts)
     return longer
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, text
 
-from adapters.store import schema
+from adapters.store import gap_store, schema
 from adapters.store.bulk import OnConflict, fetch, key_source, put
 from adapters.store.endpoint_state import Outcome, lease_id
 from adapters.store.instants import from_us, to_us
@@ -17,7 +17,7 @@ from adapters.store.keys import KeySealer
 from adapters.store.progress_packing import unpack_progress
 from headend.errors import StoreError, UnknownMeterError
 from headend.limits import INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
-from headend.model.collection import Assignment
+from headend.model.collection import Assignment, Gap
 from headend.model.endpoint import EndpointId, NativeAddress, Transport
 from headend.model.events import ExceptionKind
 
@@ -62,10 +62,11 @@ def lease(connection: Connection, sealer: KeySealer, owner: str, count: int, *, 
         return []
     source, keys = key_source(connection, [schema.endpoint.c.endpoint_id], [row[:1] for row in leased])
     details = {row[0]: tuple(row) for row in connection.exec_driver_sql(_DETAILS.format(keys=source), keys).all()}
+    gaps = gap_store.taken(connection, [row[0] for row in leased])
     assignments, unusable = [], []
     for row in leased:
         try:
-            assignments.append(_assignment(row, details[row[0]], sealer))
+            assignments.append(_assignment(row, details[row[0]], sealer, gaps.get(row[0], ())))
         except StoreError as error:
             unusable.append((row[0], str(error)))
     _fail(connection, unusable, now)
@@ -104,7 +105,7 @@ def _check_known(connection: Connection, meter_nos: Sequence[str]) -> None:
             raise UnknownMeterError(meter_no)
 
 
-def _assignment(leased: tuple[Any, ...], detail: tuple[Any, ...], sealer: KeySealer) -> Assignment:
+def _assignment(leased: tuple[Any, ...], detail: tuple[Any, ...], sealer: KeySealer, gaps: tuple[Gap, ...]) -> Assignment:
     endpoint_id, lease_no, next_id, program, progress, collect_from_us, transport, host, port = leased
     _, meter_no, octets, configuration, key_id, sealed, router, shipped_transport, shipped_host, shipped_port = detail
     if sealed is None:
@@ -126,6 +127,7 @@ def _assignment(leased: tuple[Any, ...], detail: tuple[Any, ...], sealer: KeySea
         collect_from=from_us(collect_from_us),
         first_invocation_id=(next_id - 1 - INVOCATION_IDS_PER_LEASE) % INVOCATION_ID_MAX + 1,
         invocation_ids=INVOCATION_IDS_PER_LEASE,
+        gaps=gaps,
     )
 
 

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from adapters.store import schema
 from adapters.store.arrivals import Arrivals, EndpointDay, ReadKey, arrange, spoil
-from adapters.store.bulk import OnConflict, fetch, put
+from adapters.store.bulk import OnConflict, fetch, put, rows_of
 from adapters.store.change_packing import pack_changes
 from adapters.store.day_packing import extended_days
 from adapters.store.endpoint_state import Ending, EndpointState, Outcome
@@ -88,8 +88,8 @@ def lock_states(connection: Connection, endpoint_ids: list[int]) -> dict[int, En
     if connection.dialect.name == "sqlite":
         rows = fetch(connection, schema.endpoint_state, ("endpoint_id",), [(one,) for one in endpoint_ids])
     else:
-        statement = text("SELECT * FROM endpoint_state WHERE endpoint_id = ANY(:ids) ORDER BY endpoint_id FOR UPDATE")
-        rows = [tuple(row) for row in connection.execute(statement, {"ids": endpoint_ids}).all()]
+        statement = "SELECT * FROM endpoint_state WHERE endpoint_id = ANY(?::integer[]) ORDER BY endpoint_id FOR UPDATE"
+        rows = rows_of(connection, statement, (f"{{{','.join(map(str, endpoint_ids))}}}",))
     return {row[0]: EndpointState(*row) for row in rows}
 
 
@@ -116,13 +116,15 @@ def _merge_days(connection: Connection, arrivals: Arrivals, changes: _Changes, n
     if not arrivals.days:
         return
     arrived: dict[int, dict[int, list[Segment]]] = {}
-    wanted: dict[EndpointDay, None] = {}
-    for (endpoint_id, day), segments in arrivals.days.items():
+    wanted: set[EndpointDay] = set()
+    for key, segments in arrivals.days.items():
+        endpoint_id, day = key
         arrived.setdefault(endpoint_id, {})[day] = segments
         # What is known of a day may stand with the day before; what reaches into the next day may be known there.
-        for near in (day - 1, day, day + 1) if any(s.head.days[-1] for s in segments) else (day - 1, day):
-            wanted[endpoint_id, near] = None
-    days = [day for _, day in wanted]
+        wanted |= {key, (endpoint_id, day - 1)}
+        if any([head.end > head.per_day for head, _ in segments]):  # noqa: C419 - a list is quicker for two or three
+            wanted.add((endpoint_id, day + 1))
+    days = {day for _, day in wanted}
     rows = fetch(connection, schema.interval_day, ("endpoint_id", "day"), list(wanted), ("day", min(days), max(days)))
     stored: dict[int, dict[int, Row]] = {}
     for row in rows:
@@ -142,9 +144,9 @@ def _merge_endpoint(endpoint_id: int, arrived: dict[int, list[Segment]], stored:
     if longer is not None:
         changes.days += [(endpoint_id, day, None, row) for day, row in longer.items()]
         for day, segments in arrived.items():
-            for segment in segments:
-                changes.intervals += segment.head.known
-                changes.spans.append((endpoint_id, day + segment.head.days[0], day + segment.head.days[-1]))
+            changes.intervals += sum([head.known for head, _ in segments])
+            reached = max([(head.end - 1) // head.per_day for head, _ in segments])
+            changes.spans.append((endpoint_id, day, day + reached))
         return
     merged = merge_days(rows, arrived)
     if merged is None:

@@ -12,11 +12,14 @@ from twisted.internet.defer import Deferred
 from adapters.store import collection_store, endpoint_store, leasing, schema
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.command_store import CommandPart
+from adapters.store.completeness_store import CompletenessPart
 from adapters.store.database import Database, Work, parse_url
 from adapters.store.deferred_store import DeferredPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_store import EventPart
+from adapters.store.gap_store import GapPart
+from adapters.store.gas_day_store import GasDayPart
 from adapters.store.group_store import GroupPart
 from adapters.store.housekeeping_store import HousekeepingPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
@@ -25,6 +28,7 @@ from adapters.store.message_store import MessagePart
 from adapters.store.migration import migrate
 from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
+from adapters.store.plan_store import PlanPart
 from adapters.store.reading_part import ReadingPart
 from adapters.store.recording import record
 from adapters.store.registration_store import RegistrationPart
@@ -62,6 +66,10 @@ class Store(
     SessionPart,
     MonitoringPart,
     SchedulePart,
+    PlanPart,
+    CompletenessPart,
+    GapPart,
+    GasDayPart,
     RegistrationPart,
     CodeListPart,
     DeferredPart,

@@ -5,13 +5,17 @@ from enum import IntEnum
 from itertools import pairwise
 
 from headend.c1219.fields import Formats, TableReader
-from headend.c1219.tables import MANUFACTURER, MT_PROFILE_MEANING, MT_SWITCH_STATE, TableError
+from headend.c1219.tables import MANUFACTURER, MT_PROFILE_MEANING, MT_SWITCH_STATE, MT_WAKE_UPS, TableError
 
 DEVICE_CLASS = b"OAHE"
 """ST0 octets 3-6 of meters that carry these tables."""
 
 MEANING_VERSION = 1
 ERAS_MAX = 8
+WAKE_UPS_VERSION = 1
+WAKE_UPS_MAX = 96
+"""Wake-ups of a day: one for each quarter of an hour."""
+MINUTES_PER_DAY = 1_440
 NOT_MEASURED = 0xFFFF
 PROCEDURE_SWITCH = MANUFACTURER | 1
 
@@ -132,6 +136,34 @@ class ProfileMeaning:
             octets += bytes((len(meaning.eras),))
             octets += b"".join(formats.pack(MT_PROFILE_MEANING, "IB", era.first_seq, era.minutes) for era in meaning.eras)
         return octets
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUps:
+    """MT3: when a battery endpoint wakes up.
+
+    Layout  version: uint8 | count: uint8 | count x {minute of the day: uint16}, ascending
+    Units   minutes after midnight of the clock that ST52 shows
+    Raises  TruncatedTableError, TableError
+    Source  MANUFACTURER_TABLES.md, MT3
+    """
+
+    minutes: tuple[int, ...]
+
+    @classmethod
+    def decode(cls, octets: bytes, formats: Formats) -> "WakeUps":
+        reader = TableReader(MT_WAKE_UPS, octets, formats)
+        version, count = reader.fields("BB")
+        if version != WAKE_UPS_VERSION or not 0 < count <= WAKE_UPS_MAX:
+            reader.refuse(f"version {version} with {count} wake-ups is not known")
+        minutes = tuple(reader.uint16() for _ in range(count))
+        if minutes[-1] >= MINUTES_PER_DAY or any(b <= a for a, b in pairwise(minutes)):
+            reader.refuse("wake-ups past the day's end or out of order")
+        return cls(minutes)
+
+    def encode(self, formats: Formats) -> bytes:
+        head = formats.pack(MT_WAKE_UPS, "BB", WAKE_UPS_VERSION, len(self.minutes))
+        return head + b"".join(formats.pack(MT_WAKE_UPS, "H", minute) for minute in self.minutes)
 
 
 def decode_counter(octets: bytes, formats: Formats) -> int:

@@ -5,14 +5,17 @@ import click
 from headend.cli.backup import backup, restore
 from headend.cli.certificate import certificate
 from headend.cli.commands import COMMANDS_OF_METERS
+from headend.cli.completeness import completeness
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
 from headend.cli.endpoints import endpoints
+from headend.cli.gas_day import gas_day
 from headend.cli.imports import import_
 from headend.cli.messages import messages
 from headend.cli.password import password
 from headend.cli.purge import purge
 from headend.cli.routers import routers
+from headend.cli.schedules import schedules
 from headend.cli.self_check import self_check
 from headend.cli.selftest import selftest
 from headend.cli.serve import serve
@@ -29,6 +32,9 @@ COMMANDS = (
     routers,
     work,
     status,
+    schedules,
+    completeness,
+    gas_day,
     purge,
     backup,
     restore,

@@ -1,20 +1,17 @@
 """`headend routers`: what is known of the routers of a utility, from its database."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
-from adapters.store import Store, open_store
-from headend.cli.failing import settings_or_exit
-from headend.cli.imports import utility_named
+from adapters.store import Store
 from headend.cli.router_report import RouterStory, router_json, router_story, router_table, story_json
-from headend.cli.running import run_on_reactor
+from headend.cli.stores import store_options, with_store
 from headend.errors import SHOWN_CHARACTERS_MAX, RequestError
-from headend.settings import Settings, UtilitySettings
+from headend.settings import UtilitySettings
 
 EVENTS_SHOWN = 50
 TROUBLESHOOTINGS_SHOWN = 5
@@ -22,13 +19,7 @@ WORK_ITEMS_SHOWN = 5
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    for decorate in (
-        click.option("--config", required=True, type=click.Path(path_type=Path), help="Settings in TOML."),
-        click.option("--utility", "utility_id", help="Which utility, where the settings have several."),
-        click.option("--json", "as_json", is_flag=True, help="For programs."),
-    ):
-        command = decorate(command)
-    return command
+    return store_options(click.option("--json", "as_json", is_flag=True, help="For programs.")(command))
 
 
 @click.group()
@@ -48,7 +39,7 @@ def list_(config: Path, utility_id: str | None, as_json: bool) -> None:
         else:
             Console().print(router_table(entries, utility.utility.time_zone))
 
-    _with_store(config, utility_id, show)
+    with_store(config, utility_id, show)
 
 
 @routers.command("show")
@@ -64,7 +55,7 @@ def show_(name: str, config: Path, utility_id: str | None, as_json: bool) -> Non
         else:
             Console().print(router_story(story, utility.utility.time_zone))
 
-    _with_store(config, utility_id, show)
+    with_store(config, utility_id, show)
 
 
 async def story_of(store: Store, name: str) -> RouterStory:
@@ -78,20 +69,3 @@ async def story_of(store: Store, name: str) -> RouterStory:
         await store.router_troubleshootings(name, TROUBLESHOOTINGS_SHOWN),
         await store.work_items(WORK_ITEMS_SHOWN, closed=True, subject=name),
     )
-
-
-def _with_store(config: Path, utility_id: str | None, show: Callable[[Store, UtilitySettings], Awaitable[None]]) -> None:
-    settings = settings_or_exit(config)
-    run_on_reactor(lambda reactor: _shown(reactor, settings, utility_id, show))
-
-
-async def _shown(
-    reactor: Any, settings: Settings, utility_id: str | None, show: Callable[[Store, UtilitySettings], Awaitable[None]]
-) -> int:
-    utility = utility_named(settings, utility_id)
-    store = await open_store(utility.database, utility.utility, utility.key_file, reactor)
-    try:
-        await show(store, utility)
-    finally:
-        await store.close()
-    return 0

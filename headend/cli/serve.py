@@ -54,10 +54,12 @@ def _begin_work(utility: UtilityService) -> None:
     """Begin what a utility's roles do regularly, and say where they listen."""
     if Role.DISPATCHER in utility.roles:
         utility.keep_house()
+        utility.take_gas_days()
+        utility.review_days()
         utility.watch_silences()
     if Role.COLLECTOR not in utility.roles:
         return
-    utility.collect_regularly()
+    utility.collect_by_plan()
     utility.read_by_schedule()
     click.echo(f"{utility.utility.name}: listening to the field at {utility.address.host}:{utility.address.port}, UDP and TCP")
     traps = None if utility.routers is None else utility.routers.trap_address

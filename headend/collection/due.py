@@ -1,6 +1,6 @@
 """What is due of each list: the blocks, self-reads and events that came since the last time, or since `collect_from`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,11 +16,14 @@ from headend.c1219.tables import ST_EVENT_LOG, ST_SELF_READS
 from headend.c1219.times import TimeFieldError
 from headend.collection.images import Span, TableImages
 from headend.collection.list_state import SELF_READ_SEQ_MASK, ListStates
-from headend.model.collection import Progress, SetProgress
+from headend.model.collection import Gap, Progress, SetProgress
 
 FIRST_EVENTS_MAX = 48
 """Events of a first contact: what fits in one reply."""
 
+
+GAP_BLOCKS_MAX = 32
+"""Blocks of one set that are read again in one conversation, the newest of those missing: the rest has its turn later."""
 
 PLACES_MAX, REMEMBERED_MAX = 4_096, 16
 """Answers to "where does that stand" that are remembered, for blocks and for entries, if it is fewer than so many of them: like meters
@@ -28,10 +31,11 @@ have the same due at the same time, but for the places in their rings."""
 
 
 class Since(NamedTuple):
-    """From where on: what was collected before, and how far back to go where nothing was."""
+    """From where on: what was collected before, how far back to go where nothing was, and what is missing of what is older."""
 
     progress: Progress
     collect_from: datetime
+    gaps: tuple[Gap, ...] = ()
 
 
 class Ring(NamedTuple):
@@ -120,7 +124,30 @@ def due_blocks(profile_set: ProfileSet, status: SetStatus, since: Since, now: da
     ring = Ring(status.last_element, profile_set.blocks, status.blocks_descending)
     back = status.last_seq - first_seq
     places = _block_places if back < REMEMBERED_MAX else _block_places.__wrapped__
-    return places(profile_set.layout, ring, back, first_slot, status.valid_intervals, status.intervals_descending)
+    if not since.gaps:
+        return places(profile_set.layout, ring, back, first_slot, status.valid_intervals, status.intervals_descending)
+    # The newest block comes along whole, so that what was reached stays reached whatever else is read.
+    news = places(profile_set.layout, ring, max(back, 0), 0, status.valid_intervals, status.intervals_descending)
+    older = _gap_blocks(profile_set, status, since.gaps, min(first_seq, status.last_seq), now)
+    blocks = (*[_whole_block(profile_set, ring, status.last_seq - seq, status.intervals_descending) for seq in older], *news.blocks)
+    return DueBlocks(blocks, joined([span for block in blocks for span in block.spans]))
+
+
+def _whole_block(profile_set: ProfileSet, ring: Ring, back: int, descending: bool) -> DueBlock:
+    """One block that is full, the `back`th before the newest."""
+    layout, element = profile_set.layout, ring.before(back)
+    spans = [Span(layout.table, r.start, len(r)) for r in layout.row_ranges(element, 0, layout.intervals, descending)]
+    return DueBlock(back, element, 0, layout.intervals, tuple(spans))
+
+
+def _gap_blocks(profile_set: ProfileSet, status: SetStatus, gaps: Sequence[Gap], before_seq: int, now: datetime) -> list[int]:
+    """Blocks older than `before_seq` that hold what is missing, if no block was cut short; one more at either end, in case one was."""
+    wanted: set[int] = set()
+    for start, end in gaps:
+        first = _back_to(profile_set, status, (now - start).total_seconds()) - 1
+        last = _back_to(profile_set, status, (now - end).total_seconds()) + 1
+        wanted.update(range(max(first, status.first_seq), min(last + 1, before_seq)))
+    return sorted(wanted)[-GAP_BLOCKS_MAX:]
 
 
 @lru_cache(maxsize=PLACES_MAX)

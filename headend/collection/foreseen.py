@@ -185,7 +185,7 @@ def _expect(fulfilled: bool) -> None:
 def foresee(program: MeterProgram, aim: Aim, now: datetime, reply_octets_max: int) -> Foreseen | None:
     """What is to be expected of a meter after what was collected before; None where nothing can be told, or one reply does not hold it."""
     heads, progress = heads_of(program, aim.registers_too), aim.since.progress
-    if heads is None or len(progress.sets) != len(program.sets):
+    if heads is None or aim.since.gaps or len(progress.sets) != len(program.sets):
         return None
     sets = []
     for profile_set, done in zip(program.sets, progress.sets, strict=True):

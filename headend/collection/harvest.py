@@ -58,7 +58,7 @@ def harvest_rest(transcript: Transcript, gathered: Gathered, sets: Sequence[SetP
         _take_current(source, gathered.registers, gathered.stamp, found, transcript.ended)
     reached = tuple([r or _before(before.sets, s, source) for r, s in zip(sets, source.program.sets, strict=True)])
     reply_octets_max = transcript.reply_octets_max or before.reply_octets_max
-    return collected(transcript, found, Progress(reached, self_read_seq, event_seq, reply_octets_max))
+    return collected(transcript, found, Progress(reached, self_read_seq, event_seq, reply_octets_max, before.device, before.wake_ups))
 
 
 def uncollected(transcript: Transcript) -> Collected:
@@ -78,6 +78,7 @@ def collected(transcript: Transcript, found: Harvest, progress: Progress | None)
         program=transcript.program,
         progress=progress,
         exception=transcript.remarks.exception(transcript.endpoint_id, transcript.ended, found.problems),
+        notices=transcript.remarks.notice_records(transcript.endpoint_id, transcript.ended),
         octets_sent=transcript.octets_sent,
         octets_received=transcript.octets_received,
     )

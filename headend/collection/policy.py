@@ -12,8 +12,9 @@ class CollectionPolicy:
 
     `reply_seconds` is the first wait for a reply, doubled with every repetition; `busy_seconds` the first wait for a device that is
     busy, doubled too. A device clock further off than `clock_drift_seconds_max` makes its readings doubtful; one off by more than
-    `clock_set_seconds` is corrected in an acknowledgement. `scheduled_registers` reads the present registers even where the meter
-    keeps midnight self-reads. `retries` says when a missed interrogation is tried again.
+    `clock_set_seconds` and at most `clock_set_seconds_max` is set right, in a further exchange or an acknowledgement.
+    `scheduled_registers` reads the present registers even where the meter keeps midnight self-reads. `retries` says when a missed
+    interrogation is tried again.
     """
 
     conversations_max: int = limits.CONVERSATIONS_MAX
@@ -28,5 +29,6 @@ class CollectionPolicy:
     idle_seconds: float = 5.0
     clock_drift_seconds_max: float = 300.0
     clock_set_seconds: float = 30.0
+    clock_set_seconds_max: float = 900.0
     scheduled_registers: bool = False
     retries: RetryPolicy = field(default=RetryPolicy())

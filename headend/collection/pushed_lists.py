@@ -150,7 +150,7 @@ class PushedLists:
         sets = tuple(
             self._newest.get(s.index) or (known[s.index] if known else SetProgress(-1, 0, 0, collect_from)) for s in self._program.sets
         )
-        return Progress(sets, before.self_read_seq, before.event_seq, before.reply_octets_max)
+        return Progress(sets, before.self_read_seq, before.event_seq, before.reply_octets_max, before.device, before.wake_ups)
 
 
 def _elements(offset: int, octets: int, size: int, held: int) -> tuple[int, int]:

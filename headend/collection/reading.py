@@ -18,7 +18,7 @@ from headend.collection.list_state import ListStates, expected_states, told_stat
 from headend.collection.policy import CollectionPolicy
 from headend.collection.transcript import EntryOctets, Gathered, SetOctets, Source
 from headend.collection.wanted import Aim, reads_current_registers, wanted_spans
-from headend.model.collection import Assignment, MeterProgramRecord
+from headend.model.collection import Assignment, MeterProgramRecord, Progress
 from headend.model.endpoint import EndpointId
 
 
@@ -46,6 +46,28 @@ class Reading(NamedTuple):
         aim = aim_of(program, assignment, zone, policy)
         nothing = (None,) * len(program.sets)
         return cls(program, TableImages(), aim, policy, assignment.program, ListStates(nothing), Due(nothing))
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether a list has fewer entries than were collected of it: another device, or one that lost its memory."""
+        progress = self.aim.since.progress
+        states = zip(self.told.sets, progress.sets, strict=False)
+        return (
+            any(status is not None and status.last_seq < done.block_seq for status, done in states)
+            or (self.told.events is not None and self.told.events.last_seq < progress.event_seq)
+        )
+
+    def identified(self, serial_no: str, now: datetime) -> "Reading":
+        """Of the device with this serial number; of what was collected of another only counts until when that one was there."""
+        progress = self.aim.since.progress
+        if not serial_no or serial_no == progress.device:
+            return self
+        since = self.aim.since._replace(progress=progress._replace(device=serial_no))
+        if progress.device:
+            collect_from = max([self.aim.since.collect_from, *(min(done.end, now) for done in progress.sets if done.block_seq >= 0)])
+            since = Since(Progress(reply_octets_max=progress.reply_octets_max, device=serial_no), collect_from)
+        reading = self._replace(aim=self.aim._replace(since=since))
+        return reading.with_pieces((), now)
 
     @property
     def base(self) -> TimeBase:
@@ -129,7 +151,7 @@ def aim_of(program: MeterProgram, assignment: Assignment, zone: ZoneInfo, policy
     progress = assignment.progress
     if len(progress.sets) != len(program.sets):
         progress = progress._replace(sets=())
-    return Aim(Since(progress, assignment.collect_from), zone, policy.scheduled_registers)
+    return Aim(Since(progress, assignment.collect_from, assignment.gaps), zone, policy.scheduled_registers)
 
 
 def _clock(program: MeterProgram, images: TableImages) -> MeterClock | None:

@@ -7,6 +7,7 @@ from headend.c1219.clock import TimeBase
 from headend.c1219.event_log_tables import LogStatus
 from headend.c1219.load_profile_tables import SetStatus
 from headend.c1219.program import MeterProgram
+from headend.collection.device_checks import Notice
 from headend.collection.due import DueBlock, Since
 from headend.model.collection import MeterProgramRecord
 from headend.model.endpoint import EndpointId
@@ -92,6 +93,11 @@ class Remarks(NamedTuple):
     refusals: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     clock: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+    def notice_records(self, endpoint_id: EndpointId, now: datetime) -> tuple[ExceptionRecord, ...]:
+        """Each notice as a record of its own."""
+        return tuple([ExceptionRecord(endpoint_id, one.kind, now, one.reason[:REASON_CHARACTERS_MAX]) for one in self.notices])
 
     def exception(self, endpoint_id: EndpointId, now: datetime, more_problems: list[str] | tuple[str, ...] = ()) -> ExceptionRecord | None:
         """All of it as one exception, whose kind is that of the gravest; None where there is nothing to say."""

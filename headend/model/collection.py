@@ -25,13 +25,20 @@ class Progress(NamedTuple):
     """How far an endpoint has been collected; persisted with the data it describes.
 
     `self_read_seq` and `event_seq` are the last sequence numbers taken from ST26 and ST76; -1 for none.
-    `reply_octets_max` is what the endpoint was found to be able to answer (0: not known).
+    `reply_octets_max` is what the endpoint was found to be able to answer (0: not known), `device` the serial number of the device that
+    all this is of (empty: it has not said one), `wake_ups` when that wakes, in minutes of its clock's day (empty: it has not said).
     """
 
     sets: tuple[SetProgress, ...] = ()
     self_read_seq: int = -1
     event_seq: int = -1
     reply_octets_max: int = 0
+    device: str = ""
+    wake_ups: tuple[int, ...] = ()
+
+
+Gap = tuple[datetime, datetime]
+"""From when until when intervals are missing that the meter may still have."""
 
 
 class Assignment(NamedTuple):
@@ -39,7 +46,8 @@ class Assignment(NamedTuple):
 
     Invocation ids `first_invocation_id` … + `invocation_ids` - 1 (wrapping within 1..32767) are this lease's own: they were
     reserved in the transaction that handed it out, so no crash can make one serve twice under the same key and second.
-    `collect_from` bounds how far back a first contact reads. `program` is the fingerprint of the program last seen, None for none.
+    `collect_from` bounds how far back a first contact reads; `gaps` are read again beside what is news. `program` is the fingerprint of
+    the program last seen, None for none.
     """
 
     lease_id: int
@@ -56,6 +64,7 @@ class Assignment(NamedTuple):
     collect_from: datetime
     first_invocation_id: int
     invocation_ids: int
+    gaps: tuple[Gap, ...] = ()
 
     def __repr__(self) -> str:
         return f"Assignment({self.meter_no}, lease {self.lease_id})"
@@ -102,8 +111,8 @@ class OutgoingMessage:
 class Collected:
     """All that one conversation or push brought, to be recorded in one transaction, idempotently.
 
-    `lease_id` is None for a push. `exception` may stand beside data: what was good is kept. `replay_window` and `address` are
-    given where they changed. `octets_sent` and `octets_received` count the endpoint's traffic.
+    `lease_id` is None for a push. `exception` may stand beside data: what was good is kept; `notices` took nothing away. `replay_window`
+    and `address` are given where they changed. `octets_sent` and `octets_received` count the endpoint's traffic.
     """
 
     endpoint_id: EndpointId
@@ -115,6 +124,7 @@ class Collected:
     program: MeterProgramRecord | None = None
     progress: Progress | None = None
     exception: ExceptionRecord | None = None
+    notices: tuple[ExceptionRecord, ...] = ()
     replay_window: bytes | None = None
     address: NativeAddress | None = None
     messages: tuple[OutgoingMessage, ...] = ()

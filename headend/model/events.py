@@ -30,7 +30,7 @@ class DeviceEvent:
 
 
 class ExceptionKind(StrEnum):
-    """Why a due interrogation did not end with its data."""
+    """Why a due interrogation did not end with its data; or, from CLOCK_SET on, what was noticed beside it."""
 
     NO_ANSWER = "no answer"
     REFUSED = "refused"
@@ -39,11 +39,17 @@ class ExceptionKind(StrEnum):
     CLOCK = "clock"
     NO_PUSH = "no push"
     STORE = "store"
+    CLOCK_SET = "clock set"
+    EXCHANGED = "other device"
+    CONFIGURATION = "configuration"
+    INTERVAL_LENGTH = "interval length"
+    ROLLOVER = "register rollover"
+    REGISTER = "register"
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRecord:
-    """The trade's noteworthy condition: one interrogation that failed, when, and the reason in words."""
+    """The trade's noteworthy condition: one interrogation that failed, or what one noticed, when, and the reason in words."""
 
     endpoint_id: EndpointId
     kind: ExceptionKind

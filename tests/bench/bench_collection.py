@@ -44,6 +44,7 @@ DATABASES = tuple(os.environ.get("HEADEND_BENCH_DATABASES", "none sqlite postgre
 MODEL = os.environ.get("HEADEND_BENCH_MODEL", "HE-R100")
 DAYS = int(os.environ.get("HEADEND_BENCH_DAYS", "7"))
 MEMORY_ENDPOINTS = (2_000, 10_000)
+IMPORTED_AT_ONCE = 10_000
 START = datetime(2026, 7, 15, 6, 30, tzinfo=UTC)
 UTILITY = Utility(UtilityId("bench"), "Bench", ZoneInfo("America/Chicago"), ".1.4")
 Row = tuple[str, float, str]
@@ -60,6 +61,8 @@ class Task:
     field_pid: int
     model: str
     days: int
+    every: int = 1
+    """Of the endpoints wanted one in so many is collected; the others are only known."""
 
 
 class EmulatedField:
@@ -130,7 +133,9 @@ def provision(task: Task) -> None:
 
     async def work(reactor: Any) -> None:
         store = await open_store(task.database, UTILITY, Path(task.keys), reactor, create_keys=True)
-        await store.import_shipment(shipment(task.field["shipment"]), START)
+        items = shipment(task.field["shipment"])
+        for start in range(0, len(items), IMPORTED_AT_ONCE):
+            await store.import_shipment(items[start : start + IMPORTED_AT_ONCE], START)
         await store.close()
 
     in_reactor(work)
@@ -150,7 +155,6 @@ def collect(task: Task) -> None:
         nonlocal turned
         from twisted.internet.threads import deferToThread
 
-        wanted = wanted_meters(task)
         if task.database:
             store: Any = await open_store(task.database, UTILITY, Path(task.keys), reactor)
         else:
@@ -166,7 +170,7 @@ def collect(task: Task) -> None:
         base_kib, days, stored = resident_kib(os.getpid()), [], []
         tables: list[dict[str, int]] = []
         for _ in range(task.days + 1):
-            days.append(await one_round(task, store, collector, wanted, now()))
+            days.append(await one_round(task, store, collector, now()))
             stored.append(await deferToThread(stored_octets, task.database))
             tables.append(await deferToThread(octets_by_table, task.database))
             turned += timedelta(days=1)
@@ -179,12 +183,13 @@ def collect(task: Task) -> None:
             best = max(values) if what == "rate" else min(values)
             rows.append((f"{task.name}, best day: {what}", best, unit))
         if task.days > 2:
-            grown = (stored[-1] - stored[2]) / len(wanted) / (task.days - 2)
+            grown = (stored[-1] - stored[2]) / days[-1]["endpoints"] / (task.days - 2)
             rows.append((f"{task.name}: stored per further endpoint-day", grown, "octets"))
             for table, octets in sorted(tables[-1].items()):
-                each = (octets - tables[2].get(table, 0)) / len(wanted) / (task.days - 2)
+                each = (octets - tables[2].get(table, 0)) / days[-1]["endpoints"] / (task.days - 2)
                 if each >= 1:
                     rows.append((f"{task.name}: of these in {table}", each, "octets"))
+        rows.append((f"{task.name}: endpoints", days[-1]["endpoints"], ""))
         rows.append((f"{task.name}: memory before collecting", base_kib / 1024, "MiB"))
         rows.append((f"{task.name}: memory at the end", resident_kib(os.getpid()) / 1024, "MiB"))
         rows.append((f"{task.name}: failed", float(summary.failed), ""))
@@ -207,12 +212,12 @@ UNITS = {
 }
 
 
-async def one_round(task: Task, store: Any, collector: Collector, wanted: list[str], now: datetime) -> dict[str, float]:
+async def one_round(task: Task, store: Any, collector: Collector, now: datetime) -> dict[str, float]:
     """All endpoints once, and what that cost by the names in UNITS."""
     from twisted.internet.defer import Deferred
 
     counters = collector.counters
-    due = await store.schedule(now, now - timedelta(days=1, hours=6), wanted)
+    due = await schedule(task, store, now)
     recorded, sent, system = counters.recorded, counters.sent, os.times().system
     cpu, field_cpu, wall = time.process_time(), process_cpu_seconds(task.field_pid), time.perf_counter()
     finished: Deferred[None] = Deferred()
@@ -231,13 +236,36 @@ async def one_round(task: Task, store: Any, collector: Collector, wanted: list[s
         "field CPU": 1000 * (process_cpu_seconds(task.field_pid) - field_cpu) / due,
         "rate": due / seconds,
         "exchanges": (counters.sent - sent) / due,
+        "endpoints": due,
     }
 
 
-def wanted_meters(task: Task) -> list[str]:
-    """Residential meters of the model measured."""
-    items = shipment(task.field["shipment"])
-    return [i.meter_no for i in items if i.configuration == "residential" and i.model.startswith(task.model)]
+async def schedule(task: Task, store: Any, now: datetime) -> int:
+    """Make the residential meters of the model measured due; how many. In the database, lest a list of them be measured as memory."""
+    collect_from = now - timedelta(days=1, hours=6)
+    if not task.database:
+        items = shipment(task.field["shipment"])
+        wanted = [i.meter_no for i in items if i.configuration == "residential" and i.model.startswith(task.model)]
+        return int(await store.schedule(now, collect_from, wanted))
+    from sqlalchemy import text
+
+    from adapters.store.instants import to_us
+    from adapters.store.leasing import recount
+
+    def work(connection: Any) -> int:
+        parameters = {"now": to_us(now), "collect_from": to_us(collect_from), "model": f"{task.model}%", "every": task.every}
+        due = connection.execute(text(_DUE), parameters).rowcount
+        recount(connection)
+        return int(due)
+
+    return int(await store._database.run(work))
+
+
+_DUE = (
+    "UPDATE endpoint_state SET outcome = 1, scheduled_us = :now, due_us = :now, collect_from_us = :collect_from, attempts = 0"
+    " WHERE endpoint_id % :every = 0"
+    " AND endpoint_id IN (SELECT endpoint_id FROM endpoint WHERE configuration = 'residential' AND model LIKE :model)"
+)
 
 
 def stored_octets(database: str) -> int:
@@ -332,17 +360,18 @@ def advance(control: str, seconds: float) -> None:
 
 
 @contextmanager
-def made_ready(kind: str, endpoints: int, model: str, days: int) -> Iterator[Task]:
+def made_ready(kind: str, endpoints: int, model: str, days: int, every: int = 1) -> Iterator[Task]:
     """A field, and a database that knows it: `kind` is none, sqlite or postgresql."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        directory = Path(name)
+    with tempfile.TemporaryDirectory() as path, ExitStack() as stack:
+        directory = Path(path)
         url = f"sqlite:///{directory}/bench.db" if kind == "sqlite" else ""
         if kind == "postgresql":
             server = stack.enter_context(postgresql.server())
             url = stack.enter_context(postgresql.database(server)).render_as_string(hide_password=False)
         field = EmulatedField(endpoints, directory)
         stack.callback(field.stop)
-        task = Task(f"{kind}, {model or 'all models'}", url, f"{directory}/keys", field.told, field.process.pid, model, days)
+        name = f"{kind}, {model or 'all models'}"
+        task = Task(name, url, f"{directory}/keys", field.told, field.process.pid, model, days, every)
         if url:
             in_process("provision", task)
         yield task

@@ -1,5 +1,6 @@
 """The `headend` command as its users meet it: real processes, real sockets."""
 
+import json
 import re
 import signal
 import socket
@@ -129,3 +130,14 @@ def test_a_wrong_command_line_is_explained(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 2
     assert "Error" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_schedules_are_shown_and_set(config: Path) -> None:
+    (config.parent / "shipment.csv").write_text(SHIPMENT)
+    assert run("import", "shipment", config.parent / "shipment.csv", "--config", config).returncode == 0
+    listed = json.loads(run("schedules", "list", "--config", config, "--json").stdout)
+    common = {"group": "", "begins": ["00:15", "06:15", "12:15", "18:15"], "window_minutes": 240}
+    assert listed["plans"][0] == {"kind": "interrogations"} | common
+    refused = run("schedules", "set", "north", "--at", "01:00", "--config", config)
+    assert (refused.returncode, "meter group 'north' is not known" in refused.stderr) == (1, True), refused.stderr
+    assert "'25:00' is no time of the day" in run("schedules", "set", "north", "--at", "25:00", "--config", config).stderr

@@ -23,6 +23,7 @@ from headend.collector import Collector
 from headend.model.channels import CHANNELS
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
 from headend.model.utility import Utility, UtilityId
+from headend.ports import WaitingRequests
 from headend.retries import NO_RETRIES
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
@@ -81,6 +82,7 @@ class Field:
         endpoints: int = 20,
         start: datetime = datetime(2026, 7, 15, 6, 30, tzinfo=UTC),
         policy: CollectionPolicy | None = None,
+        waiting: WaitingRequests | None = None,
     ) -> None:
         self.clock = Clock()
         self.start = start
@@ -95,6 +97,7 @@ class Field:
         self.store = MemoryStore([self._endpoint(i) for i in range(endpoints)])
         self.policy = policy or CollectionPolicy(retries=NO_RETRIES)
         self.seed = seed
+        self.waiting = waiting
         self.collector = self.new_collector()
 
     def _endpoint(self, index: int) -> MemoryEndpoint:
@@ -108,12 +111,20 @@ class Field:
             configuration=identity.configuration,
             key_id=identity.key_id,
             key=identity.key,
+            polled=not CONFIGURATIONS[identity.configuration].battery,
         )
 
     def new_collector(self) -> Collector:
         """A collector with nothing in memory, as after a restart."""
         collector = Collector(
-            self.utility, self.store, self.clock, now=self.world_clock.now, random=Random(self.seed), policy=self.policy, owner="test"
+            self.utility,
+            self.store,
+            self.clock,
+            now=self.world_clock.now,
+            random=Random(self.seed),
+            policy=self.policy,
+            owner="test",
+            waiting=self.waiting,
         )
         collector.links[Transport.UDP] = self.wires
         self.wires.receiver = collector.receiver

@@ -383,7 +383,7 @@ SETS = st.builds(SetProgress, INT64, UINT16, UINT16, st.datetimes(timezones=st.j
 
 @given(st.lists(SETS, max_size=3))
 def test_progress_survives_packing(sets: list[SetProgress]) -> None:
-    progress = Progress(tuple(sets), 17, -1, 1_200)
+    progress = Progress(tuple(sets), 17, -1, 1_200, "9700001", (15, 375, 1_095))
     assert unpack_progress(pack_progress(progress)) == progress
 
 
