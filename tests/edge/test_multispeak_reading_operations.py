@@ -226,7 +226,7 @@ def test_an_unknown_field_is_a_remark_beside_known_ones_and_a_fault_alone(site: 
     code, text = refused(site, "4.1.6", "GetReadingsByMeterIDAndFieldName", meterID="M1", **PERIOD, fieldName=["wattage"])
     assert (code, "'wattage'" in text) == ("Client.UnknownFieldName", True)
     code, text = refused(site, "4.1.6", "GetReadingsByMeterIDAndFieldName", meterID="M1", **PERIOD, fieldName=["kWh"] * 201)
-    assert (code, "200 are the most" in text) == ("Client.TooLarge", True)
+    assert (code, "200 are the most" in text) == ("Client.TooManyObjects", True)
 
 
 def test_a_type_selects_registers_or_intervals_of_a_length(site: StoreSite) -> None:
