@@ -3,6 +3,7 @@
 from emulators.device_events import CLOCK_NEW, CLOCK_OLD, PROCEDURE, LoggedEvent
 from emulators.meter import Meter
 from emulators.switch import move_switch
+from headend.c1219.manufacturer_tables import PROCEDURE_SWITCH
 from headend.c1219.procedures import (
     ChangeMode,
     ListCode,
@@ -17,6 +18,7 @@ from headend.c1219.procedures import (
     SwitchService,
     UpdateLastRead,
 )
+from headend.c1219.tables import MT_SWITCH_STATE
 from headend.errors import WireError
 
 DEMAND_RESET_EVENT = 20
@@ -35,7 +37,10 @@ def start_procedure(meter: Meter, octets: bytes, wire_now: float) -> bool:
     code = _execute(meter, request, wire_now) if known else ResultCode.UNKNOWN
     if code in {ResultCode.DONE, ResultCode.ACCEPTED}:
         meter.state.log(LoggedEvent(meter.now, PROCEDURE, request.procedure & 0xFFFF))
-    result = ProcedureResult(request.procedure, request.sequence, code, b"", request.reply)
+    meter.changed()
+    # One that sleeps cannot be asked afterwards how its valve stands.
+    data = meter.table(MT_SWITCH_STATE) if request.procedure == PROCEDURE_SWITCH and meter.kind.battery and known else b""
+    result = ProcedureResult(request.procedure, request.sequence, code, data, request.reply)
     meter.state.procedure_result = result.encode(formats)
     meter.changed()
     return True

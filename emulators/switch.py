@@ -26,6 +26,8 @@ def move_switch(meter: Meter, command: SwitchCommand, sequence: int, wire_now: f
     """What ST8 says at once to MP 1."""
     state = meter.state
     to = command.position
+    if to is None:
+        return ResultCode.DONE
     if state.motion is not None or (to is SwitchPosition.ARMED and state.switch is SwitchPosition.CLOSED):
         return ResultCode.CONFLICT
     back_feed = state.back_feed_decivolts or 0

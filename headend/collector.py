@@ -11,7 +11,7 @@ from headend.collection.policy import CollectionPolicy
 from headend.collection.programs import ProgramCache
 from headend.command_driver import CommandDriver
 from headend.commands.policy import CommandPolicy
-from headend.commands.ports import CommandStore
+from headend.commands.sleeping import SleepingCommands, SleepingStore
 from headend.model.endpoint import Transport
 from headend.model.utility import Utility
 from headend.poller import Poller, PollerParts
@@ -27,7 +27,7 @@ class Collector:
     `links` is filled before `start`; links are built with `receiver`. `on_recorded` is called after each transaction, for progress.
     `commands` is where commands come from, None where this process carries none out.
     `wire_now` is given where security goes by another clock than the utility's. `waking` are the plans of wake-ups, none until they are
-    read; `waiting` is what goes to battery endpoints with acknowledgements.
+    read; `waiting` is what goes to battery endpoints with acknowledgements, by default the commands that wait for them.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Collector:
         policy: CollectionPolicy | None = None,
         wire_now: Callable[[], datetime] | None = None,
         on_recorded: Callable[[], None] = lambda: None,
-        commands: CommandStore | None = None,
+        commands: SleepingStore | None = None,
         command_policy: CommandPolicy | None = None,
         waiting: WaitingRequests | None = None,
     ) -> None:
@@ -51,6 +51,8 @@ class Collector:
         self.programs = ProgramCache()
         self.waking = WakingPlans()
         policy = policy or CollectionPolicy()
+        if commands is not None and waiting is None:
+            waiting = SleepingCommands(commands, self.programs.get, now, owner, command_policy)
         self.recorder = Recorder(store, reactor, now, self.counters, self._recorded, policy.retries)
         self._on_recorded = on_recorded
         parts = PollerParts(

@@ -108,6 +108,12 @@ def problem_of_meter(meter: KnownMeter, kind: DeferredKind, action: SwitchAction
         return f"{name} measures {configured.commodity.value} and {_ELECTRIC_ONLY[kind]}"
     if kind in _OF_SWITCHES and not configured.has_switch:
         return f"{name} has no switch"
+    if kind is DeferredKind.VOLTAGE and configured.commodity is not Commodity.ELECTRIC:
+        return f"{name} measures {configured.commodity.value} and has no load side that has voltage"
+    if kind is DeferredKind.CLOCK_SET and configured.battery:
+        return f"{name} sleeps; its clock is set right whenever it wakes"
+    if action is SwitchAction.ARM and configured.commodity is not Commodity.ELECTRIC:
+        return f"{name} has a valve, which has no button that a customer could press"
     if action in _POWER_LIMITS:
         return f"{name} has a switch that cannot limit power"
     return ""

@@ -1,12 +1,13 @@
-"""Keeps a utility's database in order: makes room ahead of what comes, purges what is past its time; one process at a time does it.
+"""Keeps a utility's database in order: makes room ahead of what comes, counts what is used, purges what is past its time.
 
-Purging goes in small steps with pauses in proportion to them, so that whoever collects or asks never waits for more than one step.
+One process at a time does it. Purging goes in small steps with pauses in proportion to them, so that whoever collects or asks never waits
+for more than one step.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -15,6 +16,9 @@ from twisted.logger import Logger
 from headend.errors import StoreError
 from headend.limits import PURGE_CLAIM_SECONDS, PURGE_STEP_SECONDS, PURGE_WORK_FIRST, PURGE_WORK_MAX
 from headend.model.retention import DataClass, Overdue, Retention
+from headend.usage import Accounting, UsageStore
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 3_600.0
 """How often it is looked whether there is something to do."""
@@ -22,11 +26,14 @@ LOOK_SECONDS = 3_600.0
 PURGE_EVERY = timedelta(hours=24)
 """How often everything is purged: retention counts days."""
 
+ACCOUNT_EVERY = timedelta(minutes=55)
+"""How often traffic is counted, a little less than looks are apart: so near to the truth is the day that it is put to."""
+
 PAUSE_PART = 2.0
 """A step is followed by a pause of so many times its own length: purging takes at most a third of the thread that writes."""
 
-PURGE = "purge"
-"""The name of this work among those that processes claim."""
+PURGE, ACCOUNT = "purge", "account"
+"""Names of these works among those that processes claim."""
 
 Position = tuple[int, ...]
 """Where a purge of one class goes on; what it means is the store's. Empty at the beginning."""
@@ -40,7 +47,7 @@ class PurgeStep:
     position: Position | None
 
 
-class HousekeepingStore(Protocol):
+class HousekeepingStore(UsageStore, Protocol):
     """What housekeeping needs of a store."""
 
     def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
@@ -72,6 +79,7 @@ class Housekeeping:
     ) -> None:
         self._utility = utility
         self._store = store
+        self._accounting = Accounting(store)
         self._reactor = reactor
         self._now = now
         self._owner = owner
@@ -81,6 +89,8 @@ class Housekeeping:
         """Do what is due, unless another process does; rows forgotten by class. Never raises for a store that cannot answer."""
         try:
             await self._store.make_room(self._now())
+            if await self._claim(ACCOUNT, self._now() - ACCOUNT_EVERY):
+                await self._done(ACCOUNT, self._accounting.account(self._now()))
             return await self._purge_if_due()
         except StoreError as error:
             self.log.warn("housekeeping of {utility} not done: {error}", utility=self._utility, error=error)
@@ -96,22 +106,27 @@ class Housekeeping:
         return forgotten
 
     async def _purge_if_due(self) -> dict[DataClass, int]:
-        if not await self._claim(self._now() - PURGE_EVERY):
+        if not await self._claim(PURGE, self._now() - PURGE_EVERY):
             return {}
-        try:
-            forgotten = await self.purge()
-        except StoreError:
-            await self._store.release_work(self._owner)
-            raise
-        await self._store.finish_work(PURGE, self._owner, self._now())
+        forgotten = await self._done(PURGE, self.purge())
         if forgotten:
             rows = ", ".join(f"{count} of {data_class}" for data_class, count in forgotten.items())
             self.log.info("purged of {utility}: {rows}", utility=self._utility, rows=rows)
         return forgotten
 
-    def _claim(self, done_before: datetime) -> Awaitable[bool]:
+    async def _done(self, work: str, doing: Coroutine[Any, Any, T]) -> T:
+        """Do what was claimed, and note that it is done."""
+        try:
+            result = await doing
+        except StoreError:
+            await self._store.release_work(self._owner)
+            raise
+        await self._store.finish_work(work, self._owner, self._now())
+        return result
+
+    def _claim(self, work: str, done_before: datetime) -> Awaitable[bool]:
         now = self._now()
-        return self._store.claim_work(PURGE, self._owner, now, now + timedelta(seconds=PURGE_CLAIM_SECONDS), done_before)
+        return self._store.claim_work(work, self._owner, now, now + timedelta(seconds=PURGE_CLAIM_SECONDS), done_before)
 
     async def _purge_class(self, data_class: DataClass, on_rows: Callable[[DataClass, int], None]) -> int:
         position: Position | None = ()
@@ -124,7 +139,7 @@ class Housekeeping:
             on_rows(data_class, step.rows)
             work = _next_work(work, taken)
             if self._reactor.seconds() - claimed_at > PURGE_CLAIM_SECONDS / 4:
-                await self._claim(self._now())
+                await self._claim(PURGE, self._now())
                 claimed_at = self._reactor.seconds()
             await self._pause(PAUSE_PART * taken)
         return rows

@@ -22,7 +22,8 @@ Days = Annotated[int, Field(ge=DAYS_MIN, le=DAYS_MAX)]
 
 class RetentionSettings(Section):
     """Days each class is kept: register reads, interval values but voltage, voltage, events of devices, exceptions, delivered or given-up
-    notifications, closed work items, and the index of changes by which partners ask for what is new.
+    notifications, closed work items, requests of which every target is done, gas days with what late data changed of them, and the index
+    of changes by which partners ask for what is new.
     """
 
     registers: Days = THIRTEEN_MONTHS
@@ -32,6 +33,8 @@ class RetentionSettings(Section):
     exceptions: Days = THIRTEEN_MONTHS
     notifications: Days = A_QUARTER
     work_items: Days = THIRTEEN_MONTHS
+    commands: Days = THIRTEEN_MONTHS
+    gas_days: Days = THIRTEEN_MONTHS
     changes: Days = DAYS_MIN
 
     @property

@@ -21,7 +21,10 @@ from headend.model.command import (
 from headend.model.deferred import DeferredRequest, DeferredTarget, Priority, TargetState
 from headend.model.instants import to_us
 from headend.model.interval_runs import IntervalRuns
+from headend.model.meters import Meter
+from headend.model.readings import RegisterRow
 from headend.model.refusal import Refusal
+from headend.reading_queries import Values
 from headend.switches import KnownBy, SwitchState
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
@@ -49,6 +52,7 @@ class MemoryCommands:
         self.endpoints = {e.endpoint_id: e for e in endpoints}
         self.store = store
         self.rows: dict[CommandId, Row] = {}
+        self.open: dict[CommandId, Row] = {}
         self.outbox: list[bytes] = []
         self.switches: dict[str, tuple[SwitchState, KnownBy | None]] = {}
         self.enabled: dict[str, bool] = {}
@@ -72,20 +76,21 @@ class MemoryCommands:
                 override=request.parameters.get("override", ""),
                 every_seconds=60 * float(request.parameters.get("periodicity", 0)),
             )
-            self.rows[command_id] = Row(request, target, command, request.begins or request.accepted)
+            row = Row(request, target, command, request.begins or request.accepted)
+            self.rows[command_id] = self.open[command_id] = row
         return request.refusals
 
     async def command_due(self, now: datetime) -> bool:
-        return any(row.due is not None and row.due <= now for row in self.rows.values())
+        return any(row.due is not None and row.due <= now for row in self.open.values())
 
     async def take_commands(
         self, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
     ) -> list[CommandAssignment]:
-        busy = {key.endpoint_id for key, row in self.rows.items() if row.owner is not None and row.due is not None and row.due > now}
+        busy = {key.endpoint_id for key, row in self.open.items() if row.owner is not None and row.due is not None and row.due > now}
         taken: list[CommandAssignment] = []
         for priority in Priority:
             room = persons_max if priority is Priority.PERSON else min(batch_max, persons_max - len(taken))
-            due = [r for r in self.rows.values() if r.command.priority is priority and r.due is not None and r.due <= now]
+            due = [r for r in self.open.values() if r.command.priority is priority and r.due is not None and r.due <= now]
             for row in sorted(due, key=lambda r: (r.due, r.command.command_id)):
                 endpoint_id = row.command.command_id.endpoint_id
                 if room <= 0 or endpoint_id in busy:
@@ -122,6 +127,30 @@ class MemoryCommands:
             switch_enabled=self.enabled.get(e.meter_no, True),
         )
 
+    async def take_waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
+        waiting = [
+            row
+            for key, row in sorted(self.open.items())
+            if key.endpoint_id == endpoint_id
+            and row.due is not None
+            and (row.owner is None or row.due <= now)
+            and not (row.command.state is TargetState.ACCEPTED and row.due > now)
+        ]
+        for row in waiting:
+            row.owner, row.due, row.lease_no = owner, until, row.lease_no + 1
+        return [self._assignment(row, until) for row in waiting]
+
+    async def latest_of(self, meters: Sequence[Meter], wanted: object, period: None, now: datetime) -> Values:
+        assert self.store is not None, "a simulation has a store of readings"
+        reads = [read for meter in meters for read in self.endpoints[meter.endpoint_id].registers.values()]
+        newest = max((read.instant for read in reads), default=None)
+        rows = [
+            RegisterRow(r.endpoint_id, to_us(r.instant), r.channel_id, r.source.value, r.exponent, r.flags, r.value)
+            for r in reads
+            if r.instant == newest
+        ]
+        return Values(rows, [])
+
     async def record_commands(
         self, updates: Sequence[CommandUpdate], now: datetime, runs: Sequence[IntervalRuns] = ()
     ) -> list[bool]:
@@ -142,6 +171,8 @@ class MemoryCommands:
             return False
         row.command, row.due, row.changed = command, update.due, now
         row.owner = row.owner if update.keeps_lease else None
+        if command.state.terminal:
+            del self.open[command.command_id]
         if update.outcome is not None:
             row.outcome = update.outcome
             self._ended(row, update.outcome, now)
@@ -149,7 +180,7 @@ class MemoryCommands:
 
     def _is_actuated(self, row: Row) -> bool:
         mine = row.command.command_id
-        others = (r.command for key, r in self.rows.items() if key.endpoint_id == mine.endpoint_id and key != mine)
+        others = (r.command for key, r in self.open.items() if key.endpoint_id == mine.endpoint_id and key != mine)
         return any(command.actuates and command.state in ACTUATING for command in others)
 
     def _ended(self, row: Row, outcome: Outcome, now: datetime) -> None:

@@ -255,6 +255,12 @@ class CommandPart:
     ) -> Deferred[list[CommandAssignment]]:
         return self._database.run(lambda c: self._take(c, owner, persons_max, batch_max, now, until))
 
+    async def take_waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
+        if not await self._database.read(lambda c: command_taking.any_waiting(c, endpoint_id, now)):
+            return []
+        work = partial(command_taking.take_waiting, sealer=self._sealer, owner=owner, endpoint_id=endpoint_id, now=now, until=until)
+        return await self._database.run(work)
+
     def _take(
         self, connection: Connection, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
     ) -> list[CommandAssignment]:

@@ -33,6 +33,10 @@ _PICK = (
     " AND o.due_us > :now) ORDER BY t.due_us, t.request_id, t.endpoint_id LIMIT :count"
 )
 # Materialized, so that no plan can run the picking twice and hand out more than was asked for.
+_WAITING = (
+    "SELECT request_id, endpoint_id FROM deferred_target WHERE endpoint_id = :endpoint AND due_us IS NOT NULL"
+    " AND (lease_owner IS NULL OR due_us <= :now) AND NOT (state = 'accepted' AND due_us > :now)"
+)
 _TAKE = (
     "WITH picked AS MATERIALIZED ({pick})"
     " UPDATE deferred_target SET lease_owner = :owner, lease_no = lease_no + 1, due_us = :until"
@@ -51,6 +55,7 @@ _DETAILS = (
     " LEFT JOIN endpoint_key AS y ON y.endpoint_id = e.endpoint_id AND y.key_id = e.key_id"
     " LEFT JOIN router AS r ON r.router_id = e.router_id LEFT JOIN switch_state AS w ON w.endpoint_id = e.endpoint_id"
 )
+_DETAILS_BY_REQUEST = _DETAILS.replace(" FROM {keys}", ", k.request_id FROM {keys}")
 _GIVE_BACK = "UPDATE deferred_target SET lease_owner = NULL, due_us = :now WHERE lease_owner = :owner AND due_us IS NOT NULL"
 
 Row = tuple[Any, ...]
@@ -83,6 +88,27 @@ def take(
             outcome = Outcome(TargetState.FAILED, code=FailureCode.UNREACHABLE, reason=str(error))
             ended.append(CommandUpdate(replace(command, state=outcome.state), row[6], None, outcome=outcome))
     return assignments, ended
+
+
+def any_waiting(connection: Connection, endpoint_id: int, now: datetime) -> bool:
+    """Whether anything waits for an endpoint that sleeps."""
+    return connection.execute(text(f"{_WAITING} LIMIT 1"), {"endpoint": endpoint_id, "now": to_us(now)}).first() is not None
+
+
+def take_waiting(
+    connection: Connection, sealer: KeySealer, owner: str, endpoint_id: int, now: datetime, until: datetime
+) -> list[CommandAssignment]:
+    """All commands that wait for an endpoint, in the order in which they were asked for."""
+    pick = _WAITING if connection.dialect.name == "sqlite" else f"{_WAITING} FOR UPDATE SKIP LOCKED"
+    values = {"endpoint": endpoint_id, "now": to_us(now), "until": to_us(until), "owner": owner}
+    rows = sorted(tuple(row) for row in connection.execute(text(_TAKE.format(pick=pick)), values).all())
+    if not rows:
+        return []
+    source, keys = key_source(connection, (_T.request_id, _T.endpoint_id), [row[:2] for row in rows])
+    # Of one endpoint, so that its commands are told apart by their requests.
+    details = {row[-1]: tuple(row[:-1]) for row in connection.exec_driver_sql(_DETAILS_BY_REQUEST.format(keys=source), keys).all()}
+    state = _reserved(connection, [endpoint_id])[endpoint_id]
+    return [_assignment(row, _command(row, details[row[0]]), details[row[0]], state, sealer, until) for row in rows]
 
 
 def release(connection: Connection, owner: str, now: datetime) -> None:

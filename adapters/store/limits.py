@@ -57,3 +57,9 @@ ENDPOINTS_PER_SEARCH_MAX = 100_000
 
 BACKUP_PAGES_AT_ONCE = 2_048
 """Pages of SQLite copied between two looks of whoever shows progress: 8 MiB."""
+
+ENDPOINTS_PER_ACCOUNT = 2_000
+"""Endpoints counted at once for the accounts of what is used: some ten milliseconds."""
+
+DAYS_PER_ACCOUNT = 31
+"""Days counted at once at most, after a time in which nobody did."""

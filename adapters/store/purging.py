@@ -7,14 +7,18 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, select, text, tuple_
 
-from adapters.store import schema
+from adapters.store import house_tables, partner_tables, plan_tables, schema
 from adapters.store.instants import DAY_US, to_day
 from adapters.store.partitions import partition_days, partition_name
 from headend.housekeeping import Position, PurgeStep
 from headend.model.channels import CHANNELS
+from headend.model.deferred import TargetState
 from headend.model.retention import VOLTAGE_CHANNELS, DataClass, Retention
+
+_Q, _T, _W = partner_tables.deferred_request.c, partner_tables.deferred_target.c, schema.work_item.c.work_item_id
+_OPEN = [state.value for state in TargetState if not state.terminal]
 
 
 class Age(Enum):
@@ -23,6 +27,7 @@ class Age(Enum):
     DAY = auto()
     INSTANT = auto()
     CHANGE = auto()
+    REQUEST = auto()
 
 
 class Stage(NamedTuple):
@@ -48,6 +53,11 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
     DataClass.EXCEPTIONS: (Stage(schema.exception_record, "occurred_us", Age.INSTANT),),
     DataClass.NOTIFICATIONS: (Stage(schema.outbox, "change_seq", Age.CHANGE),),
     DataClass.WORK_ITEMS: (Stage(schema.work_item, "closed_us", Age.INSTANT),),
+    DataClass.COMMANDS: (
+        Stage(partner_tables.deferred_target, "request_id", Age.REQUEST),
+        Stage(partner_tables.deferred_request, "request_id", Age.REQUEST),
+    ),
+    DataClass.GAS_DAYS: (Stage(plan_tables.gas_day_adjustment, "day", Age.DAY), Stage(plan_tables.gas_day, "day", Age.DAY)),
     DataClass.CHANGES: (Stage(schema.endpoint_change, "change_seq", Age.CHANGE),),
 }
 """By class; voltage shares rows with other intervals and is thinned out (`thinning`)."""
@@ -95,7 +105,7 @@ def purge_some(connection: Connection, data_class: DataClass, before: int, posit
     if rows >= work:
         return PurgeStep(rows, (number, 0))
     if stage.table is schema.endpoint_change:
-        connection.execute(delete(schema.change_day).where(schema.change_day.c.day < before))
+        connection.execute(delete(house_tables.change_day).where(house_tables.change_day.c.day < before))
     return PurgeStep(rows, following)
 
 
@@ -129,10 +139,21 @@ def _walk(
 
 def _is_old(connection: Connection, stage: Stage, before: int) -> ColumnElement[bool]:
     column = stage.table.c[stage.column]
-    if stage.age is Age.DAY:
-        return column < before
-    if stage.age is Age.INSTANT:
-        return column < before * DAY_US
-    marks = select(func.max(schema.change_day.c.change_seq)).where(schema.change_day.c.day <= before)
+    match stage.age:
+        case Age.DAY:
+            return column < before
+        case Age.REQUEST:
+            return column.in_(_settled_requests(before))
+        case Age.INSTANT:
+            old = column < before * DAY_US
+            return and_(old, select(func.max(_W)).scalar_subquery() > _W) if stage.table is schema.work_item else old
+    marks = select(func.max(house_tables.change_day.c.change_seq)).where(house_tables.change_day.c.day <= before)
     old = column <= (connection.execute(marks).scalar() or 0)
     return and_(old, schema.outbox.c.state != "queued") if stage.table is schema.outbox else old
+
+
+def _settled_requests(before: int) -> Select[tuple[int]]:
+    """Requests that expired before a day and have no target that is open; never the newest, by which the next is numbered."""
+    is_open = select(_T.request_id).where(_T.request_id == _Q.request_id, _T.state.in_(_OPEN)).exists()
+    newest = select(func.max(_Q.request_id)).scalar_subquery()
+    return select(_Q.request_id).where(_Q.expires_us < before * DAY_US, _Q.request_id < newest, ~is_open)

@@ -380,11 +380,3 @@ work_item = Table(
     _octets("history"),
     _text("assigned_to"),
 )
-
-regular_work = Table(
-    "regular_work", metadata, _text("work", key=True), _text("owner", nullable=True), _big("until_us"), _big("done_us", nullable=True)
-)
-
-thinned = Table("thinned", metadata, _small("one", key=True), _int("before_day"), _big("change_seq"))
-
-change_day = Table("change_day", metadata, _int("day", key=True), _big("change_seq"))

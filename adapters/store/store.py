@@ -39,6 +39,7 @@ from adapters.store.session_store import SessionPart
 from adapters.store.silence_store import SilencePart
 from adapters.store.status_store import StatusPart
 from adapters.store.telling_store import TellingPart
+from adapters.store.usage_store import UsagePart
 from adapters.store.work_item_store import WorkItemPart
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
@@ -81,6 +82,7 @@ class Store(
     SilencePart,
     HousekeepingPart,
     StatusPart,
+    UsagePart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 

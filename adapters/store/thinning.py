@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, text
 
-from adapters.store import schema
-from adapters.store.bulk import OnConflict, fetch, put
+from adapters.store import house_tables, schema
+from adapters.store.bulk import OnConflict, fetch, put, rows_of
 from adapters.store.change_packing import unpack_changes
 from adapters.store.day_thinning import thinned_day
 from adapters.store.partitions import partition_days, partition_name
@@ -23,7 +23,7 @@ LATE_CHANGES_MAX = 20
 
 DAYS, COMPACTION, HISTORY, CHANGES = range(4)
 
-_D, _H, _C = schema.interval_day.c, schema.interval_day_history.c, schema.endpoint_change.c
+_H, _C = schema.interval_day_history.c, schema.endpoint_change.c
 
 
 def thin_some(connection: Connection, channels: Collection[int], before: int, position: Position, work: int) -> PurgeStep:
@@ -39,10 +39,11 @@ def thin_some(connection: Connection, channels: Collection[int], before: int, po
         return PurgeStep(0, _next_day(connection, seq, place + 1, before) or (HISTORY, seq, thinned_before, 0))
     if phase == HISTORY:
         return _thin_history(connection, channels, before, position, work)
-    step = _thin_late(connection, channels, before, place or thinned_seq, min(work, LATE_CHANGES_MAX))
+    # Days from `thinned_before` on have just been thinned whole.
+    step = _thin_late(connection, channels, min(before, thinned_before), place or thinned_seq, min(work, LATE_CHANGES_MAX))
     if step.position is not None:
         return PurgeStep(step.rows, (CHANGES, seq, *step.position, 0))
-    put(connection, schema.thinned, [(1, before, seq)], OnConflict.REPLACE)
+    put(connection, house_tables.thinned, [(1, before, seq)], OnConflict.REPLACE)
     return step
 
 
@@ -58,7 +59,7 @@ def compact(connection: Connection, position: Position) -> None:
 
 def thinned(connection: Connection) -> tuple[int, int]:
     """(the day before which all days are thinned, the change up to which that holds); zeros at first."""
-    row = connection.execute(select(schema.thinned.c.before_day, schema.thinned.c.change_seq)).first()
+    row = connection.execute(select(house_tables.thinned.c.before_day, house_tables.thinned.c.change_seq)).first()
     return (0, 0) if row is None else (row[0], row[1])
 
 
@@ -73,8 +74,9 @@ def _next_day(connection: Connection, seq: int, first: int, before: int) -> Posi
 
 def _thin_day(connection: Connection, channels: Collection[int], before: int, position: Position, work: int) -> PurgeStep:
     _, seq, day, endpoint_id = position
-    wanted = select(schema.interval_day).where(_D.day == day, _D.endpoint_id > endpoint_id).order_by(_D.endpoint_id).limit(work)
-    rows = [tuple(row) for row in connection.execute(wanted.with_for_update())]
+    locking = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
+    wanted = "SELECT endpoint_id, day, change_seq, packed FROM interval_day WHERE day = ? AND endpoint_id > ? ORDER BY endpoint_id LIMIT ?"
+    rows = rows_of(connection, wanted + locking, (day, endpoint_id, work))
     count = _write_thinned(connection, schema.interval_day, rows, channels)
     if len(rows) == work:
         return PurgeStep(count, (DAYS, seq, day, rows[-1][0]))
@@ -96,6 +98,8 @@ def _thin_history(connection: Connection, channels: Collection[int], before: int
 
 def _thin_late(connection: Connection, channels: Collection[int], before: int, after: int, work: int) -> PurgeStep:
     """Days that had been thinned and have changed since."""
+    if not before:
+        return PurgeStep(0, None)
     wanted = select(schema.endpoint_change).where(_C.change_seq > after).order_by(_C.change_seq).limit(work)
     changes = connection.execute(wanted).all()
     # What changed on a day may stand in the row of the day before. A change from an old day to today says nothing of what lies between:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import NamedTuple
 
 from headend.c1219.fields import Formats, TableReader
@@ -129,6 +130,10 @@ def _read_control(reader: TableReader, channels: int, scaled: bool) -> SetContro
     )
 
 
+_STATUS = {True: Struct("<BHHIHH"), False: Struct(">BHHIHH")}
+"""One set of ST63, in either data order."""
+
+
 class SetStatus(NamedTuple):
     """One set of ST63.
 
@@ -191,7 +196,7 @@ class ProfileStatus:
     @classmethod
     def decode(cls, octets: bytes, formats: Formats, sets: int) -> "ProfileStatus":
         """`sets` is how many are in use."""
-        layout = formats.struct("BHHIHH")
+        layout = _STATUS[formats.little]
         size = layout.size * sets
         if len(octets) < size:
             start = len(octets) // layout.size * layout.size

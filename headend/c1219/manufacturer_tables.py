@@ -50,6 +50,10 @@ FORCED = 0x80
 """Bit of MP 1's position that has a switch closed although there is voltage on the load side."""
 
 
+STAY = 0x7F
+"""MP 1's position that moves nothing: a question how the switch stands."""
+
+
 class SwitchPosition(IntEnum):
     """State of the service switch; the first three are what procedure MP 1 asks of it. FAULT: it stands where it should not."""
 
@@ -192,12 +196,14 @@ def _read_eras(reader: TableReader) -> tuple[Era, ...]:
 class SwitchCommand:
     """Parameters of procedure MP 1. `not_before` is a UNIX second, 0 for at once; `forced` closes whatever the load side says.
 
+    Without a position nothing is moved: it asks how the switch stands.
+
     Layout  forced: b7, position: b6-0 of uint8 | not before: uint32
     Raises  TruncatedTableError, TableError
     Source  MANUFACTURER_TABLES.md, MP 1
     """
 
-    position: SwitchPosition
+    position: SwitchPosition | None
     not_before: int = 0
     forced: bool = False
 
@@ -205,9 +211,12 @@ class SwitchCommand:
     def read(cls, reader: TableReader) -> "SwitchCommand":
         octet, not_before = reader.fields("BI")
         position = octet & ~FORCED
+        if octet == STAY:
+            return cls(None, not_before)
         if position > SwitchPosition.CLOSED:
             reader.refuse(f"there is no switch position {position} to go to")
         return cls(SwitchPosition(position), not_before, bool(octet & FORCED))
 
     def encode(self, formats: Formats, table: int) -> bytes:
-        return formats.pack(table, "BI", self.position | FORCED * self.forced, self.not_before)
+        octet = STAY if self.position is None else self.position | FORCED * self.forced
+        return formats.pack(table, "BI", octet, self.not_before)

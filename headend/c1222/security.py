@@ -27,6 +27,8 @@ _PADS = tuple((b"\x80" + bytes(15))[: (-length) % _BLOCK] for length in range(_B
 _COUNTER_MASK = ~(1 << 31 | 1 << 15)
 _BLOCK_MASK = (1 << 128) - 1
 _MAC_MASK = 0xFFFFFFFF
+_CTR, _CBC = modes.CTR(bytes(_BLOCK)), modes.CBC(bytes(_BLOCK))
+"""Where both contexts begin; they hold no key."""
 
 
 class SecurityMode(IntEnum):
@@ -52,11 +54,11 @@ class Cipher:
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_OCTETS:
             raise SecurityError(f"a key has {KEY_OCTETS} octets, not {len(key)}")
-        aes = algorithms.AES(key)
-        stream = BlockCipher(aes, modes.CTR(bytes(_BLOCK))).encryptor()
+        aes = algorithms.AES128(key)
+        stream = BlockCipher(aes, _CTR).encryptor()
         self._streamed = stream.update
         self._reset_stream = stream.reset_nonce
-        self._chained = BlockCipher(aes, modes.CBC(bytes(_BLOCK))).encryptor().update
+        self._chained = BlockCipher(aes, _CBC).encryptor().update
         self._chain = 0
         once = _double(self._streamed(bytes(_BLOCK)))
         self._d = _number(once)

@@ -20,6 +20,7 @@ from headend.cli.self_check import self_check
 from headend.cli.selftest import selftest
 from headend.cli.serve import serve
 from headend.cli.status import status
+from headend.cli.usage import usage
 from headend.cli.work import work
 
 COMMANDS = (
@@ -32,6 +33,7 @@ COMMANDS = (
     routers,
     work,
     status,
+    usage,
     schedules,
     completeness,
     gas_day,

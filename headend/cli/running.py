@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,15 +20,21 @@ Job = Callable[[Any], Awaitable[int]]
 INTERRUPTED = 130
 OUR_BUG = 70
 
+STUCK = 75
+
+STOP_SECONDS = 25.0
+"""How long a good end may take, in seconds: less than the half minute that supervisors commonly wait before they kill."""
+
 YOUNG_OBJECTS = 200_000
 """Objects made between two looks of the garbage collector: an endpoint's day makes hundreds, nearly none of them in a cycle, and thousands
 of conversations are alive at each look. What is in cycles takes some 20 MiB until then."""
 
 
-def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn, *, log_json: bool = False) -> None:
+def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn, *, log_json: bool = False, stop_seconds: float = STOP_SECONDS) -> None:
     """Install the asyncio reactor, run `job(reactor)` and exit with its status; a HeadEndError becomes a sentence and status 1.
 
-    Ctrl-C and SIGTERM cancel the job, whose `finally` clauses stop things in good order before the process ends.
+    Ctrl-C and SIGTERM cancel the job, whose `finally` clauses stop things in good order before the process ends, or until `stop_seconds`
+    are over: then it ends as if it had been killed.
     """
     asyncioreactor.install(asyncio.new_event_loop())
     from twisted.internet import reactor  # noqa: PLC0415 (exists only once one is installed)
@@ -35,7 +42,7 @@ def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn, *, log_json: b
     written: ILogObserver = JsonObserver(sys.stderr) if log_json else textFileLogObserver(sys.stderr)
     observer = FilteringLogObserver(written, [LogLevelFilterPredicate(log_level)])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
-    run = _Run(reactor, job)
+    run = _Run(reactor, job, stop_seconds)
     run.begin()
     sys.exit(run.status)
 
@@ -43,10 +50,11 @@ def run_on_reactor(job: Job, log_level: LogLevel = LogLevel.warn, *, log_json: b
 class _Run:
     """One job on one reactor: started when the reactor runs, cancelled when it is told to stop."""
 
-    def __init__(self, reactor: Any, job: Job) -> None:
+    def __init__(self, reactor: Any, job: Job, stop_seconds: float) -> None:
         self.status = INTERRUPTED
         self._reactor = reactor
         self._job = job
+        self._stop_seconds = stop_seconds
         self._ended: defer.Deferred[None] = defer.Deferred()
         self._running: defer.Deferred[int] | None = None
         self._stopping = False
@@ -75,8 +83,16 @@ class _Run:
         for again in (signal.SIGINT, signal.SIGTERM):
             signal.signal(again, signal.SIG_IGN)
         if self._running is not None and not self._ended.called:
+            self._reactor.callLater(self._stop_seconds, self._give_up)
             self._running.cancel()
         return self._ended
+
+    def _give_up(self) -> None:
+        """End although something has not: what it holds expires by itself, as after any kill."""
+        if not self._ended.called:
+            click.echo(f"headend: not everything has ended within {self._stop_seconds:g} s; leases not given back expire", err=True)
+            sys.stderr.flush()
+            os._exit(STUCK)  # threads that wait for a database would hold an ordinary exit up
 
 
 def keep_what_is_built() -> None:

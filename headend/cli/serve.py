@@ -7,7 +7,7 @@ import click
 from twisted.logger import LogLevel
 
 from headend.cli.failing import settings_or_exit
-from headend.cli.running import keep_what_is_built, run_on_reactor, until_cancelled
+from headend.cli.running import STOP_SECONDS, keep_what_is_built, run_on_reactor, until_cancelled
 from headend.roles import ALL_ROLES, Role
 from headend.service import HeadEndService, UtilityService
 from headend.settings import Settings
@@ -25,12 +25,13 @@ from headend.surrounding import Surrounding
 )
 @click.option("--verbose", is_flag=True, help="Log more than what someone should look at.")
 @click.option("--log-json", is_flag=True, help="Log JSON lines instead of text.")
-def serve(file: Path, roles: tuple[str, ...], verbose: bool, log_json: bool) -> None:
+@click.option("--stop-seconds", default=STOP_SECONDS, show_default=True, type=click.FloatRange(1, 600), help="How long a stop may take.")
+def serve(file: Path, roles: tuple[str, ...], verbose: bool, log_json: bool, stop_seconds: float) -> None:
     """Collect from the field and serve MultiSpeak, until Ctrl-C."""
     settings = settings_or_exit(file)
     played = frozenset(map(Role, roles)) or ALL_ROLES
     level = LogLevel.info if verbose else LogLevel.warn
-    run_on_reactor(lambda reactor: serve_until_stopped(reactor, settings, played), level, log_json=log_json)
+    run_on_reactor(lambda reactor: serve_until_stopped(reactor, settings, played), level, log_json=log_json, stop_seconds=stop_seconds)
 
 
 async def serve_until_stopped(reactor: Any, settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:

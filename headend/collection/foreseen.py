@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from headend.c1219.clock import ClockKind, TimeBase, time_base
 from headend.c1219.clock_tables import MeterClock
@@ -32,7 +33,7 @@ from headend.collection.list_state import (
     self_read_state,
 )
 from headend.collection.programs import PROGRAMS_MAX
-from headend.collection.reading import drift_seconds
+from headend.collection.reading import shown_instant
 from headend.collection.requests import (
     APDU_OVERHEAD,
     SERVICES_PER_MESSAGE_MAX,
@@ -47,6 +48,9 @@ from headend.collection.transcript import EntryOctets, Gathered, SetOctets, Sour
 from headend.collection.wanted import CURRENT_REGISTERS, Aim, head_spans
 from headend.errors import WireError
 from headend.model.endpoint import EndpointId
+
+CLOCKS_MAX = 1_024
+"""Readings of clocks kept: hundreds of meters are read within the same second, and most of their clocks show the same."""
 
 
 class Heads(NamedTuple):
@@ -123,16 +127,14 @@ class Foreseen(NamedTuple):
 
     def _clock(self, answers: Sequence[bytes], now: datetime, drift_seconds_max: float) -> tuple[TimeBase, int | None]:
         """How the device's stamps relate to UTC, and its time; first of all, that it has not been reprogrammed."""
-        heads, formats = self.heads, self.program.general.formats
+        heads = self.heads
         if heads.counter is not None:
-            _expect(decode_counter(answers[heads.counter], formats) == self.program.configuration_counter)
+            _expect(decode_counter(answers[heads.counter], self.program.general.formats) == self.program.configuration_counter)
         if heads.clock is None:
             return time_base(ClockKind.UTC, self.aim.zone), None
-        clock = MeterClock.decode(answers[heads.clock], formats)
-        base = TimeBase.of(clock.qualifier, self.aim.zone)
-        drift = drift_seconds(clock, base, now)
-        _expect(drift is not None and abs(drift) <= drift_seconds_max)
-        return base, clock.device_seconds
+        base, stamp, instant = _told_clock(self.program, answers[heads.clock], self.aim.zone)
+        _expect(instant is not None and abs((instant - now).total_seconds()) <= drift_seconds_max)
+        return base, stamp
 
     def _sets(self, answers: Sequence[bytes]) -> tuple[tuple[SetOctets, ...], int]:
         """The blocks due, and the place of the answer after those that hold them."""
@@ -144,8 +146,9 @@ class Foreseen(NamedTuple):
         for profile_set, done, foreseen in zip(self.program.sets, self.aim.since.progress.sets, self.sets, strict=True):
             status = checked_set(told[profile_set.index], profile_set)
             _expect(foreseen.is_told(status, done.block_seq))
-            sets.append(SetOctets(status, foreseen.blocks, foreseen.share.octets(answers, start)))
-            start += len(foreseen.share.asked)
+            share = foreseen.share
+            sets.append(SetOctets(status, foreseen.blocks, share.octets(answers, start)))
+            start += len(share.lengths)
         return tuple(sets), start
 
     def _self_reads(self, answers: Sequence[bytes], start: int) -> tuple[EntryOctets | None, int]:
@@ -171,6 +174,14 @@ class Foreseen(NamedTuple):
             _expect(told.last_element == told.last_seq % self.program.event_log.entries())
             _expect(told.valid >= count and not told.descending)
         return EntryOctets(told, count, share.octets(answers, start)[:count])
+
+
+@lru_cache(maxsize=CLOCKS_MAX)
+def _told_clock(program: MeterProgram, octets: bytes, zone: ZoneInfo) -> tuple[TimeBase, int | None, datetime | None]:
+    """How a clock relates to UTC, its stamp, and the instant that it shows, None while it is not set. Raises WireError."""
+    clock = MeterClock.decode(octets, program.general.formats)
+    base = TimeBase.of(clock.qualifier, zone)
+    return base, clock.device_seconds, shown_instant(clock, base)
 
 
 class _UnforeseenError(Exception):

@@ -180,10 +180,16 @@ def _entry_octets(images: TableImages, status: LogStatus | None, due: DueEntries
 
 def drift_seconds(clock: MeterClock, base: TimeBase, now: datetime) -> float | None:
     """How far a clock is ahead of ours; None while it is not set."""
+    shown = shown_instant(clock, base)
+    return None if shown is None else (shown - now).total_seconds()
+
+
+def shown_instant(clock: MeterClock, base: TimeBase) -> datetime | None:
+    """What a clock shows, as an instant; None while it is not set."""
     if clock.device_seconds is None:
         return None
-    device, _ = base.resolve(clock.device_seconds, clock.qualifier.dst if clock.qualifier.dst_applied else None)
-    return (device - now).total_seconds()
+    instant, _ = base.resolve(clock.device_seconds, clock.qualifier.dst if clock.qualifier.dst_applied else None)
+    return instant
 
 
 def outgrown(profile_set: ProfileSet, before: SetStatus, after: SetStatus) -> list[Span]:

@@ -11,8 +11,9 @@ class CommandPolicy:
 
     `answer_seconds` is how long somebody who waits is let wait for an endpoint on mains: real clients wait 45. `reply_seconds` is the first
     wait for a reply, each further one `reply_growth` times as long. `switch_seconds` is how long a switch may take to move,
-    `look_seconds` how often it is looked at meanwhile. `retry_seconds` is the first wait before an endpoint that did not answer is asked
-    again where nobody waits, doubled each time up to `retry_seconds_max`. From `dead_side_volts` on there is voltage on the load side.
+    `look_seconds` how often it is looked at meanwhile; `late_seconds` after it was told a meter that has not heard of it will not.
+    `retry_seconds` is the first wait before an endpoint that did not answer is asked again where nobody waits, doubled each time up to
+    `retry_seconds_max`. From `dead_side_volts` on there is voltage on the load side.
     """
 
     conversations_max: int = limits.COMMANDS_MAX
@@ -29,6 +30,7 @@ class CommandPolicy:
     idle_seconds: float = 0.5
     switch_seconds: float = 20.0
     look_seconds: float = 1.0
+    late_seconds: float = 25.0
     retry_seconds: float = 60.0
     retry_seconds_max: float = 3_600.0
     dead_side_volts: int = 30

@@ -11,7 +11,18 @@ from headend.c1219.manufacturer_tables import SwitchState as SwitchTable
 from headend.c1219.procedures import ResultCode, SwitchService
 from headend.c1219.tables import MT_SWITCH_STATE, ST_CLOCK, ST_CURRENT_REGISTERS, ST_PROCEDURE_RESPONSE
 from headend.collection.images import TableImages
-from headend.commands.talk import FailedError, Meter, Taken, Talk, next_sequence, read_whole, registers_of, result_of, tell
+from headend.commands.talk import (
+    FailedError,
+    Meter,
+    Taken,
+    Talk,
+    UnansweredError,
+    next_sequence,
+    read_whole,
+    registers_of,
+    result_of,
+    tell,
+)
 from headend.dialogue import Pause
 from headend.model.command import FailureCode, Found, Told
 from headend.model.deferred import SwitchAction
@@ -33,7 +44,7 @@ STATES = {
 DECIVOLT = Decimal("0.1")
 _BEFORE = (ST_CLOCK, MT_SWITCH_STATE, ST_PROCEDURE_RESPONSE)
 _AFTER = (ST_CLOCK, MT_SWITCH_STATE, ST_CURRENT_REGISTERS, ST_PROCEDURE_RESPONSE)
-_REFUSALS = {
+REFUSALS = {
     ResultCode.BAD_PARAMETER: (FailureCode.REFUSED, "the meter does not know such a position"),
     ResultCode.CONFLICT: (FailureCode.IMPOSSIBLE, "the meter cannot go there from where it stands"),
     ResultCode.TIMING: (FailureCode.LOAD_SIDE_VOLTAGE, "the meter measures voltage on the load side"),
@@ -101,8 +112,8 @@ def _settled(meter: Meter, tables: tuple[int, ...]) -> Talk[TableImages]:
 
 def _verified(meter: Meter, position: SwitchPosition, told: Told, result: ResultCode | None) -> Talk[Found]:
     """Where the switch stands after it was told. `result` is what ST8 said of that, None where it is not known yet."""
-    if result in _REFUSALS:
-        code, reason = _REFUSALS[result]
+    if result in REFUSALS:
+        code, reason = REFUSALS[result]
         raise FailedError(code, reason, found_of(meter, (yield from _settled(meter, _AFTER))))
     yield Taken()
     until = meter.now.timestamp() + meter.policy.switch_seconds
@@ -112,14 +123,17 @@ def _verified(meter: Meter, position: SwitchPosition, told: Told, result: Result
         if stands is position:
             return found
         result = result_of(meter, images, told)
-        if result in _REFUSALS:
-            code, reason = _REFUSALS[result]
+        if result in REFUSALS:
+            code, reason = REFUSALS[result]
             raise FailedError(code, reason, found)
+        if stands is SwitchPosition.MOVING:
+            raise UnansweredError("its switch is in motion still")
         if stands is SwitchPosition.FAULT or result is ResultCode.DONE:
             raise FailedError(FailureCode.SWITCH_ERROR, f"the meter was told and its switch is {stands.name.lower()}", found)
-        if result is None or meter.now.timestamp() >= until:
+        # What was sent may still be on its way to a meter that has not heard of it.
+        if meter.now.timestamp() >= (until if result is not None else told.at.timestamp() + meter.policy.late_seconds):
             raise FailedError(FailureCode.NOT_CARRIED_OUT, f"the meter was told and has not done it; it is {stands.name.lower()}", found)
-        yield Pause(meter.policy.look_seconds)
+        yield Pause(meter.policy.look_seconds if result is not None else 3 * meter.policy.look_seconds)
 
 
 def switch_of(meter: Meter, images: TableImages) -> SwitchTable:

@@ -18,6 +18,8 @@ class DataClass(StrEnum):
     EXCEPTIONS = "exceptions"
     NOTIFICATIONS = "notifications"
     WORK_ITEMS = "work_items"
+    COMMANDS = "commands"
+    GAS_DAYS = "gas_days"
     CHANGES = "changes"
 
 

@@ -92,6 +92,10 @@ class CommandStoreUnderTest:
         found: list[CommandAssignment] = self._call("take_commands", owner, persons, batch, now, until)
         return found
 
+    def waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
+        found: list[CommandAssignment] = self._call("take_waiting", owner, endpoint_id, now, until)
+        return found
+
     def record(self, updates: Sequence[CommandUpdate], now: datetime) -> list[bool]:
         counted: list[bool] = self._call("record_commands", updates, now)
         return counted

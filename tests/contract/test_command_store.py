@@ -153,6 +153,23 @@ def test_what_is_put_off_is_due_then(commands: CommandStoreUnderTest) -> None:
     assert (again.command.attempts, again.command.state) == (1, TargetState.QUEUED)
 
 
+def test_what_waits_for_one_endpoint_is_handed_out_whenever_it_wakes(commands: CommandStoreUnderTest) -> None:
+    commands.accept(request(1, transaction="first"))
+    commands.accept(request(1, transaction="second", kind=DeferredKind.READ, action=None))
+    commands.accept(request(2, transaction="other"))
+    for _ in range(2):
+        for one in taken(commands):
+            waiting = replace(one.command, state=TargetState.QUEUED)
+            commands.record([CommandUpdate(waiting, one.lease_no, one.command.expires)], NOW)
+    assert not commands.due(NOW)
+    waiting = commands.waiting("me", 1, NOW, UNTIL)
+    assert [each.command.kind for each in waiting] == [DeferredKind.SWITCH, DeferredKind.READ]
+    assert commands.waiting("you", 1, NOW, UNTIL) == []
+    assert commands.record([ended(each) for each in waiting], NOW) == [True, True]
+    assert commands.waiting("me", 1, NOW, UNTIL) == []
+    assert len(commands.waiting("me", 2, NOW, UNTIL)) == 1
+
+
 def test_a_switch_is_disabled_and_enabled(commands: CommandStoreUnderTest) -> None:
     for action, enabled in ((SwitchAction.DISABLE, False), (SwitchAction.ENABLE, True)):
         commands.accept(request(1, transaction=action.value, action=action))

@@ -118,7 +118,7 @@ def test_a_request_with_a_mistake_is_refused_where_its_sender_is_not_tolerated(s
         octets = within_envelope(version, body)
         site.partner = strict
         code = answered(site, version, server, octets)
-        if not schema_of(version, server).validate(body):
+        if not schema_of(version, server).validate(body_of(octets)):
             assert code == FaultCode.INVALID_MESSAGE, f"{octets.decode()}\nwas answered with {code or 'no fault'}"
         site.partner = Partner(USER, "Billing", PASSWORD)
         answered(site, version, server, octets)

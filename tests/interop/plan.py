@@ -6,7 +6,7 @@ and `paged`: whether to go on from LastSent until ObjectsRemaining is 0. A clien
 [{"header": …, "result": …}]}` or `{"fault": {"code": …, "text": …}}`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -46,11 +46,12 @@ def transaction(client: str, version: str, server: str) -> str:
     return f"{client}-{version}-{server}"
 
 
-def exchanges(client: str, version: str) -> list[Exchange]:
+def exchanges(client: str, version: str, without: Collection[str] = ()) -> list[Exchange]:
     """All calls of one client, in order."""
     words = _Words(version)
     calls = [*_first_words(words), *_readings(words), *_other_objects(words), *_effects(words, client), *_faults(words)]
-    return [*calls, *_registration(len(calls))]
+    called = [call for call in calls if call.operation not in without]
+    return [*called, *_registration(len(called))]
 
 
 class _Words:

@@ -50,6 +50,15 @@ def test_a_database_locked_in_mid_collection_costs_nothing_but_time(tmp_path: Pa
         says("is locked by another process; trying again")
 
 
+def test_a_stop_waits_for_a_locked_database_no_longer_than_it_may(tmp_path: Path) -> None:
+    config = slow_collection(tmp_path, f"sqlite:///{tmp_path}/headend.db")
+    with running_command("serve", "--config", config, "--stop-seconds", "1") as serve:
+        serve.line_with("MR_Server 4.1.6")
+        with locked(tmp_path / "headend.db"):
+            assert serve.end(signal.SIGTERM) == 75
+        assert "not everything has ended within 1 s" in serve.rest()
+
+
 @pytest.fixture
 def own_postgresql() -> Iterator[OwnServer]:
     with own_server() as server:

@@ -21,6 +21,7 @@ ENDPOINTS = 24
 def settings(directory: Path, name: str, url: str) -> Path:
     """Settings of one collector among several; its name is its own by its port."""
     file = directory / f"{name}.toml"
+    hours_away = (datetime.now(UTILITY.time_zone).hour + 12) % 24  # nothing becomes due by plan while the test runs
     file.write_text(f"""
 [server]
 port = 0
@@ -31,8 +32,16 @@ time_zone = "America/Chicago"
 database = "{url}"
 key_file = "headend.key"
 field = {{ port = {free_port()} }}
-collection = {{ conversations = 4, conversations_per_router = 4, history_days = 2, lease_seconds = 20, reply_seconds = 4 }}
 routers = {{ poll = false }}
+
+[utilities.collection]
+conversations = 4
+conversations_per_router = 4
+history_days = 2
+lease_seconds = 20
+reply_seconds = 4
+interrogations = ["{hours_away}:00"]
+window_minutes = 1
 """)
     return file
 

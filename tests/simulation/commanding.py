@@ -66,7 +66,7 @@ class CommandedField(Field):
         return result_of(self.commands.command_views("cis", transaction))
 
     def open_commands(self) -> int:
-        return sum(not row.command.state.terminal for row in self.commands.rows.values())
+        return len(self.commands.open)
 
     def carry_out(self, seconds: float = 600, step: float = 0.05) -> None:
         """Let time pass until every command has ended, `seconds` at most."""

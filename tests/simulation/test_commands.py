@@ -1,6 +1,7 @@
 """Commands over wires that lose, delay and repeat, to meters whose answers are lost: one answer each, in time, nothing moved twice."""
 
 from collections import Counter as Tally
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -146,3 +147,72 @@ def test_commands_go_on_while_everything_is_collected() -> None:
     views = field.views(order(field, field.switched()[:10], DeferredKind.READ))
     assert {view.state for view in views} == {TargetState.SUCCEEDED}
     assert field.clock.seconds() - began < 15
+
+
+def valves(field: CommandedField) -> list:
+    return [e.endpoint_id for e in field.store.endpoints.values() if e.configuration == "water-valve"]
+
+
+def awake(seed: int = 7) -> CommandedField:
+    """A field whose battery endpoints have been heard once, so that their programs are known."""
+    field = CommandedField(seed, 60)
+    field.collector.start()
+    field.wake_all(120)
+    return field
+
+
+def test_a_valve_is_closed_and_opened_at_its_next_wake_up_and_says_how_it_stands() -> None:
+    field = awake()
+    valve, *_ = valves(field)
+    for action, stands in ((DISCONNECT, SwitchState.DISCONNECTED), (CONNECT, SwitchState.CONNECTED)):
+        transaction = field.order([valve], SWITCH, action)
+        field.pass_time(60)
+        assert not field.views(transaction)[0].state.terminal, "it sleeps"
+        field.wakeups.wake([valve - 1], 1)
+        field.pass_time(60)
+        (view,) = field.views(transaction)
+        assert (view.state, view.found.switch) == (TargetState.SUCCEEDED, stands)
+        assert view.found.registers
+    assert field.actuations(valve) == 2
+
+
+def test_a_gas_meter_is_read_when_it_wakes_and_expires_where_it_does_not() -> None:
+    field = awake()
+    gas = [e.endpoint_id for e in field.store.endpoints.values() if e.configuration == "gas"]
+    read, expired = (field.order([one], DeferredKind.READ, expires=timedelta(minutes=20)) for one in gas[:2])
+    field.pass_time(5)
+    field.wakeups.wake([gas[0] - 1], 1)
+    field.carry_out(1_500, step=0.5)
+    assert field.views(read)[0].found.registers
+    assert field.views(expired)[0].code is FailureCode.EXPIRED
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_valves_whose_acknowledgements_and_results_are_lost_are_moved_once_and_known(seed: int) -> None:
+    field = awake(seed + 10)
+    chosen = valves(field)
+    transaction = field.order(chosen, SWITCH, DISCONNECT, expires=timedelta(hours=12))
+    field.world.faults.install([Fault(FaultKind.LOSS, 0.4), Fault(FaultKind.DUPLICATE, 0.1)])
+    for _ in range(12):
+        field.wakeups.wake([valve - 1 for valve in chosen], 5)
+        field.pass_time(120)
+    field.world.faults.install([])
+    for _ in range(3):
+        field.wakeups.wake([valve - 1 for valve in chosen], 5)
+        field.pass_time(120)
+    for valve, view in zip(chosen, field.views(transaction), strict=True):
+        assert view.state is TargetState.SUCCEEDED or view.code is FailureCode.NOT_CARRIED_OUT, view
+        assert field.actuations(valve) <= 1
+        assert view.found.switch is STANDS[field.world.state(valve - 1).switch.name]
+    assert set(field.told().values()) == {1}
+
+
+def test_two_commands_of_a_valve_follow_each_other() -> None:
+    field = awake()
+    valve, *_ = valves(field)
+    first, second = field.order([valve], SWITCH, DISCONNECT), field.order([valve], SWITCH, CONNECT)
+    for _ in range(4):
+        field.wakeups.wake([valve - 1], 1)
+        field.pass_time(60)
+    assert [field.views(one)[0].found.switch for one in (first, second)] == [SwitchState.DISCONNECTED, SwitchState.CONNECTED]
+    assert field.actuations(valve) == 2

@@ -20,6 +20,8 @@ from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import day_start
 from headend.model.retention import DataClass, Retention
+from headend.model.work_item import WorkItemChange, WorkItemEntry, WorkItemKind, WorkItemState
+from tests.contract.commands import request
 from tests.store.world import DAY, NOW, OpenStore, block, endpoint_day, opened, register, shipment
 
 KEPT = dict.fromkeys(DataClass, 400) | {DataClass.VOLTAGE: 60, DataClass.CHANGES: 60, DataClass.NOTIFICATIONS: 60}
@@ -172,6 +174,30 @@ def test_notifications_go_once_they_are_settled(store: OpenStore) -> None:
     assert purge(store, NOW + timedelta(days=30)) == {}
     assert purge(store, LATER + timedelta(days=1))[DataClass.NOTIFICATIONS] == 2
     assert store.sql("SELECT state FROM outbox") == [("queued",)]
+
+
+def test_requests_go_once_every_target_is_done_and_the_newest_stays(store: OpenStore) -> None:
+    store.call("import_shipment", shipment(4), NOW)
+    for transaction, endpoints in (("settled", (1, 2)), ("open", (3,)), ("newest", (4,))):
+        store.call("accept_deferred", request(*endpoints, transaction=transaction))
+    store.sql("UPDATE deferred_target SET state = 'succeeded', due_us = NULL WHERE endpoint_id <> 3")
+    assert purge(store, NOW + timedelta(days=399)) == {}
+    assert purge(store, MUCH_LATER) == {DataClass.COMMANDS: 3}
+    assert store.sql("SELECT transaction_id FROM deferred_request ORDER BY request_id") == [("open",), ("newest",)]
+    assert store.sql("SELECT endpoint_id FROM deferred_target ORDER BY 1") == [(3,), (4,)]
+
+
+def test_gas_days_and_closed_work_items_go(store: OpenStore) -> None:
+    store.call("import_shipment", shipment(1), NOW)
+    for offset in (0, 300):
+        row = f"{day(offset) - 402}, 1, 1, NULL, 5, 0, 24, 24, NULL, NULL, NULL, 0"
+        store.sql(f"INSERT INTO gas_day VALUES ({row})")
+    for subject in ("r1", "r2"):
+        for at, state in ((NOW, WorkItemState.OPEN), (NOW + timedelta(hours=1), WorkItemState.CLOSED)):
+            change = WorkItemChange(WorkItemKind.ROUTER_DOWN, subject, at, state, (WorkItemEntry(at, "head-end", state.value),))
+            store.call("change_work_item", change)
+    assert purge(store, MUCH_LATER) == {DataClass.GAS_DAYS: 1, DataClass.WORK_ITEMS: 1}
+    assert store.sql("SELECT subject FROM work_item") == [("r2",)], "the newest stays: the next is numbered after it"
 
 
 def test_one_process_purges_once_a_day(store: OpenStore) -> None:
