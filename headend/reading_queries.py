@@ -114,5 +114,8 @@ class ReadingQueries(Protocol):
         day with a value, among the few last days that have any.
         """
 
+    def newest_registers(self, identifier: MeterIdentifier, name: str) -> Awaitable[list[tuple[Meter, list[RegisterRow]]]]:
+        """Endpoints with an identifier, as `meters_named`, and what `latest_of` says of the registers of each; in one look."""
+
     def interval_blocks(self, meter_no: str, start: datetime, end: datetime) -> Awaitable[list[IntervalBlock]]:
         """Stored blocks that touch (start, end]."""

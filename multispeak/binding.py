@@ -55,6 +55,14 @@ class OperationBinding:
             self._write_request = self._writers.message(TypeDef(self.operation.name, simple=False, elements=self.operation.request))
         return self._write_request(values)
 
+    @cached_property
+    def result_shape(self) -> ListShape:
+        """For a response whose one result is written before: what stands around it, and its writer."""
+        (result,) = self.operation.response
+        name = self.operation.name + "Response"
+        return ListShape(f"<{name}{self._writers.namespaces}>", f"</{name}>", result.name, self._writers.of(result.type_name))
+
+    @cached_property
     def list_shape(self) -> ListShape:
         """For a response whose result is an ArrayOf…."""
         result, item = self._result_item()

@@ -92,10 +92,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One result; None where the contract lets it out."""
+    """One result; None where the contract lets it out. `written`: it is XML already, the result's element."""
 
     result: Any
     paging: Paging | None = None
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

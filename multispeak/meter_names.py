@@ -17,7 +17,12 @@ async def one_meter(call: Call, parameter: str) -> Meter:
     name = named_meter(getattr(call.request, parameter))
     if not name:
         raise RefusedCallError(FaultCode.MISSING_PARAMETER, f"{call.operation} names no meter")
-    (target,) = await resolve(call, [name])
+    return the_meter(name, await call.store.meters_named(call.partner.identifier, [name]))
+
+
+def the_meter(name: str, found: Sequence[Meter]) -> Meter:
+    """Of those that a name was found to mean. Raises RefusedCallError where it is none, or not one."""
+    target = _target(name, found)
     if target.meter is None:
         raise RefusedCallError(FaultCode.UNKNOWN_METER, target.problem)
     return target.meter
@@ -45,7 +50,7 @@ async def resolve(call: Call, names: Sequence[str]) -> list[Target]:
     return [_target(name, found.get(name, [])) for name in names]
 
 
-def _target(name: str, found: list[Meter]) -> Target:
+def _target(name: str, found: Sequence[Meter]) -> Target:
     if not found:
         return Target.unknown(name, str(UnknownMeterError(name)))
     meters = [meter for meter in found if meter.active] or found

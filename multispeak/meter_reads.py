@@ -15,11 +15,12 @@ from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
 from headend.model.instants import from_us
 from headend.model.meters import Meter
-from headend.model.selections import EVERYTHING, Fleet, Period, Quantities, quantities
+from headend.model.selections import EVERYTHING, Fleet, Period, Quantities
 from headend.read_ahead import read_ahead
 from headend.reading_engine import MetersOfSet, MeterValues, PeriodReader, meter_values
 from headend.reading_queries import ListedRow, Position, RegisterPage
 from multispeak.calls import Answer, Call, Handler, ListAnswer
+from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import (
     EMPTY_CHUNK_DAYS_MAX,
     FETCH_ROWS,
@@ -31,16 +32,16 @@ from multispeak.mapping import IntervalValue, ReadingGroup, Shape, Telling, Told
 from multispeak.mapping_v3 import ShapeV3
 from multispeak.mapping_v4 import ShapeV4
 from multispeak.message_header import Paging
-from multispeak.meter_names import one_meter
+from multispeak.meter_names import one_meter, the_meter
 from multispeak.paging import meter_page, object_id, page_size, reading_position, utc_text
 from multispeak.read_selection import between_dates, not_too_long
 from multispeak.records import Records
-from multispeak.register_texts import RegisterTexts
+from multispeak.register_texts import RegisterTexts, register_texts
+from multispeak.said_values import named_meter
 from multispeak.units_of_measure import measured_in
 
 _SHAPES: dict[str, type[ShapeV3] | type[ShapeV4]] = {"3.0": ShapeV3, "4.1.6": ShapeV4}
 _PARAMETERS = {"3.0": "meterNo", "4.1.6": "meterID"}
-_ALL_REGISTERS = quantities(registers=EVERYTHING.registers)
 _NEVER_READ = "no reading of this meter has been collected yet"
 
 
@@ -58,12 +59,18 @@ def meter_read_handlers(version: str) -> dict[str, Handler]:
 
 async def latest_reading(call: Call) -> Answer:
     """The registers of the newest instant of one meter; for a meter never read, an object that says so."""
-    meter = await one_meter(call, _PARAMETERS[call.version])
-    values = await call.store.latest_of([meter], _ALL_REGISTERS, None, call.now)
-    objects = _ObjectMaker(call)
-    for group in reading_groups(values.registers, ()):
-        return Answer(objects.reading(meter, group))
-    return Answer(objects.no_reading(told_meter(meter, call.partner.identifier), _NEVER_READ))
+    identifier = call.partner.identifier
+    name = named_meter(getattr(call.request, _PARAMETERS[call.version]))
+    if not name:
+        raise RefusedCallError(FaultCode.MISSING_PARAMETER, f"{call.operation} names no meter")
+    found = await call.store.newest_registers(identifier, name)
+    meter = the_meter(name, [one for one, _ in found])
+    registers = next(rows for one, rows in found if one is meter)
+    if not registers:
+        return Answer(_shape(call).no_reading(call.utility, told_meter(meter, identifier), _NEVER_READ))
+    rows: list[ListedRow] = [(meter.endpoint_id, *row[1:], *meter[1:5]) for row in registers]
+    (text,) = register_texts(call, _shape(call), listed=False).texts(rows)
+    return Answer(text, written=True)
 
 
 async def readings_of_meter(call: Call) -> ListAnswer:
@@ -105,7 +112,7 @@ async def _registers_between(call: Call, period: Period, channels: Collection[Ch
 
 def _register_answer(call: Call, page: RegisterPage, rows: AsyncGenerator[list[ListedRow], None]) -> ListAnswer:
     last = object_id(page.last_meter_no, utc_text(from_us(page.last.instant_us))) if page.last else ""
-    texts = RegisterTexts(call, _shape(call))
+    texts = register_texts(call, _shape(call), listed=True)
     return ListAnswer(_written(read_ahead(rows), texts), Paging(page.remaining, last), written=True)
 
 

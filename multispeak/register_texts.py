@@ -1,12 +1,16 @@
 """Register reads of a list → XML texts, one for each meter and instant: rows in, text out, in one pass."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from headend.model.channels import ChannelId
 from headend.model.endpoint import CONFIGURATIONS
 from headend.model.instants import from_us
-from headend.model.partner import MeterIdentifier
+from headend.model.partner import EnergyUnit, MeterIdentifier
+from headend.model.utility import Utility
 from headend.reading_queries import ListedRow
+from multispeak.binding import ListShape
 from multispeak.calls import Call
 from multispeak.field_names import FIELD_NAMES
 from multispeak.filling import MARKS, Fill, decimal_fragment, filler, whole_fragment
@@ -30,14 +34,14 @@ _NAME_AT = {MeterIdentifier.METER_NO: 7, MeterIdentifier.SERIAL_NO: 8, MeterIden
 
 
 class RegisterTexts:
-    """Writes for one call, for the partner who called."""
+    """Writes for partners of a utility who are told alike. What is remembered is bounded, so that one may be kept for long."""
 
-    def __init__(self, call: Call, shape: Shape) -> None:
-        self._listed = call.binding.operations[call.operation].list_shape()
+    def __init__(self, element: ListShape, shape: Shape, utility: Utility, energy_unit: EnergyUnit, identifier: MeterIdentifier) -> None:
+        self._element = element
         self._shape = shape
-        self._utility = call.utility
-        self._names = FIELD_NAMES[call.partner.energy_unit]
-        self._name_at = _NAME_AT[call.partner.identifier]
+        self._utility = utility
+        self._names = FIELD_NAMES[energy_unit]
+        self._name_at = _NAME_AT[identifier]
         self._fills: dict[Kind, Fill] = {}
         self._instants: dict[int, tuple[str, str]] = {}
 
@@ -89,11 +93,24 @@ class RegisterTexts:
                 whole[channel] = next(marks)
                 fragments[whole[channel]] = whole_fragment(parameter, exponent - 3, negative=negative)
         reading = ToldReading(object_id(_METER_NO, _UTC), _LOCAL, values, whole.get(DELIVERED), whole.get(RECEIVED))
-        written = self._listed.write(self._shape.reading(self._utility, meter, reading), self._listed.item_name)
+        written = self._element.write(self._shape.reading(self._utility, meter, reading), self._element.item_name)
         if len(self._fills) >= _KINDS_MAX:
             self._fills.clear()
         fill = self._fills[kind] = filler(written, parameters, fragments)
         return fill
+
+
+def register_texts(call: Call, shape: Any, *, listed: bool) -> RegisterTexts:
+    """For the partner who called, elements of a list or the one that is the result."""
+    operation = call.binding.operations[call.operation]
+    element = operation.list_shape if listed else operation.result_shape
+    return _kept(element, shape, call.utility, call.partner.energy_unit, call.partner.identifier)
+
+
+@lru_cache(maxsize=128)
+def _kept(element: ListShape, shape: Any, utility: Utility, energy_unit: EnergyUnit, identifier: MeterIdentifier) -> RegisterTexts:
+    """One for each operation and way of telling: to compile a text costs as much as to fill a thousand."""
+    return RegisterTexts(element, shape, utility, energy_unit, identifier)
 
 
 def _told(rows: Sequence[ListedRow]) -> list[ListedRow]:

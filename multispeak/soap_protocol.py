@@ -95,7 +95,7 @@ class _Compiled:
             require_version(exchange.header, self._binding.contract)
             exchange.operation = local_name(ctx.method_request_string.replace("}", ":"))
 
-    def deserialize(self, ctx: Any, message: object) -> None:
+    def deserialize(self, ctx: Any, message: object = None) -> None:
         """Validate the operation's element, with what its sender is tolerated, and read it into a record."""
         exchange: Exchange = ctx.udc
         assert exchange.caller is not None, "nothing is made of a stranger's message"
@@ -118,7 +118,7 @@ class _Compiled:
             sentence = f"SOAPAction is {action[:200]!r}, but the Body holds {exchange.operation}, whose SOAPAction is {expected!r}"
             raise RefusedCallError(FaultCode.SOAP_ACTION, sentence)
 
-    def serialize(self, ctx: Any, message: object) -> None:
+    def serialize(self, ctx: Any, message: object = None) -> None:
         """The answer, or the fault, as text or as a stream of octets."""
         exchange: Exchange = ctx.udc
         if ctx.out_error is not None:
@@ -134,8 +134,12 @@ class _Compiled:
         operation = self._binding.operations[ctx.descriptor.name]
         if isinstance(answer, ListAnswer):
             batches = counted(exchange, answer.batches)
-            exchange.chunks = stream_list(start, operation.list_shape(), batches, end, written=answer.written)
+            exchange.chunks = stream_list(start, operation.list_shape, batches, end, written=answer.written)
             ctx.out_document = b""
+        elif answer.written:
+            exchange.objects_out = 1
+            shape = operation.result_shape
+            ctx.out_document = f"{start}{shape.opening}{answer.result}{shape.closing}{end}".encode()
         else:
             exchange.objects_out = objects_told(answer.result)
             ctx.out_document = f"{start}{operation.write(answer.result)}{end}".encode()

@@ -43,6 +43,9 @@ INTERVALS_PER_DAY_MAX = 1_440
 KEYS_PER_QUERY_MAX = 5_000
 """Keys handed to one statement, so that its parameters stay within a few hundred KiB."""
 
+NAMES_GATHERED_MAX = 100
+"""Names that go together in one look-up: more would make the first of them wait."""
+
 KEY_FILE_OCTETS_MAX = 65_536
 """Largest key file read, in octets: a thousand rotations."""
 
@@ -63,3 +66,6 @@ ENDPOINTS_PER_ACCOUNT = 2_000
 
 DAYS_PER_ACCOUNT = 31
 """Days counted at once at most, after a time in which nobody did."""
+
+COMPACTION_LOCK_SECONDS = 2
+"""How long compacting an old day waits for its readers, who queue behind it meanwhile, in seconds."""

@@ -1,19 +1,22 @@
 """ReadingQueries of a store."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property, partial
 
 from twisted.internet.defer import Deferred
 
 from adapters.store import directory, meter_store, reading_store, register_list
 from adapters.store.database import Database
+from adapters.store.gathering import Gathering
+from adapters.store.limits import NAMES_GATHERED_MAX
 from adapters.store.meter_store import Conditions
 from headend.model.billing import MeterTerm
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId, MeterEntry
 from headend.model.meters import Meter
 from headend.model.partner import MeterIdentifier
-from headend.model.readings import IntervalBlock
+from headend.model.readings import IntervalBlock, RegisterRow
 from headend.model.selections import MeterSet, Period, Quantities
 from headend.ports import Page
 from headend.reading_queries import ListedRow, MeterPage, Position, RegisterPage, Values
@@ -72,6 +75,21 @@ class ReadingPart:
 
     def latest_of(self, meters: Sequence[Meter], wanted: Quantities, period: Period | None, now: datetime) -> Deferred[Values]:
         return self._database.read(lambda c: reading_store.latest_of(c, meters, wanted, period, now))
+
+    def newest_registers(self, identifier: MeterIdentifier, name: str) -> Deferred[list[tuple[Meter, list[RegisterRow]]]]:
+        gathering = self._gatherings.get(identifier)
+        if gathering is None:
+            gathering = self._gatherings[identifier] = Gathering(partial(self._newest_registers, identifier), [], NAMES_GATHERED_MAX)
+        return gathering.ask(name)
+
+    @cached_property
+    def _gatherings(self) -> dict[MeterIdentifier, Gathering[list[tuple[Meter, list[RegisterRow]]]]]:
+        return {}
+
+    def _newest_registers(
+        self, identifier: MeterIdentifier, names: Sequence[str]
+    ) -> Deferred[Mapping[str, list[tuple[Meter, list[RegisterRow]]]]]:
+        return self._database.read(lambda c: reading_store.newest_registers(c, identifier, names, self._only))
 
     def interval_blocks(
         self, meter_no: str, start: datetime, end: datetime, channels: Collection[ChannelId] | None = None

@@ -177,7 +177,7 @@ def ready_records(count: int) -> float:
     groups = [ReadingGroup(row[1], [RegisterRow(*row[:7])]) for row in rows]
     readings = [telling.reading(row[7], group) for row, group in zip(rows, groups, strict=True)]
     records = [shape.reading(UTILITY, meter, reading) for meter, reading in zip(told, readings, strict=True)]
-    listed = binding.operations["GetReadingsByDate"].list_shape()
+    listed = binding.operations["GetReadingsByDate"].list_shape
 
     async def write() -> None:
         async for _ in stream_list("", listed, one_batch(records), ""):

@@ -22,7 +22,8 @@ _ENDPOINTS = (
 )
 _STATES = (
     "INSERT INTO endpoint_state (endpoint_id, outcome, collect_from_us, lease_no, attempts, next_invocation_id, progress, replay_window,"
-    " octets_sent, octets_received, last_read_us) {series} SELECT i, 0, 0, 0, 0, 1, {nothing}, {nothing}, 0, 0, {instant} FROM series"
+    " octets_sent, octets_received, last_read_us, heard_us) {series}"
+    " SELECT i, 0, 0, 0, 0, 1, {nothing}, {nothing}, 0, 0, {instant}, {heard} FROM series"
 )
 _READS = (
     "INSERT INTO register_read (endpoint_id, instant_us, channel_id, source, exponent, flags, value, received_us, change_seq)"
@@ -45,14 +46,14 @@ WORDS = {
 
 
 def fill(store: OpenStore, name: str, *, polled: bool = True) -> None:
-    """Put them all in; `name` is the database's kind."""
+    """Put them all in; `name` is the database's kind. Those that are not `polled` are heard of for ever, so that nobody looks for them."""
     words: dict[str, Any] = WORDS[name]
     days = (MIDNIGHT_US - DAY_US, MIDNIGHT_US)
     if name == "postgresql":
         wanted = {("register_read", instant // DAY_US) for instant in days}
         store.running.wait(store.store._database.run, lambda c: make_partitions(c, wanted))
     store.sql(_ENDPOINTS.format(**words, polled=int(polled)))
-    store.sql(_STATES.format(**words, instant=MIDNIGHT_US))
+    store.sql(_STATES.format(**words, instant=MIDNIGHT_US, heard=MIDNIGHT_US if polled else 100 * 366 * DAY_US))
     for instant in days:
         store.sql(_READS.format(**words, instant=instant))
     store.sql("ANALYZE")

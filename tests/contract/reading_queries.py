@@ -112,6 +112,19 @@ def reads_what_meters_read_last(wait: Wait) -> None:
     assert wait("latest_of", meters, quantities((5,), (5,)), None, now) == Values([], [])
 
 
+def finds_the_newest_registers_of_what_a_name_means(wait: Wait) -> None:
+    ((meter, rows),) = wait("newest_registers", MeterIdentifier.METER_NO, "M01")
+    assert (meter.meter_no, rows) == ("M01", [row(1, NEXT, 124), row(1, NEXT, 124, 2)])
+    assert wait("newest_registers", MeterIdentifier.METER_NO, "nobody") == []
+    for identifier in MeterIdentifier:
+        for meter in wait("meters_named", MeterIdentifier.METER_NO, ["M01", "M03"]):
+            name = meter.called(identifier)
+            found = wait("newest_registers", identifier, name)
+            assert [one for one, _ in found] == wait("meters_named", identifier, [name])
+            for one, rows in found:
+                assert rows == list(wait("latest_of", [one], quantities(registers=range(1, 40)), None, NEXT + HOUR).registers)
+
+
 def pages_the_latest_reads_of_meters_that_have_any(wait: Wait) -> None:
     page = wait("latest_page", 0, 3)
     assert (page.last, page.last_meter_no, page.remaining) == (Position(EndpointId(4), to_us(NEXT)), "X00", 9)
@@ -197,6 +210,7 @@ CONTRACT: tuple[Callable[[Wait], None], ...] = (
     pages_sets_of_meters,
     reads_what_meters_read_in_a_period,
     reads_what_meters_read_last,
+    finds_the_newest_registers_of_what_a_name_means,
     pages_the_latest_reads_of_meters_that_have_any,
     pages_reads_by_date_without_losing_or_repeating_any,
     pages_reads_of_some_channels,

@@ -50,7 +50,7 @@ def call_of(version: str, partner: Partner) -> Call:
 
 
 def written_one_by_one(call: Call, rows: list[ListedRow]) -> list[str]:
-    listed, shape = call.binding.operations[call.operation].list_shape(), SHAPES[call.version]
+    listed, shape = call.binding.operations[call.operation].list_shape, SHAPES[call.version]
     telling = Telling(call.utility, call.partner.energy_unit)
     texts = []
     for endpoint_id in dict.fromkeys(row[0] for row in rows):
@@ -76,7 +76,8 @@ def test_filled_objects_are_those_of_the_writer(
     call = call_of(version, replace(Partner("x", "x", "x"), energy_unit=unit, identifier=identifier))
     keyed = {(e, to_us(FIRST_MIDNIGHT) + day * 86_400_000_000, c, s.value): (x, f, v) for e, day, c, s, x, f, v in found}
     rows: list[ListedRow] = [(*key, *keyed[key], *called[key[0] - 1]) for key in sorted(keyed)]  # type: ignore[misc]
-    assert RegisterTexts(call, SHAPES[version]).texts(rows) == written_one_by_one(call, rows)
+    listed = call.binding.operations[call.operation].list_shape
+    assert RegisterTexts(listed, SHAPES[version], UTILITY, unit, identifier).texts(rows) == written_one_by_one(call, rows)
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(-7, 4))

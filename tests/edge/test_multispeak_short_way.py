@@ -16,7 +16,7 @@ from multispeak.http_hardening import BoundedSite
 from multispeak.limits import HEADERS_MAX, WHOLE_POST_OCTETS_MAX, WHOLE_POST_PIECES_MAX
 from multispeak.soap_resource import EndpointResource
 from multispeak.whole_post import NotYet, WholePost, whole_post
-from tests.fakes.soap_world import NAMESPACES, demo_queries, envelope, server
+from tests.fakes.soap_world import NAMESPACES, demo_readings_alone, envelope, server
 from wsdl import VERSIONS
 
 TYPES = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}
@@ -34,7 +34,7 @@ _DATE = re.compile(rb"\r\nDate: [^\r]*")
 def site(version: str, *, short: bool) -> tuple[Clock, Any, StringTransport]:
     """A connection to MR_Server of a version."""
     clock, root = Clock(), Resource()
-    servers = {media.partition(";")[0]: server(demo_queries(), version, soap) for soap, media in TYPES.items()}
+    servers = {media.partition(";")[0]: server(demo_readings_alone(), version, soap) for soap, media in TYPES.items()}
     endpoint = EndpointResource("x", servers, lambda: b"", Gate(clock), clock)
     root.putChild(b"x", endpoint)
     served = BoundedSite(root, clock)

@@ -116,6 +116,13 @@ class MemoryQueries:
                 newest_blocks[block.endpoint_id, block.channel_id] = block
         return Values(registers, list(newest_blocks.values()))
 
+    async def newest_registers(self, identifier: MeterIdentifier, name: str) -> list[tuple[Meter, list[RegisterRow]]]:
+        found = []
+        for meter in await self.meters_named(identifier, [name]):
+            rows = [RegisterRow(*row[:7]) for row in self._rows(meter.meter_no)]
+            found.append((meter, [row for row in rows if row.instant_us == meter.newest_us]))
+        return found
+
     async def interval_blocks(self, meter_no: str, start: datetime, end: datetime) -> list[IntervalBlock]:
         return [block for block in self.blocks.get(meter_no, ()) if _touches(block, Period(start, end))]
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from random import Random
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
+from headend.errors import RestrictedPartnerError
 from headend.model.channels import CHANNEL_BY_NAME
 from headend.model.endpoint import CONFIGURATIONS, Customer, Endpoint, EndpointId, MeterEntry, NativeAddress, ServicePoint, Transport
 from headend.model.partner import Caller, ClientCertificate, Partner
@@ -80,6 +81,19 @@ def demo_queries() -> MemoryQueries:
     queries.retire("E9")
     assert all(e.endpoint.configuration in CONFIGURATIONS for e in queries.entries.values())
     return queries
+
+
+class ReadingsAlone(MemoryQueries):
+    """What has nothing to do with readings is refused, as a partner is that knows only some meters."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RestrictedPartnerError
+
+
+def demo_readings_alone() -> ReadingsAlone:
+    """The same utility, of which only readings can be asked."""
+    demo = demo_queries()
+    return ReadingsAlone(demo.entries, demo.registers, demo.blocks, demo.events, demo.groups)
 
 
 def _hours(channel: str, count: int) -> list[IntervalBlock]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from multispeak.limits import BODY_OCTETS_MAX, HEADERS_MAX
+from tests.bench.soap_peers.load import side_by_side
 from tests.fakes.soap_world import PASSWORD, envelope, fault_of, loopback_site
 
 PATH = "/multispeak/3.0/MR_Server"
@@ -211,3 +212,10 @@ def test_a_client_that_leaves_in_mid_request_or_answer_harms_nobody(address: str
 def test_the_password_is_never_sent_back(address: str) -> None:
     for body in (PING, PING.replace(b"PingURL", b"MakeTea"), PING[:-5]):
         assert PASSWORD.encode() not in post(address, body)[1]
+
+
+def test_a_hundred_clients_at_once_are_all_answered(address: str) -> None:
+    body = envelope("3.0", "GetLatestReadingByMeterNo", "<meterNo>E2</meterNo>")
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    load = side_by_side(address, [head.encode() + body] * 500, 100)
+    assert (load.calls, load.failures) == (500, 0)

@@ -5,7 +5,6 @@ Prints its address, serves until it is ended.
 
 import asyncio
 import sys
-from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +17,8 @@ from headend.model.instants import to_us
 from headend.model.meters import Meter
 from headend.model.partner import MeterIdentifier
 from headend.model.readings import ReadSource, RegisterRow
-from headend.model.selections import Period, Quantities
-from headend.reading_queries import ListedRow, Position, RegisterPage, Values
+from headend.model.selections import Period
+from headend.reading_queries import ListedRow, Position, RegisterPage
 from tests.fakes.reading_queries import MemoryQueries
 
 MIDNIGHT_US = to_us(datetime(2026, 3, 1, 6, tzinfo=UTC))
@@ -38,12 +37,11 @@ class ManyMeters(MemoryQueries):
             row[0]: Meter(EndpointId(i), *row, True, MIDNIGHT_US) for i, row in enumerate(self._names)
         }
 
-    async def meters_named(self, identifier: MeterIdentifier, names: Collection[str]) -> list[Meter]:
-        return [self._meters_by_no[name] for name in names if name in self._meters_by_no]
-
-    async def latest_of(self, meters: Sequence[Meter], wanted: Quantities, period: Period | None, now: datetime) -> Values:
-        rows = [RegisterRow(m.endpoint_id, MIDNIGHT_US, _CHANNEL, _SOURCE, 0, 0, 1_000_000 + m.endpoint_id) for m in meters]
-        return Values(rows, [])
+    async def newest_registers(self, identifier: MeterIdentifier, name: str) -> list[tuple[Meter, list[RegisterRow]]]:
+        meter = self._meters_by_no.get(name)
+        if meter is None:
+            return []
+        return [(meter, [RegisterRow(meter.endpoint_id, MIDNIGHT_US, _CHANNEL, _SOURCE, 0, 0, 1_000_000 + meter.endpoint_id)])]
 
     async def register_page(self, period: Period, channels: object, after: Position | None, limit: int) -> RegisterPage:
         return RegisterPage(Position(EndpointId(limit), MIDNIGHT_US), self._names[limit % _NAMES][0], 0)
