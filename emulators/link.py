@@ -8,7 +8,7 @@ from emulators.initiator import Initiator
 from emulators.population import router_name
 from emulators.router_node import Delivery, RouterNode
 from emulators.utility import Utility
-from emulators.wakeups import Wakeups
+from emulators.wakeups import TICK_SECONDS, Wakeups
 from emulators.world import World
 from headend.model.endpoint import NativeAddress, Transport
 
@@ -59,10 +59,14 @@ class MemoryLink:
         address = self.address(index)
         self._deliver(self._nodes[address].outgoing(octets, self._world.target(index)), address)
 
-    def utility(self, reply_seconds: float = 10.0) -> Utility:
-        """The world with its wake-ups, speaking through this link; start `wakeups` to let it live."""
+    def utility(self, reply_seconds: float = 10.0, tick_seconds: float = TICK_SECONDS) -> Utility:
+        """The world with its wake-ups, looked at so often, speaking through this link; start `wakeups` to let it live."""
+
+        def native_address(index: int) -> bytes:
+            return bytes(4) + (self.address(index).port & 0xFFFF).to_bytes(2)
+
         initiator = Initiator(self._reactor, self._world, self.send_unsolicited, reply_seconds)
-        wakeups = Wakeups(self._reactor, self._world, initiator, lambda index: bytes(4) + (self.address(index).port & 0xFFFF).to_bytes(2))
+        wakeups = Wakeups(self._reactor, self._world, initiator, native_address, tick_seconds)
         population = self._world.population
         for index in range(population.size):
             self.address(index)

@@ -61,7 +61,7 @@ class _Ring(NamedTuple):
 class Meter:
     """The tables of one device at world second `now`."""
 
-    __slots__ = ("_context", "_made", "_places", "consumer", "identity", "kind", "now", "state", "timeline")
+    __slots__ = ("_context", "_events", "_made", "_places", "consumer", "identity", "kind", "now", "state", "timeline")
 
     def __init__(
         self, context: DeviceContext, identity: Identity, kind: MeterKind, consumer: Consumer, *, state: MeterState, now: int
@@ -73,6 +73,7 @@ class Meter:
         self.state = state
         self.now = now
         self.timeline: Timeline = state.timeline or kind.timeline
+        self._events: tuple[tuple[LoggedEvent, ...], list[LoggedEvent]] | None = None
         self._made: dict[int, bytes] = {}
         self._places: dict[int, Place | None] = {}
 
@@ -290,7 +291,9 @@ class Meter:
 
     def events(self) -> list[LoggedEvent]:
         """All events of the device up to now, in order; the place in the list is the sequence number."""
-        return self._context.events(self.identity.index, self.kind, self.state, self.now)
+        if self._events is None or self._events[0] is not self.state.events:
+            self._events = self.state.events, self._context.events(self.identity.index, self.kind, self.state, self.now)
+        return self._events[1]
 
     def log_entry(self, sequence: int, event: LoggedEvent) -> bytes:
         """One ST76 entry."""

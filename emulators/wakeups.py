@@ -38,11 +38,19 @@ REGISTRATION_AGAIN_SECONDS_MAX = 300.0
 class Wakeups:
     """Runs what endpoints of a world do on their own."""
 
-    def __init__(self, reactor: IReactorTime, world: World, initiator: Initiator, native_address: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        world: World,
+        initiator: Initiator,
+        native_address: Callable[[int], bytes],
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
         self._reactor = reactor
         self._world = world
         self._initiator = initiator
         self._native_address = native_address
+        self._tick_seconds = tick_seconds
         self._pushes: dict[int, PushState] = {}
         self._scheduled: list[tuple[int, int]] = []
         self._moved: dict[int, int] = {}
@@ -97,7 +105,7 @@ class Wakeups:
         return now + at - shown + wake_jitter(seed, index, at // 60)
 
     def _tick(self) -> None:
-        self._timer = self._reactor.callLater(TICK_SECONDS, self._tick)
+        self._timer = self._reactor.callLater(self._tick_seconds, self._tick)
         budget = WAKES_PER_TICK
         now = self._world.now
         while budget and self._scheduled and self._scheduled[0][0] <= now and not self._initiator.full:

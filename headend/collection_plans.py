@@ -15,6 +15,10 @@ LOOK_SECONDS = 20
 """How often plans are looked at: an endpoint is due at most so late."""
 
 
+NEW_SECONDS = 600
+"""How often endpoints are looked for that were never collected: a new one waits at most so long for its first contact."""
+
+
 @dataclass(frozen=True, slots=True)
 class FollowedPlan:
     """A plan of interrogations, and until when its turns have been seen to."""
@@ -80,7 +84,7 @@ class PlanDriver:
         self._wake = wake
         self._history = history
 
-    async def begin(self) -> int:
+    async def collect_new(self) -> int:
         """Make endpoints due that were never collected: they need not wait for their turn. Raises StoreError."""
         now = self._now()
         due = await self._store.collect_new(now, now - self._history)

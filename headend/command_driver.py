@@ -302,7 +302,7 @@ class CommandDriver:
     ) -> None:
         """Record what a command came to, now that nothing is done about it here for the moment."""
         due = decision.until if isinstance(decision, Wait) else None
-        outcome = decision.outcome if isinstance(decision, Answer) else None
+        outcome = decision.outcome if isinstance(decision, Answer) else decision.report if isinstance(decision, Wait) else None
         update = CommandUpdate(assignment.command, assignment.lease_no, due, outcome=outcome, collected=collected)
         recorded = self._recorder.put(update, runs)
         recorded.addCallback(lambda _: self._let_go(assignment))

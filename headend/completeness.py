@@ -29,11 +29,15 @@ class MissingReason(StrEnum):
     NOT_HEARD_SINCE = "not heard since"
     NOT_MEASURED = "not measured by the meter"
     NOT_BROUGHT = "heard since, not brought"
+    ASKED_IN_VAIN = "asked for again in vain"
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointFacts:
-    """What of an endpoint decides what is expected of it. No `installed` periods: nobody said where it is, so it counts always."""
+    """What of an endpoint decides what is expected of it. No `installed` periods: nobody said where it is, so it counts always.
+
+    `in_vain` is what was asked for again as often as anything is.
+    """
 
     endpoint_id: EndpointId
     meter_no: str
@@ -41,6 +45,7 @@ class EndpointFacts:
     router: str | None
     heard: datetime | None
     installed: tuple[tuple[datetime, datetime | None], ...] = ()
+    in_vain: tuple[tuple[datetime, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,10 @@ def _reason(facts: EndpointFacts, end: int, unmeasured: bool) -> MissingReason:
         return MissingReason.NOT_MEASURED
     if facts.heard is None:
         return MissingReason.NEVER_HEARD
-    return MissingReason.NOT_HEARD_SINCE if facts.heard.timestamp() < end else MissingReason.NOT_BROUGHT
+    if facts.heard.timestamp() < end:
+        return MissingReason.NOT_HEARD_SINCE
+    asked = any(start.timestamp() < end <= last.timestamp() for start, last in facts.in_vain)
+    return MissingReason.ASKED_IN_VAIN if asked else MissingReason.NOT_BROUGHT
 
 
 def _without(spans: Spans, taken: Spans) -> Iterator[tuple[int, int]]:

@@ -94,6 +94,7 @@ class RouterWatch:
         owner: str,
         policy: RouterPolicy,
         polls_max: int = ROUTER_POLLS_MAX,
+        claim_seconds: float = CLAIM_SECONDS,
     ) -> None:
         self.counters = WatchCounters()
         self.on_routers: Callable[[Mapping[str, RouterCase]], None] = lambda _cases: None
@@ -105,6 +106,7 @@ class RouterWatch:
         self._random = random
         self._owner = owner
         self._policy = policy
+        self._claim_seconds = claim_seconds
         self._routers: dict[RouterId, Watched] = {}
         self._polls: Deadlines[Watched] = Deadlines(reactor, self._poll_due)
         self._wakes: Deadlines[Wake] = Deadlines(reactor, self._woken)
@@ -175,14 +177,14 @@ class RouterWatch:
         self._claiming = None
         try:
             now = self._now()
-            if await self._store.claim_routers(self._owner, now, now + timedelta(seconds=CLAIM_SECONDS)):
+            if await self._store.claim_routers(self._owner, now, now + timedelta(seconds=self._claim_seconds)):
                 await self.refresh()
             else:
                 self._take_over([])
         except StoreError as error:
             self.log.warn("the list of routers is not read: {error}", error=error)
         if self._running:
-            self._claiming = self._reactor.callLater(CLAIM_SECONDS / 2, self._claim_again)
+            self._claiming = self._reactor.callLater(self._claim_seconds / 2, self._claim_again)
 
     def _claim_again(self) -> None:
         Deferred.fromCoroutine(self._claim()).addErrback(self._failed, "claiming the routers")

@@ -15,7 +15,7 @@ from adapters.metrics import MetricsServer
 from adapters.store import Store, open_store
 from headend.collection.policy import CollectionPolicy
 from headend.collection_plans import LOOK_SECONDS as PLAN_LOOK_SECONDS
-from headend.collection_plans import PlanDriver
+from headend.collection_plans import NEW_SECONDS, PlanDriver
 from headend.collector import Collector
 from headend.day_review import LOOK_SECONDS as REVIEW_SECONDS
 from headend.day_review import DayReview
@@ -141,16 +141,18 @@ class UtilityService:
         """From now on collect as plans say: the common ones of the settings, and those of groups. New endpoints are due at once."""
         history = timedelta(days=self._settings.history_days)
         driver = PlanDriver(self.utility, self.store, self._now, self.collector.wake, history)
-        begun = False
+        begun, new_at = False, 0.0
 
         async def look_and_wait() -> float:
-            nonlocal begun
+            nonlocal begun, new_at
             try:
                 if not begun:
                     for plan in self._settings.plans:
                         await self.store.keep_plan(plan, self._now())
-                    await driver.begin()
                     begun = True
+                if self._reactor.seconds() >= new_at:
+                    await driver.collect_new()
+                    new_at = self._reactor.seconds() + NEW_SECONDS
                 await self.collector.waking.read(self.store)
             except StoreError as error:
                 self.log.warn("collection of {utility} not begun yet: {error}", utility=self.utility.utility_id, error=error)

@@ -1,7 +1,7 @@
 """An endpoint's silence as a value: ok → late → not communicating → under investigation, and back by any valid frame; pure.
 
-Silence counts from when the endpoint should have been heard and was not: its first missed interrogation, or the wake-up it did not push
-at. While its router is down it is the router's, and becomes nobody's work item; once that is back it counts anew.
+Silence counts from the first missed interrogation, or from the last word of an endpoint that wakes by itself. While its router is down it
+is the router's, and becomes nobody's work item; once that is back it counts anew.
 """
 
 from collections.abc import Iterator, Mapping
@@ -71,7 +71,10 @@ class EndpointContact:
     missed_since: datetime | None = None
 
     def silent_since(self, policy: SilencePolicy) -> datetime | None:
-        """Since when it should have been heard and was not; None where it was, or nothing is to be expected of it."""
+        """Since when it is silent; None where it was heard when it should, or nothing is to be expected of it.
+
+        A battery endpoint is so since its last word: that many wake-ups have been missed as fit into the time since.
+        """
         if not self.present:
             return None
         if self.battery:

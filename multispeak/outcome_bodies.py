@@ -8,6 +8,7 @@ Source  reference/multispeak.md 6, 8, 9, 10
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from headend.event_catalogue import DEFAULT_CATALOGUE
@@ -79,7 +80,7 @@ class OutcomeBodies:
             case DeferredKind.SWITCH_STATE:
                 return self._standing(telling)
             case DeferredKind.PING | DeferredKind.MONITORING:
-                return self._lists(telling, "ODEventNotification", self._outage_event)
+                return self._lists(telling, "ODEventNotification", partial(self._outage_event, telling.kind))
             case DeferredKind.DEMAND_RESET:
                 return [self._reset(telling, told) for told in telling.objects]
         return self._read(telling, values)
@@ -132,8 +133,9 @@ class OutcomeBodies:
 
     # Outages
 
-    def _outage_event(self, told: ToldObject) -> Any:
+    def _outage_event(self, kind: DeferredKind, told: ToldObject) -> Any:
         supply = told.supply or Supply.NO_RESPONSE
+        inferred = kind is DeferredKind.MONITORING and supply is Supply.NO_RESPONSE
         asked = told.outcome.state is TargetState.SUCCEEDED or told.outcome.state is TargetState.TIMED_OUT
         v3 = self._version == "3.0"
         where = {"meterNo": self._name(told)} if v3 else {"meterID": self._meter_id(told)}
@@ -144,7 +146,7 @@ class OutcomeBodies:
             errorString=None if asked else _error(told),
             comments=told.remark or None,
             eventTime=self._at(told),
-            outageEventType=_SUPPLIES[supply],
+            outageEventType="Inferred" if inferred else _SUPPLIES[supply],
             outageLocation=self._records["outageLocation"](**where),
             resolvedLevel="Meter",
             **{f"{device}ID": self._name(told), f"{device}Type": "Meter"},

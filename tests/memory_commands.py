@@ -173,8 +173,9 @@ class MemoryCommands:
         row.owner = row.owner if update.keeps_lease else None
         if command.state.terminal:
             del self.open[command.command_id]
-        if update.outcome is not None:
+        if update.outcome is not None and command.state.terminal:
             row.outcome = update.outcome
+        if update.outcome is not None:
             self._ended(row, update.outcome, now)
         return True
 

@@ -48,11 +48,11 @@ class MemoryRouterStore:
             self.watcher = None
 
     async def router_cases(self) -> list[RouterCase]:
-        return [self._case(self.routers[name]) for name in sorted(self.routers)]
-
-    def _case(self, router: Router) -> RouterCase:
-        known = self.states.get(router.router_id)
         is_open = {(i.kind, i.subject) for i in self.items if i.state is not WorkItemState.CLOSED}
+        return [self._case(self.routers[name], is_open) for name in sorted(self.routers)]
+
+    def _case(self, router: Router, is_open: set[tuple[WorkItemKind, str]]) -> RouterCase:
+        known = self.states.get(router.router_id)
         codes = frozenset(code for code, kind in TROUBLES.items() if (kind, router.profile.name) in is_open)
         if known is None:
             return RouterCase(router, RouterHealth(router.router_id), None, codes)

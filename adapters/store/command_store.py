@@ -22,7 +22,7 @@ from adapters.store.keys import KeySealer
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.partitions import DayKey
 from adapters.store.recording import record
-from headend.commands.supply import ASKED, supply_of
+from headend.commands.supply import ASKED, ROUTER_DOWN, supply_of
 from headend.model.collection import Collected, OutgoingMessage
 from headend.model.command import NOTHING_FOUND, CommandAssignment, CommandId, CommandUpdate, CommandView, Outcome
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
@@ -130,19 +130,32 @@ def _values(each: CommandUpdate) -> dict[str, Any]:
         "new_reason": "" if outcome is None else _printable(outcome.reason),
         "new_began_us": None if command.began is None else to_us(command.began),
         "new_told": pack_told(command.told),
-        "new_outcome": None if outcome is None else pack_outcome(outcome),
+        "new_outcome": _kept_outcome(each),
         **({} if each.keeps_lease else {"new_lease_owner": None}),
     }
+
+
+def _kept_outcome(each: CommandUpdate) -> str | None:
+    """The outcome of one that has ended; of a monitoring that goes on, what it has reported and lasts."""
+    if each.outcome is not None:
+        return pack_outcome(each.outcome)
+    return pack_outcome(Outcome(TargetState.TIMED_OUT)) if each.command.reported else None
 
 
 def _collected(each: CommandUpdate, row: Row, counts: bool, now: datetime, supply: Told | None) -> Collected | None:
     """What is recorded with an update: what was read, in any case; what is told, where it counts and somebody is to be told."""
     messages: tuple[OutgoingMessage, ...] = ()
-    if counts and each.outcome is not None and row[8] and each.command.kind not in _DROPPED_SILENTLY:
+    silent = each.command.kind in _DROPPED_SILENTLY and each.command.state.terminal
+    if counts and each.outcome is not None and row[8] and not silent and not _needless(each.command.kind, supply):
         messages = (_message(each, each.outcome, row, now, supply),)
     if each.collected is None:
         return Collected(each.command.command_id.endpoint_id, None, messages=messages) if messages else None
     return replace(each.collected, messages=messages)
+
+
+def _needless(kind: DeferredKind, supply: Told | None) -> bool:
+    """Whether a monitoring would report what it cannot know: that a meter is silent whose router is down."""
+    return kind is DeferredKind.MONITORING and supply is not None and supply == (Supply.NO_RESPONSE, ROUTER_DOWN)
 
 
 def _supplies(connection: Connection, updates: Sequence[CommandUpdate], now: datetime) -> dict[CommandId, Told]:

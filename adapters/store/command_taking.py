@@ -41,7 +41,7 @@ _TAKE = (
     "WITH picked AS MATERIALIZED ({pick})"
     " UPDATE deferred_target SET lease_owner = :owner, lease_no = lease_no + 1, due_us = :until"
     " WHERE (request_id, endpoint_id) IN (SELECT request_id, endpoint_id FROM picked)"
-    " RETURNING request_id, endpoint_id, position, action, state, attempts, lease_no, began_us, told, priority"
+    " RETURNING request_id, endpoint_id, position, action, state, attempts, lease_no, began_us, told, priority, outcome"
 )
 _RESERVE = (
     "UPDATE endpoint_state SET next_invocation_id = (next_invocation_id - 1 + :ids) % :id_max + 1 WHERE endpoint_id IN ({ids_of})"
@@ -145,7 +145,7 @@ def _reserved(connection: Connection, endpoint_ids: list[int]) -> dict[int, Row]
 
 
 def _command(row: Row, detail: Row) -> Command:
-    request_id, endpoint_id, _, action, state, attempts, _, began_us, told, priority = row
+    request_id, endpoint_id, _, action, state, attempts, _, began_us, told, priority, outcome = row
     kind, parameters, accepted_us, expires_us = detail[12:16]
     asked: dict[str, str] = json.loads(parameters)
     return Command(
@@ -161,6 +161,7 @@ def _command(row: Row, detail: Row) -> Command:
         told=unpack_told(told),
         override=asked.get(OVERRIDE, ""),
         every_seconds=60 * float(asked.get("periodicity", 0)),
+        reported=outcome is not None,
     )
 
 

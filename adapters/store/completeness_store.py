@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 from twisted.internet.defer import Deferred
 
-from adapters.store import schema
+from adapters.store import gap_store, schema
 from adapters.store.bulk import fetch
 from adapters.store.database import Database
 from adapters.store.instants import from_us
@@ -31,8 +31,17 @@ def endpoint_facts(connection: Connection, after: int, limit: int, meter_no: str
         period = dict(zip(one, row, strict=True))
         ended = period["ended_us"]
         installed.setdefault(row[0], []).append((from_us(period["started_us"]), None if ended is None else from_us(ended)))
+    in_vain = gap_store.in_vain(connection, [row[0] for row in rows])
     return [
-        EndpointFacts(EndpointId(i), no, configuration, router, None if heard is None else from_us(heard), tuple(installed.get(i, ())))
+        EndpointFacts(
+            EndpointId(i),
+            no,
+            configuration,
+            router,
+            None if heard is None else from_us(heard),
+            tuple(installed.get(i, ())),
+            tuple(in_vain.get(i, ())),
+        )
         for i, no, configuration, router, heard in rows
     ]
 

@@ -49,6 +49,15 @@ def taken(connection: Connection, endpoint_ids: Sequence[int]) -> dict[int, tupl
     return gaps
 
 
+def in_vain(connection: Connection, endpoint_ids: Sequence[int]) -> dict[int, list[Gap]]:
+    """Gaps that were asked for as often as any is."""
+    gaps: dict[int, list[Gap]] = {}
+    for endpoint_id, start, end, tries in fetch(connection, plan_tables.interval_gap, ("endpoint_id",), [(one,) for one in endpoint_ids]):
+        if tries >= GAP_TRIES_MAX:
+            gaps.setdefault(endpoint_id, []).append((from_us(start), from_us(end)))
+    return gaps
+
+
 class GapPart:
     """ReviewedDays of a store, beside completeness."""
 

@@ -5,15 +5,19 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from adapters.store import claims, schema
 from adapters.store.database import Database
+from adapters.store.errors import StoreBusyError
 from adapters.store.instants import from_day
 from adapters.store.partitions import DayKey, days_ahead, drop_detached, drop_oldest, make_partitions
 from adapters.store.purging import STAGES, first_day, note_change, overdue_rows, purge_some, thinning
 from adapters.store.thinning import compact, is_compaction, thin_some, thinned
 from headend.housekeeping import Position, PurgeStep
 from headend.model.retention import DataClass, Overdue, Retention
+
+_log = Logger()
 
 
 class HousekeepingPart:
@@ -50,7 +54,7 @@ class HousekeepingPart:
         if data_class is DataClass.VOLTAGE:
             channels, before = thinning(retention, now)
             if is_compaction(position):
-                await self._database.maintain(lambda c: compact(c, position))
+                await self._compact(position)
             return await self._database.run(lambda c: thin_some(c, channels, before, position, work))
         before = first_day(retention, data_class, now)
         number = position[0] if position else 0
@@ -60,6 +64,14 @@ class HousekeepingPart:
             if any_dropped:
                 return PurgeStep(rows, (number, 0))
         return await self._database.run(lambda c: purge_some(c, data_class, before, position, work))
+
+
+    async def _compact(self, position: Position) -> None:
+        try:
+            await self._database.maintain(lambda c: compact(c, position))
+        except StoreBusyError as error:
+            # A backup holds every table: room that is not given back is no reason to keep what is past its time.
+            _log.warn("a thinned day is not compacted: {error}", error=error)
 
 
 def overdue(connection: Connection, retention: Retention, now: datetime) -> list[Overdue]:

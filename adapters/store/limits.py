@@ -66,3 +66,6 @@ ENDPOINTS_PER_ACCOUNT = 2_000
 
 DAYS_PER_ACCOUNT = 31
 """Days counted at once at most, after a time in which nobody did."""
+
+COMPACTION_LOCK_SECONDS = 2
+"""How long compacting an old day waits for its readers, who queue behind it meanwhile, in seconds."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 from twisted.internet.defer import Deferred
 
 from adapters.store import group_store, plan_tables, schema
@@ -119,10 +119,21 @@ def collect_new(connection: Connection, due: datetime, collect_from: datetime) -
     return _make_due(connection, found, due, collect_from)
 
 
+def make_due(connection: Connection, meter_nos: Sequence[str], due: datetime, collect_from: datetime) -> int:
+    """Make those of some meters due that are collected; one that is due already keeps its time."""
+    found: list[tuple[int, int]] = []
+    for start in range(0, len(meter_nos), KEYS_PER_QUERY_MAX):
+        chunk = list(meter_nos[start : start + KEYS_PER_QUERY_MAX])
+        found += _locked(connection, f"{_COLLECTED} AND e.meter_no IN :meter_nos", {"meter_nos": chunk})
+    return _make_due(connection, found, due, collect_from)
+
+
 def _locked(connection: Connection, condition: str, parameters: dict[str, Any]) -> list[tuple[int, int]]:
     """Endpoints with their outcomes, nobody else's until the transaction ends."""
     last = "" if connection.dialect.name == "sqlite" else " FOR UPDATE OF s"
     statement = text(f"{_FOUND}{condition} ORDER BY s.endpoint_id{last}")
+    if "meter_nos" in parameters:
+        statement = statement.bindparams(bindparam("meter_nos", expanding=True))
     return [(row[0], row[1]) for row in connection.execute(statement, parameters)]
 
 

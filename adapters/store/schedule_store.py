@@ -12,9 +12,8 @@ from adapters.store import group_store, schema
 from adapters.store.bulk import OnConflict, fetch, put
 from adapters.store.database import Database
 from adapters.store.instants import from_us, to_us
-from adapters.store.leasing import schedule as make_due
-from adapters.store.limits import KEYS_PER_QUERY_MAX
 from adapters.store.master_lock import lock_master_data
+from adapters.store.plan_store import make_due
 from adapters.store.schedule_packing import pack_targets, pack_times, unpack_targets, unpack_times
 from headend.errors import RequestError, shown
 from headend.limits import SCHEDULES_MAX
@@ -88,9 +87,7 @@ def follow(connection: Connection, schedule: FollowedSchedule, until: datetime, 
     targets = connection.execute(noted.returning(_S.targets)).scalar()
     if targets is None:
         return 0
-    meter_nos = _meters(connection, unpack_targets(targets))
-    chunks = (meter_nos[start : start + KEYS_PER_QUERY_MAX] for start in range(0, len(meter_nos), KEYS_PER_QUERY_MAX))
-    return sum(make_due(connection, until, collect_from, chunk) for chunk in chunks)
+    return make_due(connection, _meters(connection, unpack_targets(targets)), until, collect_from)
 
 
 def _meters(connection: Connection, targets: ScheduleTargets) -> list[str]:

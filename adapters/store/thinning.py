@@ -13,6 +13,7 @@ from adapters.store import house_tables, schema
 from adapters.store.bulk import OnConflict, fetch, put, rows_of
 from adapters.store.change_packing import unpack_changes
 from adapters.store.day_thinning import thinned_day
+from adapters.store.limits import COMPACTION_LOCK_SECONDS, LOCK_SECONDS
 from adapters.store.partitions import partition_days, partition_name
 from headend.housekeeping import Position, PurgeStep
 
@@ -53,8 +54,12 @@ def is_compaction(position: Position) -> bool:
 
 
 def compact(connection: Connection, position: Position) -> None:
-    """Give back the room that thinning a day made. Waits for readers of this old day, and they for it; for no one else."""
-    connection.execute(text(f"VACUUM (FULL) {partition_name('interval_day', position[2])}"))
+    """Give back the room that thinning a day made. Waits a moment for readers of this old day, and they for it; for no one else."""
+    connection.execute(text(f"SET lock_timeout = '{COMPACTION_LOCK_SECONDS}s'"))
+    try:
+        connection.execute(text(f"VACUUM (FULL) {partition_name('interval_day', position[2])}"))
+    finally:
+        connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
 
 
 def thinned(connection: Connection) -> tuple[int, int]:

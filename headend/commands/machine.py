@@ -69,14 +69,15 @@ class GoOn:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Take it up again then; it may also go on before, when the endpoint wakes."""
+    """Take it up again then; it may also go on before, when the endpoint wakes. `report` is told meanwhile, though it is no end."""
 
     until: datetime
+    report: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """It is done; this is the one answer. `again` is when the same is asked anew, of a monitoring."""
+    """It is done; this is the one answer."""
 
     outcome: Outcome
 
@@ -150,19 +151,21 @@ def _answer_by(command: Command, now: datetime, policy: CommandPolicy) -> dateti
 
 def _ended(command: Command, outcome: Outcome, now: datetime) -> Step:
     if command.kind is DeferredKind.MONITORING:
-        return _again(command, now)
+        return _again(replace(command, reported=False), now)
     return _answered(command, outcome)
 
 
-def _again(command: Command, now: datetime) -> Step:
+def _again(command: Command, now: datetime, report: Outcome | None = None) -> Step:
     """A monitoring asks again after its period, until it expires."""
     due = now + timedelta(seconds=command.every_seconds)
-    return replace(command, state=TargetState.QUEUED), Wait(min(due, command.expires))
+    return replace(command, state=TargetState.QUEUED), Wait(min(due, command.expires), report)
 
 
 def _unanswered(command: Command, reason: str, found: Found, now: datetime, policy: CommandPolicy) -> Step:
     if command.kind is DeferredKind.MONITORING:
-        return _again(command, now)
+        # One silence is told once, however long it lasts.
+        report = None if command.reported else Outcome(TargetState.TIMED_OUT, found, FailureCode.NO_ANSWER, reason)
+        return _again(replace(command, reported=True), now, report)
     waited_for = command.priority is Priority.PERSON
     if now >= command.expires or (waited_for and now >= _answer_by(command, now, policy) - timedelta(seconds=policy.reply_seconds)):
         return _answered(command, _timed_out(command, reason, found))

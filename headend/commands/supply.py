@@ -5,6 +5,8 @@ from headend.model.deferred import DeferredKind, TargetState
 from headend.model.telling import Supply
 from headend.outage_devices import OutageState
 
+ROUTER_DOWN = "its router is down, so that it cannot be asked"
+
 ASKED = frozenset({DeferredKind.PING, DeferredKind.MONITORING})
 """Kinds of commands that ask about the supply."""
 
@@ -16,5 +18,5 @@ def supply_of(outcome: Outcome, known: OutageState, *, router_down: bool) -> tup
     if known is OutageState.OUTAGED and outcome.code is FailureCode.NO_ANSWER:
         return Supply.OUTAGE, "it sent its last gasp and does not answer"
     if router_down:
-        return Supply.NO_RESPONSE, "its router is down, so that it cannot be asked"
+        return Supply.NO_RESPONSE, ROUTER_DOWN
     return Supply.NO_RESPONSE, outcome.reason

@@ -86,7 +86,7 @@ class Command:
     """One endpoint of a request. `began` is when it was first taken up; `told` what was, once anything was.
 
     `override` is why a connection is made although there is voltage on the load side, empty where it is not. `every_seconds` is how often
-    a monitoring asks.
+    a monitoring asks, `reported` whether it has told of the silence that lasts.
     """
 
     command_id: CommandId
@@ -102,6 +102,7 @@ class Command:
     override: str = ""
     every_seconds: float = 0.0
     period: tuple[datetime, datetime] | None = None
+    reported: bool = False
 
     @property
     def actuates(self) -> bool:
@@ -147,7 +148,7 @@ class CommandUpdate:
     """What became of a command that was handed out; stored in one transaction with what was read, and with what is told of it.
 
     `due` is when it is to be taken up next, None for one that is done. `keeps_lease` while whoever has it goes on. `outcome` is given with
-    the terminal state.
+    the terminal state, and with what a monitoring reports before its own.
     """
 
     command: Command

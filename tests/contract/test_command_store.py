@@ -181,3 +181,22 @@ def test_a_switch_is_disabled_and_enabled(commands: CommandStoreUnderTest) -> No
         commands.record([ended(following)], NOW)
 
 
+
+
+def test_a_monitoring_reports_a_silence_once_and_goes_on(commands: CommandStoreUnderTest) -> None:
+    commands.accept(request(1, kind=DeferredKind.MONITORING, action=None, parameters={"periodicity": "15"}))
+    (one,) = taken(commands)
+    assert (one.command.every_seconds, one.command.reported) == (900, False)
+    silence = Outcome(TargetState.TIMED_OUT, code=FailureCode.NO_ANSWER, reason="no answer")
+    queued = replace(one.command, state=TargetState.QUEUED, reported=True)
+    assert commands.record([CommandUpdate(queued, one.lease_no, UNTIL, outcome=silence)], NOW) == [True]
+    assert len(commands.told()) == 1
+    (again,) = taken(commands, now=UNTIL)
+    assert again.command.reported
+    commands.record([CommandUpdate(again.command, again.lease_no, one.command.expires)], NOW)
+    (last,) = taken(commands, now=one.command.expires)
+    assert last.command.reported
+    back = replace(last.command, reported=False)
+    commands.record([CommandUpdate(back, last.lease_no, one.command.expires)], NOW)
+    (following,) = taken(commands, now=one.command.expires)
+    assert not following.command.reported

@@ -190,6 +190,16 @@ def test_enabling_and_disabling_are_done_here(action: SwitchAction, enabled: boo
 @given(st.floats(1, 100_000))
 def test_a_monitoring_asks_again_after_its_period(seconds: float) -> None:
     one = command(DeferredKind.MONITORING, every_seconds=seconds, expires=NOW + timedelta(days=9), attempts=1)
-    for happening in (Ended(SUCCEEDED), Unanswered("no answer")):
-        following, decision = step(one, happening, NOW, POLICY)
-        assert (following.state, decision) == (TargetState.QUEUED, Wait(NOW + timedelta(seconds=seconds)))
+    again = NOW + timedelta(seconds=seconds)
+    assert step(one, Ended(SUCCEEDED), NOW, POLICY)[1] == Wait(again)
+    silent, decision = step(one, Unanswered("no answer"), NOW, POLICY)
+    assert isinstance(decision, Wait)
+    assert decision.until == again
+    assert decision.report is not None
+    assert decision.report.code is FailureCode.NO_ANSWER
+    assert step(silent, Unanswered("no answer"), NOW, POLICY)[1] == Wait(again), "one silence is told once"
+    back, _ = step(silent, Ended(SUCCEEDED), NOW, POLICY)
+    following, decision = step(back, Unanswered("no answer"), NOW, POLICY)
+    assert following.state is TargetState.QUEUED
+    assert isinstance(decision, Wait)
+    assert decision.report is not None

@@ -1,5 +1,6 @@
 """Completeness of days: what is expected through clock changes, installations and changed lengths, and why something is missing."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,11 @@ def test_each_missing_interval_has_its_reason():
     assert (gap.present, gap.missing) == (21, {MissingReason.NOT_BROUGHT: 3})
     first = int(start.timestamp())
     assert gap.gaps == ((first + 3 * 3_600, first + 5 * 3_600), (first + 9 * 3_600, first + 10 * 3_600))
+    asked = replace(facts(), in_vain=((start, start + timedelta(hours=5)),))
+    assert channels(asked, DAY, hours(start, end, missing={3, 4, 9}))[3_600].missing == {
+        MissingReason.ASKED_IN_VAIN: 2,
+        MissingReason.NOT_BROUGHT: 1,
+    }
     silent = channels(facts(heard=start + timedelta(hours=20)), DAY, hours(start, start + timedelta(hours=20)))
     assert silent[3_600].missing == {MissingReason.NOT_HEARD_SINCE: 4}
     assert silent[3_600].gaps == ()

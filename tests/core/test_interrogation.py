@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from emulators.meter_node import MeterNode
+from emulators.meter_procedures import set_device_clock
 from headend.c1222.epsem import join_services, split_services
 from headend.c1222.message import SecurityMode
 from headend.c1222.responses import ResponseCode
@@ -250,3 +251,39 @@ def test_blocks_that_grow_between_two_messages_are_not_torn(hours):
     talk.field.store._record(collected)
     assert collected.exception is None
     assert talk.field.differences(talk.endpoint, talk.field.start - timedelta(hours=20), collected.heard - timedelta(hours=1)) == []
+
+
+def clock_setting():
+    """A meter whose clock is 100 s behind, all read, and the request that sets it right."""
+    talk = Conversation("HE-R100")
+    talk.collect()
+    talk.field.hours(6)
+    set_device_clock(talk.field.world.meter(talk.index), int(talk.now.timestamp()) - 100)
+    state, action = talk.begin()
+    while not action.once:
+        state, action = state.step(answered(talk.answers(split_services(action.message))), talk.now)
+    assert [type(decode_request(body)).__name__ for body in split_services(action.message)] == ["FullWrite", "FullRead"]
+    return talk, state, action
+
+
+def test_a_clock_is_set_by_one_further_exchange_and_what_was_read_is_kept():
+    talk, state, action = clock_setting()
+    collected = talk.finish(state, action)
+    assert [n.reason for n in collected.notices] == ["the clock was 100 s behind and is set right"]
+    assert (collected.exception, bool(collected.interval_blocks)) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (Silent(1, 2.0), "the clock was 100 s behind; no answer came when it was set right"),
+        (Answered(join_services((b"\x02", b"\x02"))), "is not set right: refused with response code 02"),
+        (Answered(b"\xff"), "is not set right: an answer that is not understood"),
+    ],
+)
+def test_a_clock_that_is_not_set_right_costs_nothing_that_was_read(event, reason):
+    talk, state, _ = clock_setting()
+    _, action = state.step(event, talk.now)
+    collected = harvest(action.transcript)
+    assert reason in collected.notices[0].reason
+    assert (collected.exception, bool(collected.interval_blocks)) == (None, True)

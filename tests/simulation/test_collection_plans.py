@@ -24,7 +24,7 @@ class PlannedField:
         self.driver = PlanDriver(self.field.utility, self.field.store, self.now, self.field.collector.wake, HISTORY)
 
     def begin(self) -> None:
-        Deferred.fromCoroutine(self.driver.begin())
+        Deferred.fromCoroutine(self.driver.collect_new())
         self.field.collector.start()
 
     def live(self, hours: float, step: float = 10.0) -> None:
