@@ -43,7 +43,6 @@ CAUSES = (
     Cause(FaultCode.RESPONSE_URL, "There is no address that the outcome may be sent to."),
     Cause(FaultCode.TRANSACTION_REUSED, "Another request had this transactionID; the same one again is answered as before."),
     Cause(FaultCode.TOO_MANY_OBJECTS, "The call brings or names more objects than are taken at once; split it."),
-    Cause(FaultCode.TOO_MANY_METERS, "The call names more meters than a page has; split the list."),
     Cause(FaultCode.UNKNOWN_METER, "No such meter, or not one of this partner's.", ERROR_STRING),
     Cause(FaultCode.NO_SWITCH, "The meter has no connect/disconnect device.", ERROR_OBJECT),
     Cause(FaultCode.UNKNOWN_REGISTRATION, "No registration of this partner's has this id.", ERROR_OBJECT),

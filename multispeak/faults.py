@@ -56,7 +56,6 @@ class FaultCode(StrEnum):
     UNKNOWN_UNIT = "Client.UnknownUnit"
     UNKNOWN_BILL_CYCLE = "Client.UnknownBillCycle"
     UNKNOWN_EVENT_CODE = "Client.UnknownEventCode"
-    TOO_MANY_METERS = "Client.TooManyMeters"
     NOT_IMPLEMENTED = "Server.NotImplemented"
     BUSY = "Server.Busy"
     INTERNAL = "Server.HeadEnd"

@@ -175,6 +175,12 @@ SELFTEST_REDIRECTS_MAX = 5
 SELFTEST_SHOWN_CHARACTERS = 16_000
 """Characters of an envelope that an assertion document shows."""
 
+LONG_MESSAGE_OCTETS = 64 * 1024
+"""From here on a message is asked how many elements it has: counting those of a small one costs a tenth of its validation."""
+
+PLACED_ERRORS_MAX = 100
+"""Schema errors of a large message that are looked for in its tree, each at up to a millisecond."""
+
 YEAR_MIN, YEAR_MAX = 1990, 2100
 """Dates outside are mistakes, such as the year 1 that some toolkits send for nothing."""
 

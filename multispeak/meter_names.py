@@ -33,7 +33,7 @@ async def listed_meters(call: Call, parameter: str) -> ListedMeters:
     listed = items(getattr(call.request, parameter))
     if len(listed) > LISTED_METERS_MAX:
         sentence = f"{len(listed)} meters are named; {LISTED_METERS_MAX} are the most"
-        raise RefusedCallError(FaultCode.TOO_MANY_METERS, sentence)
+        raise RefusedCallError(FaultCode.TOO_MANY_OBJECTS, sentence)
     names = list(dict.fromkeys(name for item in listed if (name := named_meter(item))))
     if not names:
         raise RefusedCallError(FaultCode.MISSING_PARAMETER, f"{call.operation} names no meter")

@@ -32,7 +32,8 @@ def monitoring_handlers(version: str) -> dict[str, Handler]:
         ("DisconnectedStatus", MonitoringKind.DISCONNECTED, _as_it_is, "Notes that meters are meant to be disconnected."),
     ):
         handlers[f"Initiate{name}"] = _beginning(kind, meters, lasting, begun)
-        handlers[f"Cancel{name}"] = _ending(kind, meters, f"Ends the caller's {kind.value} of meters.")
+        what = "usage monitoring" if kind is MonitoringKind.USAGE else kind.value
+        handlers[f"Cancel{name}"] = _ending(kind, meters, f"Ends the caller's {what} of meters.")
     return handlers | _handlers_of_v4() if version == "4.1.6" else handlers
 
 

@@ -54,7 +54,8 @@ def require_objects(call: Call, count: int) -> None:
     if not count:
         raise RefusedCallError(FaultCode.MISSING_PARAMETER, f"{call.operation} holds no object")
     if count > NOTIFIED_OBJECTS_MAX:
-        raise RefusedCallError(FaultCode.TOO_LARGE, f"{call.operation} holds {count} objects; {NOTIFIED_OBJECTS_MAX} are taken at once")
+        sentence = f"{call.operation} holds {count} objects; {NOTIFIED_OBJECTS_MAX} are taken at once"
+        raise RefusedCallError(FaultCode.TOO_MANY_OBJECTS, sentence)
 
 
 def refused(call: Call, refusals: Iterable[Refusal], nouns: dict[str, str] | str) -> Answer:

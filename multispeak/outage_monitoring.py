@@ -10,7 +10,7 @@ from headend.model.deferred import Monitoring
 from multispeak.calls import Answer, Call, Handler
 from multispeak.deferred_targets import members, plain_noun
 from multispeak.error_objects import ObjectError, error_objects
-from multispeak.faults import FaultCode, RefusedCallError
+from multispeak.notifications import require_objects
 
 _XML_NAME = re.compile(r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*")
 
@@ -30,13 +30,14 @@ async def display(call: Call) -> Answer:
 async def cancel(call: Call) -> Answer:
     """Ends the caller's outage monitoring of the named objects."""
     references = members(call.request.ObjectRef)
-    if not references:
-        raise RefusedCallError(FaultCode.MISSING_PARAMETER, f"{call.operation} names no object")
-    found = await call.store.monitorings(call.partner.user_id, call.now)
+    require_objects(call, len(references))
+    found: dict[str, list[Monitoring]] = {}
+    for monitoring in await call.store.monitorings(call.partner.user_id, call.now):
+        found.setdefault(monitoring.object_name, []).append(monitoring)
     ended: set[int] = set()
     errors = []
     for reference in references:
-        meant = {monitoring.request_id for monitoring in found if _is_meant(reference, monitoring)}
+        meant = {monitoring.request_id for monitoring in found.get(_name(reference), ()) if _is_meant(reference, monitoring)}
         ended |= meant
         if not meant:
             name = _name(reference)
@@ -57,8 +58,7 @@ def _reference(call: Call, monitoring: Monitoring) -> Any:
 
 
 def _is_meant(reference: Any, monitoring: Monitoring) -> bool:
-    same_noun = not reference.noun or plain_noun(reference.noun) == plain_noun(monitoring.noun)
-    return same_noun and _name(reference) == monitoring.object_name
+    return not reference.noun or plain_noun(reference.noun) == plain_noun(monitoring.noun)
 
 
 def _name(reference: Any) -> str:

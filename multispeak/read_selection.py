@@ -169,7 +169,7 @@ def _field_names(call: Call) -> list[str]:
     listed = getattr(call.request, "fieldName", None)
     names = [name.strip() for name in (listed.string if listed is not None else None) or () if name and name.strip()]
     if len(names) > FIELD_NAMES_MAX:
-        raise RefusedCallError(FaultCode.TOO_LARGE, f"{len(names)} fieldNames; {FIELD_NAMES_MAX} are the most")
+        raise RefusedCallError(FaultCode.TOO_MANY_OBJECTS, f"{len(names)} fieldNames; {FIELD_NAMES_MAX} are the most")
     return names
 
 

@@ -102,7 +102,7 @@ class _Compiled:
         habits = exchange.caller.partner.tolerated
         with _FAULTS:
             self._require_action(exchange, habits)
-            self._binding.check.require_valid(ctx.in_body_doc, habits, self._now)
+            self._binding.check.require_valid(ctx.in_body_doc, habits, self._now, len(ctx.in_string[0]))
             ctx.in_object = self._binding.operations[ctx.descriptor.name].read(ctx.in_body_doc)
         exchange.transaction_id = getattr(ctx.in_object, "transactionID", None) or ""
         exchange.objects_in = objects_asked(ctx.in_object)

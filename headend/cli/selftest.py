@@ -170,7 +170,7 @@ def _address(settings: Settings) -> str:
     server = settings.server
     if not server.port:
         raise click.UsageError("the settings let the system pick a port; name the ADDRESS that `headend serve` has told")
-    host = _ANYWHERE.get(server.host, server.host)
+    host = _ANYWHERE.get(server.host, f"[{server.host}]" if ":" in server.host else server.host)
     return f"{'http' if server.tls is None else 'https'}://{host}:{server.port}"
 
 

@@ -50,6 +50,10 @@ class _Exchanged:
     answer: HttpAnswer | None
     heard: Heard
 
+    def is_response_of(self, operation: str) -> bool:
+        """Whether the operation answered, be it validly or not: no fault, no web page, no silence."""
+        return self.answer is not None and f"{operation}Response".encode() in self.answer.octets
+
 
 class ServiceTest:
     """Tests one service; `known` is what earlier ones have told, and grows."""
@@ -103,10 +107,12 @@ class ServiceTest:
             elif acts(name) and self._options.values.get(METER) is None:
                 yield Assertion(name, Verdict.SKIPPED, note="no meter is named that effects may be tried on")
             else:
-                assertion, body = self._call(self._service.operations[name])
+                assertion, exchanged = self._call(self._service.operations[name])
                 yield assertion
-                if body is None:
-                    closed = _CLOSED if name == "PingURL" else closed
+                body = exchanged.heard.body
+                if name == "PingURL" and not exchanged.is_response_of(name):
+                    closed = _CLOSED
+                if assertion.verdict is not Verdict.PASSED or body is None:
                     continue
                 if name == "GetMethods":
                     methods = methods & advertised(body) if advertised(body) else methods
@@ -118,7 +124,7 @@ class ServiceTest:
         note = "; ".join(notes) or f"{len(self._target.operations)} operations, all of the contract's"
         return Assertion("WSDL", Verdict.FAILED if self._target.problems else Verdict.PASSED, "GET ?wsdl", note)
 
-    def _call(self, operation: OperationDef) -> tuple[Assertion, etree._Element | None]:
+    def _call(self, operation: OperationDef) -> tuple[Assertion, _Exchanged]:
         """One operation; of an answer that is a page of more, the next page too."""
         subjects = self._subjects(operation)
         request = Examples(self._contract, subjects).request(operation)
@@ -128,8 +134,7 @@ class ServiceTest:
             judgement = Judgement(Verdict.FAILED, f"with this login nothing can be tested: {judgement.note}")
         if judgement.verdict is Verdict.PASSED:
             judgement = self._with_next_page(operation, subjects, exchanged.heard) or judgement
-        assertion = self._assertion(operation.name, judgement, exchanged, _summary(request))
-        return assertion, exchanged.heard.body if judgement.verdict is Verdict.PASSED else None
+        return self._assertion(operation.name, judgement, exchanged, _summary(request)), exchanged
 
     def _subjects(self, operation: OperationDef) -> dict[str, str]:
         known = {**period(self._now(), self._options.days), **self._known}

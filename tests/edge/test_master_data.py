@@ -357,7 +357,7 @@ def test_a_list_that_is_too_long_is_refused_as_a_whole(store_site: StoreSite, mo
     monkeypatch.setattr("multispeak.notifications.NOTIFIED_OBJECTS_MAX", 1)
     inside = f"<addedMeters>{meter_v3('M1')}{meter_v3('M2')}</addedMeters>"
     code, text = fault_of(etree.tostring(store_site.ask(V3, MR, "MeterAddNotification", inside)))
-    assert (code, "2 objects; 1 are taken" in text) == ("Client.TooLarge", True)
+    assert (code, "2 objects; 1 are taken" in text) == ("Client.TooManyObjects", True)
 
 
 def test_ten_thousand_meters_in_one_notification(store_site: StoreSite) -> None:

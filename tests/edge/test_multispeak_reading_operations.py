@@ -226,7 +226,7 @@ def test_an_unknown_field_is_a_remark_beside_known_ones_and_a_fault_alone(site: 
     code, text = refused(site, "4.1.6", "GetReadingsByMeterIDAndFieldName", meterID="M1", **PERIOD, fieldName=["wattage"])
     assert (code, "'wattage'" in text) == ("Client.UnknownFieldName", True)
     code, text = refused(site, "4.1.6", "GetReadingsByMeterIDAndFieldName", meterID="M1", **PERIOD, fieldName=["kWh"] * 201)
-    assert (code, "200 are the most" in text) == ("Client.TooLarge", True)
+    assert (code, "200 are the most" in text) == ("Client.TooManyObjects", True)
 
 
 def test_a_type_selects_registers_or_intervals_of_a_length(site: StoreSite) -> None:
@@ -303,7 +303,7 @@ def test_lists_of_meters_in_interval_data_too(site: StoreSite) -> None:
 def test_lists_are_bounded_and_not_empty(site: StoreSite) -> None:
     many = [f"X{n}" for n in range(10_001)]
     code, text = refused(site, "4.1.6", "GetLatestReadingsByMeterIDList", meterIDs=many, **PERIOD)
-    assert (code, "10000 are the most" in text) == ("Client.TooManyMeters", True)
+    assert (code, "10000 are the most" in text) == ("Client.TooManyObjects", True)
     assert refused(site, "4.1.6", "GetLatestReadingsByMeterIDList", **PERIOD)[0] == "Client.MissingParameter"
     assert refused(site, "4.1.6", "GetLatestReadingsByMeterIDList", meterIDs=[], **PERIOD)[0] == "Client.MissingParameter"
 

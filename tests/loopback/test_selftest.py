@@ -204,7 +204,7 @@ ODD: list[tuple[str, Respond, str, str]] = [
 
 @pytest.mark.parametrize("case", ODD, ids=lambda case: case[0])
 def test_whatever_a_server_answers_is_a_note(case: tuple[str, Respond, str, str], tmp_path: Path) -> None:
-    _, respond, result, note = case
+    title, respond, result, note = case
     stranger = Stranger(respond)
     caller = HttpCaller(10, time.monotonic)
     options = SelfTestOptions("us", "a long secret")
@@ -218,8 +218,42 @@ def test_whatever_a_server_answers_is_a_note(case: tuple[str, Respond, str, str]
     document = (tmp_path / "assertions.html").read_text()
     assert note in html.fromstring(document).text_content()
     assert "a long secret" not in document
+    others = results(tmp_path)["OD_Server 3.0", "GetAllOutageDetectionDevices"]
+    assert (others == "not called") == (title not in ("an invalid answer", "a header that is none", "no header"))
     # A server that lets everybody in, or answers an unknown operation, fails whatever else it does.
     assert report.failed
+
+
+def paged(remaining: list[int], last_sent: str) -> Respond:
+    """Pages of devices that tell one after the other what remains."""
+    left = iter(remaining)
+
+    def respond(name: str, body: bytes) -> tuple[int, str, bytes]:
+        said = f' ObjectsRemaining="{next(left)}" LastSent="{last_sent}"' if name == "GetAllOutageDetectionDevices" else ""
+        return 200, "text/xml", soap(answer(name), f'<MultiSpeakMsgHeader xmlns="{NS}"{said}/>')
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    ("remaining", "last_sent", "result", "note"),
+    [
+        ([0], "", "passed", ""),
+        ([5, 2], "M-5", "passed", "5 more to come; second page: 2 more to come"),
+        ([5, 5], "M-5", "failed", "ObjectsRemaining is 5 on the first page and 5 on the second"),
+        ([5], "", "failed", "LastSent is empty: no client can go on"),
+    ],
+)
+def test_pages_must_lead_on(remaining: list[int], last_sent: str, result: str, note: str) -> None:
+    stranger = Stranger(paged(remaining, last_sent))
+    caller = HttpCaller(10, time.monotonic)
+    try:
+        report = run_selftest(caller, Login(stranger.url, "", ""), SelfTestOptions("", ""), ("", ""), Console(quiet=True))
+    finally:
+        caller.close()
+        stranger.close()
+    (found,) = (one for one in report.services[0].assertions if one.operation == "GetAllOutageDetectionDevices")
+    assert (found.verdict, note in found.note) == (result, True), found.note
 
 
 def test_a_server_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
