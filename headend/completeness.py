@@ -114,6 +114,12 @@ def _intervals(facts: EndpointFacts, channel_id: ChannelId, seconds: int, series
     unmeasured: Spans = []
     doubtful = count = 0
     for one in series:
+        if len(expected) == 1 and None not in one.values:
+            # Nearly every day of nearly every endpoint; a thousand times as many steps are in the general way below.
+            span, number, poor = _whole(one, *expected[0])
+            present.append(span)
+            count, doubtful = count + number, doubtful + poor
+            continue
         for number, value, flags in one.known():
             span = (number * one.interval_seconds, (number + 1) * one.interval_seconds)
             if value is None:
@@ -135,6 +141,16 @@ def _intervals(facts: EndpointFacts, channel_id: ChannelId, seconds: int, series
             if reason is MissingReason.NOT_BROUGHT:
                 gaps.append((begin, begin + length))
     return ChannelDay(channel_id, length, count + missing.total(), count, doubtful, dict(missing), tuple(_joined(gaps)))
+
+
+def _whole(series: IntervalSeries, start: int, end: int) -> tuple[tuple[int, int], int, int]:
+    """Of a series without gaps: when it is, how many of its intervals are within what is expected, and how many of those are doubtful."""
+    length, first = series.interval_seconds, series.first
+    low = max(0, -(-start // length) - first)
+    high = min(len(series.values), end // length - first)
+    within = series.flags[low:high] if low < high else ()
+    doubtful = sum(1 for flags in within if flags & DOUBTFUL) if any(within) else 0
+    return (first * length, (series.last + 1) * length), max(0, high - low), doubtful
 
 
 def _midnight(

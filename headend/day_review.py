@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from headend.completeness import EndpointDay
@@ -21,6 +23,9 @@ LOOK_SECONDS = 1_800
 
 KEPT_AT_ONCE = 1_000
 """Gaps and notices kept in one transaction."""
+
+REVIEWED_AT_ONCE = 25
+"""Endpoints looked at before others get their turn: some milliseconds of work."""
 
 NEAR_SECONDS = 21_600
 """Gaps of an endpoint nearer to each other are asked for as one: meters are read by blocks of hours."""
@@ -60,9 +65,10 @@ class DayReview:
 
     log = Logger()
 
-    def __init__(self, utility: Utility, store: ReviewedDays, now: Callable[[], datetime]) -> None:
+    def __init__(self, utility: Utility, store: ReviewedDays, clock: IReactorTime, now: Callable[[], datetime]) -> None:
         self._utility = utility
         self._store = store
+        self._clock = clock
         self._now = now
 
     async def look(self) -> None:
@@ -83,7 +89,11 @@ class DayReview:
         gaps: list[tuple[EndpointId, Gap]] = []
         notices: list[ExceptionRecord] = []
         counts = [0, 0]
+        looked_at = 0
         async for one in endpoint_days(self._store, self._utility, day, now):
+            looked_at += 1
+            if looked_at % REVIEWED_AT_ONCE == 0:
+                await deferLater(self._clock, 0)
             gaps += [(one.facts.endpoint_id, gap) for gap in gaps_of(one)]
             notices += register_notices(one.registers)
             if len(gaps) + len(notices) >= KEPT_AT_ONCE:

@@ -36,11 +36,11 @@ def server() -> Iterator[URL]:
 
 
 @contextmanager
-def database(address: URL) -> Iterator[URL]:
-    """A new, empty database."""
+def database(address: URL, template: str = "template0") -> Iterator[URL]:
+    """A new database, empty or a copy of another to which nobody is connected."""
     name = f"headend_test_{uuid.uuid4().hex[:16]}"
     with psycopg.connect(_libpq(address), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE {template}")
         try:
             yield address.set(database=name)
         finally:

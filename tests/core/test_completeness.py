@@ -113,3 +113,17 @@ def test_totals_count_intervals_not_meters():
     assert totals.intervals == {"expected": 48, "present": 47, "doubtful": 0, "heard since, not brought": 1}
     assert rate(totals.intervals) == pytest.approx(47 / 48)
     assert rate(totals.registers) == 0
+
+
+@pytest.mark.parametrize("seconds", [3_600, 900])
+@pytest.mark.parametrize("early", [0, 1_800, 7_200])
+def test_a_day_without_gaps_counts_as_one_that_is_gone_through_interval_by_interval(seconds: int, early: int):
+    start, end = UTILITY.day_bounds(DAY)
+    noon = start + timedelta(hours=12)
+    fifths = [int(IntervalFlag.ESTIMATED) * (n % 5 == 0) for n in range(86_400 // seconds)]
+    blocks = [replace(block, flags=fifths) for block in hours(start, end, seconds)]
+    at_once = channels(facts((start + timedelta(seconds=early), None)), DAY, blocks)
+    one_by_one = channels(facts((start + timedelta(seconds=early), noon), (noon, None)), DAY, blocks)
+    assert at_once == one_by_one
+    assert at_once[seconds].present == (86_400 - early) // seconds
+    assert at_once[seconds].doubtful > 0

@@ -7,7 +7,6 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headend.model.endpoint import EndpointId
 from headend.model.router import RouterPath, RouterStatus
 from headend.model.work_item import (
     HISTORY_MAX,
@@ -21,7 +20,7 @@ from headend.model.work_item import (
 from headend.router_catalogue import RouterCode
 from headend.router_health import RouterState
 from headend.router_policy import RouterPolicy
-from headend.router_silence import SilentEndpoint, silence_owners
+from headend.router_silence import SilenceOwner, silence_owner
 from headend.router_troubleshooting import Ending, Probe, RequestReboot, StepKind, StepOutcome
 from tests.core.routers import FINE, PROFILE, START, Watched
 from tests.core.test_router_health import HAPPENINGS, happen
@@ -189,24 +188,21 @@ def test_a_history_keeps_its_beginning_and_its_end() -> None:
     assert (item.history[0].what, item.history[-1].what) == ("0", "499")
 
 
-def silent(n: int, router: str | None, hours: float | None) -> SilentEndpoint:
-    return SilentEndpoint(EndpointId(n), f"M{n}", router, None if hours is None else START - timedelta(hours=hours))
-
-
 def test_a_router_that_is_down_owns_its_childrens_silence() -> None:
     down = Watched().polled().dies()
     routers = {"north": down.health, "south": Watched().polled().health}
-    endpoints = [silent(1, "north", 100), silent(2, "north", 1), silent(3, "south", 100), silent(4, "south", 1), silent(5, None, None)]
-    owners = silence_owners(endpoints, routers, START, 72 * 3600)
-    assert [e.endpoint_id for e in owners.endpoints] == [3, 5]
-    assert {name: [e.endpoint_id for e in owned] for name, owned in owners.by_router.items()} == {"north": [1, 2]}
+    since = START - timedelta(hours=100)
+    assert silence_owner("north", since, routers, START) == SilenceOwner("north", timedelta(hours=100))
+    for own in ("south", "unwatched", None):
+        assert silence_owner(own, since, routers, START) == SilenceOwner(None, timedelta(hours=100))
 
 
 def test_silence_behind_a_router_counts_from_its_return() -> None:
     back = Watched().polled().dies().after(86_400).polled()
-    assert back.health.restored == back.now
-    endpoint = silent(1, PROFILE.name, 100)
+    restored = back.health.restored
+    assert restored == back.now
     routers = {PROFILE.name: back.health}
-    assert silence_owners([endpoint], routers, back.now + timedelta(hours=71), 72 * 3600).endpoints == ()
-    assert silence_owners([endpoint], routers, back.now + timedelta(hours=72), 72 * 3600).endpoints == (endpoint,)
-    assert silence_owners([endpoint], {}, START, 72 * 3600).endpoints == (endpoint,), "a router nobody watches owns nothing"
+    now = restored + timedelta(hours=71)
+    assert silence_owner(PROFILE.name, START, routers, now) == SilenceOwner(None, timedelta(hours=71), restored)
+    later = restored + timedelta(hours=1)
+    assert silence_owner(PROFILE.name, later, routers, now) == SilenceOwner(None, timedelta(hours=70))

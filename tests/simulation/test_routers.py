@@ -2,18 +2,18 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 
 import pytest
 
 from emulators.router_device import RouterFaults, faults_from_json
 from headend.errors import RequestError, StoreError
-from headend.model.endpoint import EndpointId
 from headend.model.router import InterfaceKind, RouterPath
 from headend.model.work_item import WorkItemKind, WorkItemState
 from headend.router_catalogue import RouterCode
 from headend.router_health import RouterState
-from headend.router_silence import SilentEndpoint, silence_owners
+from headend.router_silence import silence_owner
 from headend.router_troubleshooting import Ending, StepKind, StepOutcome
 from tests.simulation.routers import RouterField, quick
 
@@ -204,11 +204,10 @@ def test_flapping_is_few_events_and_one_alarm_at_its_end() -> None:
 def test_children_of_a_dead_router_are_its_own_and_nobody_elses(field: RouterField) -> None:
     field.faults(1, down=True)
     field.run(30)
-    silent = [SilentEndpoint(EndpointId(n), f"M{n}", f"router-{n % 4 + 1:03d}", None) for n in range(40)]
     health = {name: case.health for name, case in field.watch.cases.items()}
-    owners = silence_owners(silent, health, field.now(), 3 * 86_400)
-    assert [e.endpoint_id for e in owners.by_router["router-002"]] == [n for n in range(40) if n % 4 == 1]
-    assert {e.router for e in owners.endpoints} == {"router-001", "router-003", "router-004"}
+    since = field.now() - timedelta(days=3)
+    owners = {name: silence_owner(name, since, health, field.now()).router for name in health}
+    assert owners == {name: "router-002" if name == "router-002" else None for name in health}
     field.stop()
 
 
