@@ -1,7 +1,7 @@
 """XML Schema built-in values ⇄ Python values."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import inf, isinf, isnan, nan
 from typing import Any
@@ -28,6 +28,17 @@ def read_date_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
+        return _end_of_day(text)
+
+
+def _end_of_day(text: str) -> datetime:
+    """24:00:00, which XML Schema allows for the midnight that ends a day and Python does not know."""
+    day, end, offset = text.strip().partition("T24:00:00")
+    if not end:
+        raise UnreadableValueError(text, "xs:dateTime")
+    try:
+        return datetime.fromisoformat(f"{day}T00:00:00{offset}") + timedelta(days=1)
+    except (ValueError, OverflowError):
         raise UnreadableValueError(text, "xs:dateTime") from None
 
 

@@ -133,13 +133,14 @@ def test_any_text_is_carried_or_marked(content: str, attribute: str) -> None:
         ("2026-03-01T06:00:00Z", datetime(2026, 3, 1, 6, tzinfo=UTC)),
         (" 2026-03-01T06:00:00.1234567-06:00 ", datetime.fromisoformat("2026-03-01T06:00:00.123456-06:00")),
         ("2026-03-01T06:00:00", datetime(2026, 3, 1, 6)),  # noqa: DTZ001 - what a client may send
+        ("2026-02-28T24:00:00.00Z", datetime(2026, 3, 1, tzinfo=UTC)),
     ],
 )
 def test_date_times(text: str, value: datetime) -> None:
     assert read_date_time(text) == value
 
 
-@pytest.mark.parametrize("text", ["2017-10-09T053947PM-5", "", "12026-01-01T00:00:00Z", "2026-02-30T00:00:00Z"])
+@pytest.mark.parametrize("text", ["2017-10-09T053947PM-5", "", "12026-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "9999-12-31T24:00:00Z"])
 def test_date_times_that_are_none(text: str) -> None:
     with pytest.raises(UnreadableValueError, match="is not an xs:dateTime"):
         read_date_time(text)

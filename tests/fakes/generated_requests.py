@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from multispeak.contract import XSI_NAMESPACE, AttributeDef, Contract, ElementDef, OperationDef, Particle, TypeDef
-from tests.fakes.reading_world import CYCLE, METERS
+from tests.fakes.reading_world import CYCLE, METERS, MIDNIGHTS
 
 DEPTH_MAX = 7
 """Levels below a parameter: the deepest thing that is read, a place within a meter within a list, is five below."""
@@ -48,6 +48,38 @@ _TIMES = [
     "12026-01-01T00:00:00Z",
     "-0044-03-15T12:00:00Z",
 ]
+_LIKELY = {
+    "startDate": [MIDNIGHTS[0].isoformat(), "2026-06-29T00:00:00"],
+    "profileStartDate": [MIDNIGHTS[0].isoformat()],
+    "endDate": [MIDNIGHTS[2].isoformat(), "2026-06-30T24:00:00"],
+    "profileEndDate": [MIDNIGHTS[2].isoformat()],
+    "billingDate": [MIDNIGHTS[1].isoformat(), MIDNIGHTS[2].isoformat()],
+    "profileDate": [MIDNIGHTS[1].isoformat()],
+    "timeToRead": ["2026-07-01T13:00:00Z", "2026-07-03T00:00:00-05:00"],
+    "responseURL": ["http://127.0.0.1:9/MDM_Server", "https://cis.example/MDM_Server.asmx"],
+    "expirationTime": ["600", "0", "86400.5"],
+    "expTime": ["10", "0"],
+    "kWhLookBack": ["0", "1", "3"],
+    "kWLookBack": ["0", "1", "3"],
+    "kWLookForward": ["0", "1"],
+    "lastReceived": ["", "M1", "M2@2026-06-29T05:00:00Z"],
+    "fieldName": ["kWh", "posKWh", "negKWh", "peakDemand", "voltagePhaseA", "waterVolume"],
+    "readingType": ["Register", "Interval", "kWh", "posKWh"],
+    "uomData": ["kWh", "V", "Gallons"],
+    "meterGroupID": ["mixed", "new group"],
+    "meterGroupName": ["mixed", "new group"],
+    "groupName": ["mixed", "new group"],
+    "billingCycle": [CYCLE, "08"],
+    "scheduleID": ["S1"],
+    "readingScheduleID": ["S1"],
+    "domainName": ["serviceType", "meterStatus", "RCDState"],
+    "objectID": ["S1", "M1", "mixed", "new group"],
+    "nounType": ["meter", "electricMeter", "serviceLocation", "account", "meterGroup"],
+    "objectName": ["M1", "SPM2", "ACM2", "mixed"],
+    "loadActionCode": ["Connect", "Disconnect", "Arm"],
+}
+"""What an honest client would say, by the name of the element; that of the list for its items."""
+
 _WHOLE = ["0", "1", "7", "30", "-1", "2147483647", "-2147483648"]
 _LONG = [*_WHOLE, "9223372036854775807", "-9223372036854775808"]
 _REAL = ["0", "1.5", "-2", "1e30", "-0", "INF", "-INF", "NaN", "600", "43006.707"]
@@ -100,7 +132,7 @@ class _Drawing:
     def _one_of(self, values: Any) -> Any:
         return self._draw(st.sampled_from(values))
 
-    def occurrences(self, element: ElementDef, depth: int) -> str:
+    def occurrences(self, element: ElementDef, depth: int, owner: str = "") -> str:
         """An element as often as it comes."""
         kind = self._contract.types.get(element.type_name)
         low, high = element.low, 3 if element.many else 1
@@ -109,9 +141,9 @@ class _Drawing:
         else:
             # Parameters mostly come, what is within objects comes now and then.
             count = max(low, self._one_of((0, 1, 1, 1, high) if depth < 2 else (0, 0, 1, high)))
-        return "".join(self._element(element, depth) for _ in range(count))
+        return "".join(self._element(element, depth, owner) for _ in range(count))
 
-    def _element(self, element: ElementDef, depth: int) -> str:
+    def _element(self, element: ElementDef, depth: int, owner: str) -> str:
         self._nodes += 1
         name = element.name
         if element.nillable and self._one_of((False, False, False, True)):
@@ -126,10 +158,10 @@ class _Drawing:
             kind = self._contract.types[self._one_of(concrete)]
             typed = f' xsi:type="{kind.name}"'
         if kind is None or kind.simple:
-            return f"<{name}>{self._text(element.type_name, name)}</{name}>"
+            return f"<{name}>{self._text(element.type_name, owner.removesuffix('s') if name == 'string' else name)}</{name}>"
         chain = self._contract.lineage(kind.name)
         attributes = "".join(self._attribute(a) for t in chain for a in t.attributes)
-        inside = self._text(kind.name, name) if any(t.content for t in chain) else "".join(self._members(t, depth + 1) for t in chain)
+        inside = self._text(kind.name, name) if any(t.content for t in chain) else "".join(self._members(t, depth + 1, name) for t in chain)
         return f"<{name}{typed}{attributes}>{inside}</{name}>"
 
     def _concrete(self, kind: TypeDef) -> list[str]:
@@ -143,10 +175,10 @@ class _Drawing:
             return ""
         return f" {attribute.name}={quoteattr(self._value(attribute.type_name or 'xs:string', attribute.name))}"
 
-    def _members(self, kind: TypeDef, depth: int) -> str:
+    def _members(self, kind: TypeDef, depth: int, owner: str) -> str:
         if kind.particle:
             return self._particle(kind.particle, {e.name: e for e in kind.elements}, depth)
-        return "".join(self.occurrences(element, depth) for element in kind.elements)
+        return "".join(self.occurrences(element, depth, owner) for element in kind.elements)
 
     def _particle(self, particle: Particle, elements: dict[str, ElementDef], depth: int) -> str:
         kind, low, high, *rest = particle
@@ -167,6 +199,9 @@ class _Drawing:
 
     def _value(self, type_name: str, name: str) -> str:
         kind = self._contract.types.get(type_name)
+        likely = [value for value in _LIKELY.get(name, ()) if kind is None or not kind.enum or value in kind.enum]
+        if likely and self._one_of((True, True, True, False)):
+            return str(self._one_of(likely))
         while kind is not None:
             if kind.enum:
                 return str(self._one_of(kind.enum))
@@ -177,8 +212,6 @@ class _Drawing:
             return str(self._one_of(values))
         if "URL" in name:
             return str(self._one_of(_URLS))
-        if name == "lastReceived":
-            return str(self._one_of(["", "", "M1", "M1@2026-06-29T05:00:00Z", "?", "x@y"]))
         return str(self._draw(st.sampled_from(_NAMES) | st.sampled_from(_WORDS) | _XML_TEXT))
 
 

@@ -42,6 +42,7 @@ class Served:
 
     url: str
     database: str
+    config: Path
 
     def addresses(self, version: str) -> dict[str, str]:
         """Where each server is."""
@@ -63,7 +64,7 @@ def served(reactor: RunningReactor, directory: Path) -> Iterator[Served]:
     config.write_text(SETTINGS)
     with running("serve", "--config", config) as serve:
         url = serve.line_with("MR_Server 3.0").split()[-1].partition("/multispeak/")[0]
-        yield Served(url, database)
+        yield Served(url, database, config)
 
 
 def official_wsdls(version: str) -> dict[str, str]:
