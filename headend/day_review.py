@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from headend.completeness import EndpointDay
@@ -61,15 +59,18 @@ def gaps_of(one: EndpointDay) -> list[Gap]:
 
 
 class DayReview:
-    """One utility's days, each looked at once, two days after its beginning: late pushes and retries have had their time."""
+    """One utility's days, each looked at once, two days after its beginning: late pushes and retries have had their time.
+
+    `pause` is awaited every few endpoints, so that others get their turn.
+    """
 
     log = Logger()
 
-    def __init__(self, utility: Utility, store: ReviewedDays, clock: IReactorTime, now: Callable[[], datetime]) -> None:
+    def __init__(self, utility: Utility, store: ReviewedDays, now: Callable[[], datetime], pause: Callable[[], Awaitable[None]]) -> None:
         self._utility = utility
         self._store = store
-        self._clock = clock
         self._now = now
+        self._pause = pause
 
     async def look(self) -> None:
         """Look at the days that are over and were not looked at. Never raises for a store that cannot answer: a later look does it."""
@@ -93,7 +94,7 @@ class DayReview:
         async for one in endpoint_days(self._store, self._utility, day, now):
             looked_at += 1
             if looked_at % REVIEWED_AT_ONCE == 0:
-                await deferLater(self._clock, 0)
+                await self._pause()
             gaps += [(one.facts.endpoint_id, gap) for gap in gaps_of(one)]
             notices += register_notices(one.registers)
             if len(gaps) + len(notices) >= KEPT_AT_ONCE:

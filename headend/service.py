@@ -176,7 +176,8 @@ class UtilityService:
 
     def review_days(self) -> None:
         """From now on look back at each day once: intervals that were not brought are asked for."""
-        self._look_regularly(DayReview(self.utility, self.store, self._reactor, self._now).look, REVIEW_SECONDS)
+        review = DayReview(self.utility, self.store, self._now, lambda: task.deferLater(self._reactor, 0))
+        self._look_regularly(review.look, REVIEW_SECONDS)
 
     def keep_house(self) -> None:
         """From now on make room ahead and purge what is past its time."""
