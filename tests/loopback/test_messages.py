@@ -124,7 +124,7 @@ def test_the_chain_of_a_transaction(served: Served) -> None:
     assert "InitiateMeterReadByMeterNumber" in told
     # Its meter answers nobody, so how far the command has come by now depends on how long the tests before took.
     assert re.search("request 1 of cis, InitiateMeterReadByMeterNumber: 1 [a-z ]+; expires", told)
-    exchange, progress = served.json("chain", "t-7")
+    exchange, *_told, progress = served.json("chain", "t-7")
     assert exchange["transaction_id"] == "t-7"
     assert sum(progress["states"].values()) == 1
     assert run("messages", "chain", "t-8", "--config", served.config).returncode == 1
