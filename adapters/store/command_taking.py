@@ -17,6 +17,7 @@ from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.progress_packing import unpack_progress
 from adapters.store.recording import lock_states
+from headend.c1222.exchange import next_invocation_id
 from headend.commands.ordering import OVERRIDE
 from headend.errors import StoreError
 from headend.limits import COMMAND_INVOCATION_IDS, INVOCATION_ID_MAX
@@ -190,7 +191,7 @@ def _assignment(row: Row, command: Command, detail: Row, state: Row, sealer: Key
         program=program,
         progress=unpack_progress(progress),
         collect_from=from_us(collect_from_us),
-        first_invocation_id=(next_id - 1 - COMMAND_INVOCATION_IDS) % INVOCATION_ID_MAX + 1,
+        first_invocation_id=next_invocation_id(next_id, -COMMAND_INVOCATION_IDS),
         invocation_ids=COMMAND_INVOCATION_IDS,
         switch_enabled=enabled != 0,
     )

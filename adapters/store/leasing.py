@@ -15,6 +15,7 @@ from adapters.store.endpoint_state import Outcome, lease_id
 from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.progress_packing import unpack_progress
+from headend.c1222.exchange import next_invocation_id
 from headend.errors import StoreError, UnknownMeterError
 from headend.limits import INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
 from headend.model.collection import Assignment, Gap
@@ -125,7 +126,7 @@ def _assignment(leased: tuple[Any, ...], detail: tuple[Any, ...], sealer: KeySea
         program=program,
         progress=unpack_progress(progress),
         collect_from=from_us(collect_from_us),
-        first_invocation_id=(next_id - 1 - INVOCATION_IDS_PER_LEASE) % INVOCATION_ID_MAX + 1,
+        first_invocation_id=next_invocation_id(next_id, -INVOCATION_IDS_PER_LEASE),
         invocation_ids=INVOCATION_IDS_PER_LEASE,
         gaps=gaps,
     )
