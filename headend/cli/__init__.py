@@ -6,6 +6,7 @@ from headend.cli.backup import backup, restore
 from headend.cli.certificate import certificate
 from headend.cli.commands import COMMANDS_OF_METERS
 from headend.cli.completeness import completeness
+from headend.cli.deliveries import deliveries
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
 from headend.cli.endpoints import endpoints
@@ -37,6 +38,7 @@ COMMANDS = (
     schedules,
     completeness,
     gas_day,
+    deliveries,
     purge,
     backup,
     restore,
