@@ -93,7 +93,8 @@ class CollectionSettings(Section):
 
     `interrogations` are the times of the utility's day at which windows of `window_minutes` begin; each polled endpoint is interrogated
     once in each of them. `wake_ups` and `wake_window_minutes` say the same of endpoints that push. Groups may have plans of their own.
-    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` never: that is for a person.
+    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` is for a person, but for that
+    of a battery endpoint which is so far off that its messages could be old ones.
     `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
     default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
     others may take it after `lease_seconds`. A missed interrogation is tried again after `retry_minutes`, twice as long after each
