@@ -36,15 +36,17 @@ class EventKindSettings(Section):
             if not self.name or self.severity is None or self.category is None:
                 raise ValueError(f"event {self.code} is new to the catalogue: it needs name, severity and category")
             known = EventKind(self.code, self.name, frozenset(Commodity), self.severity, self.category)
-        said = {
-            "name": self.name or None,
-            "severity": self.severity,
-            "category": self.category,
-            "commodities": self.commodities,
-            "phrase": self.phrase,
-            "clears": self.clears,
-        }
-        kind = replace(known, **{name: value for name, value in said.items() if value is not None})
+        kind = EventKind(
+            code=self.code,
+            name=self.name or known.name,
+            commodities=known.commodities if self.commodities is None else self.commodities,
+            severity=self.severity or known.severity,
+            category=self.category or known.category,
+            cim=known.cim,
+            phrase=known.phrase if self.phrase is None else self.phrase,
+            outage=known.outage,
+            clears=known.clears if self.clears is None else self.clears,
+        )
         if self.cim is not None:
             kind = replace(kind, cim=CimCode(*map(int, self.cim.split("."))) if self.cim else None)
         if self.outage is not None:

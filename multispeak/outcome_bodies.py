@@ -157,8 +157,8 @@ class OutcomeBodies:
         v3 = self._version == "3.0"
         done = told.outcome.state is TargetState.SUCCEEDED
         identity = {"meterNo": self._name(told), "meterID": self._name(told)} if v3 else {"meterID": self._meter_id(told)}
-        kind = self._utility.events.kinds.get(DEMAND_RESET)
-        event = meter_event(self._records, DEMAND_RESET, kind, told.meter.commodity) if done else None
+        meaning = self._utility.events.kinds.get(DEMAND_RESET)
+        event = meter_event(self._records, DEMAND_RESET, meaning, told.meter.commodity) if done else None
         instance = self._records["eventInstance"](**identity, meterEvent=event, timeStamp=self._at(told))
         transaction = telling.transaction_id
         extensions = None
