@@ -14,6 +14,7 @@ from headend import limits
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
 from headend.errors import HeadEndError, RequestError
+from headend.event_settings import EventKindSettings, catalogue_of
 from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
@@ -218,7 +219,17 @@ class UtilitySettings(Section):
     suspicion: SuspicionSettings = SuspicionSettings()
     retention: RetentionSettings = RetentionSettings()
     commands: CommandSettings = CommandSettings()
+    events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
+
+    @field_validator("events")
+    @classmethod
+    def _a_catalogue(cls, value: tuple[EventKindSettings, ...]) -> tuple[EventKindSettings, ...]:
+        try:
+            catalogue_of(value)
+        except RequestError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -252,7 +263,7 @@ class UtilitySettings(Section):
 
     @property
     def utility(self) -> Utility:
-        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title)
+        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title, catalogue_of(self.events))
 
 
 class Settings(Section):
