@@ -201,7 +201,7 @@ EVIDENCE = Evidence("udp://10.0.0.7:1153", False, NOW, "north", replace(UP["nort
             Party.OPERATOR,
         ),
         (
-            {"battery": True, "heard": None, "last_exception": ExceptionRecord(EndpointId(1), ExceptionKind.CLOCK, NOW, "dated 9 h behind")},
+            {"battery": True, "heard": None, "last_exception": ExceptionRecord(EndpointId(1), ExceptionKind.CLOCK, NOW, "dated wrongly")},
             "what comes from it is dated wrongly",
             Party.UTILITY,
         ),
