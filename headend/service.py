@@ -180,11 +180,11 @@ class UtilityService:
 
     def take_gas_days(self) -> None:
         """From now on take gas days at their deadline, close them, and adjust closed ones."""
-        self._look_regularly(GasDayDriver(self.utility, self.store, self._now, self._gas_day).look, GAS_LOOK_SECONDS)
+        self._look_regularly(GasDayDriver(self.utility, self.store, self._now, self._gas_day, self._process).look, GAS_LOOK_SECONDS)
 
     def review_days(self) -> None:
         """From now on look back at each day once: intervals that were not brought are asked for."""
-        review = DayReview(self.utility, self.store, self._now, lambda: task.deferLater(self._reactor, 0))
+        review = DayReview(self.utility, self.store, self._now, lambda: task.deferLater(self._reactor, 0), self._process)
         self._look_regularly(review.look, REVIEW_SECONDS)
 
     def keep_house(self) -> None:

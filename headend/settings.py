@@ -15,6 +15,7 @@ from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
 from headend.delivery_settings import AnyTargetSettings, beside
 from headend.errors import HeadEndError, RequestError
+from headend.event_settings import EventKindSettings, catalogue_of
 from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
@@ -94,7 +95,8 @@ class CollectionSettings(Section):
 
     `interrogations` are the times of the utility's day at which windows of `window_minutes` begin; each polled endpoint is interrogated
     once in each of them. `wake_ups` and `wake_window_minutes` say the same of endpoints that push. Groups may have plans of their own.
-    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` never: that is for a person.
+    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` is for a person, but for that
+    of a battery endpoint which is so far off that its messages could be old ones.
     `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
     default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
     others may take it after `lease_seconds`. A missed interrogation is tried again after `retry_minutes`, twice as long after each
@@ -234,7 +236,17 @@ class UtilitySettings(Section):
     commands: CommandSettings = CommandSettings()
     exports: ExportSettings = Field(default={}, validate_default=True)  # so that its path is beside the file
     targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
+    events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
+
+    @field_validator("events")
+    @classmethod
+    def _a_catalogue(cls, value: tuple[EventKindSettings, ...]) -> tuple[EventKindSettings, ...]:
+        try:
+            catalogue_of(value)
+        except RequestError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -273,7 +285,7 @@ class UtilitySettings(Section):
 
     @property
     def utility(self) -> Utility:
-        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title)
+        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title, catalogue_of(self.events))
 
 
 class Settings(Section):
