@@ -4,18 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from headend.delivery import DeliveryPolicy
 from headend.errors import StoreError
 from headend.limits import DONE_FILES_AT_ONCE
-from headend.model.delivery import Delivery, DeliveryError, DeliveryState, DeliveryStore, FileTarget, TargetUnreachableError
+from headend.model.delivery import Delivery, DeliveryError, DeliveryId, DeliveryState, DeliveryStore, FileTarget, TargetUnreachableError
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether there is something to deliver."""
@@ -54,6 +52,7 @@ class DeliveryDriver:
         self._keep = timedelta(days=keep_days)
         self._busy: dict[str, Deferred[None]] = {}
         self._not_before: dict[str, datetime] = {}
+        self._held: dict[DeliveryId, IDelayedCall] = {}
         self._stopping = False
 
     async def look(self) -> None:
@@ -106,17 +105,13 @@ class DeliveryDriver:
 
     async def _deliver(self, delivery: Delivery, served: ServedTarget) -> bool:
         """Whether the target is there."""
-        holding = LoopingCall(self._hold, delivery)
-        holding.clock = self._clock
-        held: Deferred[Any] = holding.start(HOLD_SECONDS / 4, now=False)
-        held.addErrback(lambda failure: self.log.warn("a claim is not renewed: {error}", error=failure.value))
+        self._hold_on(delivery)
         try:
             await served.target.deliver(delivery.file, lambda: self._note_sent(delivery))
         except DeliveryError as error:
             return await self._put_off(delivery, served.policy, error)
         finally:
-            if holding.running:
-                holding.stop()
+            self._held.pop(delivery.delivery_id).cancel()
         await self._store.mark_delivery(delivery.delivery_id, DeliveryState.VERIFIED, self._now())
         self.log.info("{file} is at {target}", file=delivery.file.name, target=delivery.target)
         return True
@@ -132,8 +127,20 @@ class DeliveryDriver:
             return False
         return True
 
-    def _hold(self, delivery: Delivery) -> Awaitable[None]:
-        return self._store.hold_delivery(delivery.delivery_id, self._until())
+    def _hold_on(self, delivery: Delivery) -> None:
+        """Renew a claim again and again, until its timer is cancelled."""
+
+        async def hold() -> None:
+            try:
+                await self._store.hold_delivery(delivery.delivery_id, self._until())
+            except StoreError as error:
+                self.log.warn("a claim is not renewed: {error}", error=error)
+
+        def renew() -> None:
+            Deferred.fromCoroutine(hold())
+            self._hold_on(delivery)
+
+        self._held[delivery.delivery_id] = self._clock.callLater(HOLD_SECONDS / 4, renew)
 
     async def _note_sent(self, delivery: Delivery) -> None:
         await self._store.mark_delivery(delivery.delivery_id, DeliveryState.SENT, self._now(), again=self._until())
