@@ -14,7 +14,10 @@ COMPOSITION = (
     "headend/delivery_service.py",
     "headend/cli/",
 )
-COMPOSING = ("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service", "headend.delivery_service", "headend.cli")
+COMPOSING = (
+    *("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service"),
+    *("headend.delivery_service", "headend.cli"),
+)
 DRIVERS = ("headend/poller.py", "headend/dispatcher.py", *COMPOSITION)
 CORE_FORBIDDEN = {
     "multispeak", "adapters", "emulators", "spyne", "sqlalchemy", "lxml",
