@@ -10,6 +10,7 @@ from headend.cli.deliveries import deliveries
 from headend.cli.demo import demo
 from headend.cli.emulate import emulate
 from headend.cli.endpoints import endpoints
+from headend.cli.exports import export
 from headend.cli.gas_day import gas_day
 from headend.cli.imports import import_
 from headend.cli.messages import messages
@@ -22,6 +23,7 @@ from headend.cli.selftest import selftest
 from headend.cli.serve import serve
 from headend.cli.status import status
 from headend.cli.usage import usage
+from headend.cli.validate import validate
 from headend.cli.work import work
 
 COMMANDS = (
@@ -38,7 +40,9 @@ COMMANDS = (
     schedules,
     completeness,
     gas_day,
+    export,
     deliveries,
+    validate,
     purge,
     backup,
     restore,
