@@ -19,6 +19,8 @@ from headend.collection_plans import NEW_SECONDS, PlanDriver
 from headend.collector import Collector
 from headend.day_review import LOOK_SECONDS as REVIEW_SECONDS
 from headend.day_review import DayReview
+from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
+from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, StoreError
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
 from headend.gas_days import GasDayDriver
@@ -85,6 +87,7 @@ class UtilityService:
         speaks = not roles.isdisjoint({Role.GATEWAY, Role.DISPATCHER})
         self.messages = message_log(settings.messages, store, around) if speaks else None
         self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
+        self.deliveries = delivery_driver(settings, store, around) if Role.DISPATCHER in roles else None
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -177,6 +180,11 @@ class UtilityService:
         history = timedelta(days=self._settings.history_days)
         self._look_regularly(ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history).look, LOOK_SECONDS)
 
+    def deliver_files(self) -> None:
+        """From now on bring finished files to their targets."""
+        assert self.deliveries is not None, "a dispatcher has them"
+        self._look_regularly(self.deliveries.look, DELIVERY_SECONDS)
+
     def take_gas_days(self) -> None:
         """From now on take gas days at their deadline, close them, and adjust closed ones."""
         self._look_regularly(GasDayDriver(self.utility, self.store, self._now, self._gas_day, self._process).look, GAS_LOOK_SECONDS)
@@ -261,6 +269,8 @@ class UtilityService:
         await self._tcp.close()
         if self.telling is not None:
             await self.telling.stop()
+        if self.deliveries is not None:
+            await self.deliveries.stop()
         if self.messages is not None:
             await self.messages.stop()
         await self._give_back()

@@ -114,9 +114,9 @@ class SilenceWatch:
                 self.log.debug("meter {meter_no} is {state}: {why}", meter_no=contact.meter_no, state=state, why=judgement.why)
 
     def _with_wakeups(self, contact: EndpointContact) -> EndpointContact:
-        """With how often it wakes, where a plan says so."""
-        plan = self._waking.of(contact.endpoint_id) if contact.battery else None
-        return contact if plan is None else replace(contact, wake=longest_pause(plan))
+        """With how often it wakes: what it said itself, else what its plan says."""
+        plan = self._waking.of(contact.endpoint_id) if contact.battery and contact.wake is None else None
+        return contact if plan is None else replace(contact, wake=longest_pause(plan.begins))
 
 
 def _record(contact: EndpointContact, judgement: Judgement, evidence: Evidence | None, now: datetime) -> SilenceRecord:

@@ -29,6 +29,7 @@ COMMANDS = {
     "backup": "backup:backup",
     "restore": "backup:restore",
     "messages": "messages:messages",
+    "deliveries": "deliveries:deliveries",
     "certificate": "certificate:certificate",
     "password": "password:password",
     "selftest": "selftest:selftest",
