@@ -15,6 +15,7 @@ from adapters.store.command_store import CommandPart
 from adapters.store.completeness_store import CompletenessPart
 from adapters.store.database import Database, Work, parse_url
 from adapters.store.deferred_store import DeferredPart
+from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_store import EventPart
@@ -85,6 +86,7 @@ class Store(
     HousekeepingPart,
     StatusPart,
     UsagePart,
+    DeliveryPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
