@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from headend import limits
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
+from headend.delivery_settings import AnyTargetSettings, beside
 from headend.errors import HeadEndError, RequestError
 from headend.event_settings import EventKindSettings, catalogue_of
 from headend.gas_day import GasDayRule
@@ -195,6 +196,20 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
+class ExportSettings(Section):
+    """Where files are made and wait to be delivered, a directory for each utility below `spool`, and how long delivered ones stay."""
+
+    spool: Path = Path("spool")
+    keep_days: float = Field(default=7, ge=0, le=400)
+
+    model_config = Section.model_config | {"validate_default": True}
+
+    @field_validator("spool")
+    @classmethod
+    def _beside_the_file(cls, value: Path, info: ValidationInfo) -> Path:
+        return beside(value, info)
+
+
 class CommandSettings(Section):
     """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
 
@@ -219,6 +234,8 @@ class UtilitySettings(Section):
     suspicion: SuspicionSettings = SuspicionSettings()
     retention: RetentionSettings = RetentionSettings()
     commands: CommandSettings = CommandSettings()
+    exports: ExportSettings = Field(default={}, validate_default=True)  # so that its path is beside the file
+    targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
     events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
 
@@ -262,6 +279,11 @@ class UtilitySettings(Section):
         return f"{prefix}{base / value.removeprefix(prefix)}" if value.startswith(prefix) else value
 
     @property
+    def spool(self) -> Path:
+        """Where this utility's files are made."""
+        return self.exports.spool / self.id
+
+    @property
     def utility(self) -> Utility:
         return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title, catalogue_of(self.events))
 
@@ -279,6 +301,7 @@ class Settings(Section):
             *([] if self.utilities else ["utilities names none"]),
             *_repeated("utility id", [u.id for u in self.utilities]),
             *_repeated("database", [u.database for u in self.utilities]),
+            *(p for u in self.utilities for p in _repeated(f"target name of {u.id}", [t.name for t in u.targets])),
             *_repeated("partner user_id", [p.user_id for p in self._partners]),
             *_repeated("partner certificate", [p.certificate.sha256 or p.certificate.subject for p in self._partners if p.certificate]),
             *self._unheard_certificates(),
