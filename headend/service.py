@@ -50,6 +50,9 @@ from wsdl import VERSIONS
 BEGIN_AGAIN_SECONDS = 30.0
 """How long a collection that the store did not take waits before it is begun again, in seconds."""
 
+PORT_PICKS = 8
+"""How often a port number is picked where none is given, as another program may have one of UDP and TCP of what was picked."""
+
 STATUS_SECONDS = 60.0
 """How often the database is asked how things stand, where somebody wants metrics: it costs a second with a million endpoints."""
 
@@ -131,13 +134,17 @@ class UtilityService:
         self.collector.start()
 
     def _listen(self, host: str, port: int) -> None:
-        """UDP and TCP on one port number; where 0 picks one, UDP picks."""
-        self.address = self._udp.open(host, port)
-        try:
-            self._tcp.open(host, self.address.port)
-        except LinkError:
-            self._udp.close()
-            raise
+        """UDP and TCP on one port number; where 0 picks one, UDP picks, again where TCP finds the number taken."""
+        for pick in reversed(range(1 if port else PORT_PICKS)):
+            self.address = self._udp.open(host, port)
+            try:
+                self._tcp.open(host, self.address.port)
+            except LinkError:
+                self._udp.close()
+                if not pick:
+                    raise
+            else:
+                return
 
     async def collect(self, collect_from: datetime) -> int:
         """Make every polled endpoint due now; how many became due. A first contact reads back to `collect_from`."""

@@ -100,6 +100,7 @@ class Store(
         self._database = database
         self._sealer = sealer
         self._partitions: set[DayKey] | None = None if database.is_sqlite else set()
+        self._restricted: dict[MeterScope, RestrictedStore] = {}
 
     def close(self) -> Awaitable[None]:
         """Let what was begun end, then give back threads, connections and files."""
@@ -108,7 +109,11 @@ class Store(
     def seen_by(self, scope: MeterScope | None) -> "Store":
         """The store as a partner sees it that knows only the meters of a scope; all of it without one."""
         # No subclass: it answers for every port by refusing what it does not have.
-        return self if scope is None else cast("Store", RestrictedStore(self._database, self._sealer, scope))
+        if scope is None:
+            return self
+        if scope not in self._restricted:
+            self._restricted[scope] = RestrictedStore(self._database, self._sealer, scope)
+        return cast("Store", self._restricted[scope])
 
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))

@@ -27,8 +27,8 @@ _CHANGES = (
     "UPDATE endpoint SET polled = 0, configuration = 'gas' WHERE mod(endpoint_id, 10) < 3",
     "UPDATE endpoint_state SET heard_us = NULL WHERE mod(endpoint_id, 10) < 2",
     f"UPDATE endpoint_state SET heard_us = NULL, missed = 9, missed_us = {MIDNIGHT_US - 9 * DAY_US} WHERE mod(endpoint_id, 20) = 9",
-    "INSERT INTO service_point (service_point_no, commodity, address_line, city, state, postal_code)"
-    " {series} SELECT 'P' || i, 'gas', '', '', '', '' FROM series WHERE mod(i, 10) <> 1",
+    "INSERT INTO service_point (service_point_no, commodity, address_line, city, state, postal_code, bill_cycle)"
+    " {series} SELECT 'P' || i, 'gas', '', '', '', '', '' FROM series WHERE mod(i, 10) <> 1",
     "INSERT INTO installation (endpoint_id, started_us, service_point_no)"
     f" {{series}} SELECT i, {MIDNIGHT_US - 30 * DAY_US}, 'P' || i FROM series WHERE mod(i, 10) <> 1",
     "ANALYZE",

@@ -1,4 +1,4 @@
-"""Exports of a stored utility: local days of 23, 24 and 25 hours, gaps, corrections, parts, the same octets again; held against the XSDs."""
+"""Exports of a stored utility: local days of 23 to 25 hours, gaps, corrections, parts, the same octets again; held against the XSDs."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
