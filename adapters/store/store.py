@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
+from adapters.store.billing_store import BillingPart
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.command_store import CommandPart
 from adapters.store.completeness_store import CompletenessPart
@@ -89,6 +90,7 @@ class Store(
     UsagePart,
     DeliveryPart,
     ExportPart,
+    BillingPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
