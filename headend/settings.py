@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from headend import limits
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
+from headend.command_settings import CommandSettings
 from headend.errors import HeadEndError, RequestError
 from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
@@ -193,12 +194,6 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
-class CommandSettings(Section):
-    """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
-
-    may_override: tuple[str, ...] = ()
-
-
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -251,7 +246,8 @@ class UtilitySettings(Section):
 
     @property
     def utility(self) -> Utility:
-        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title)
+        zone = ZoneInfo(self.time_zone)
+        return Utility(UtilityId(self.id), self.name or self.id, zone, self.ap_title, self.commands.rules(zone))
 
 
 class Settings(Section):

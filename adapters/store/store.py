@@ -10,6 +10,8 @@ from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
+from adapters.store.batch_store import BatchPart
+from adapters.store.cancelling import CancellingPart
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.command_store import CommandPart
 from adapters.store.completeness_store import CompletenessPart
@@ -29,6 +31,7 @@ from adapters.store.migration import migrate
 from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
 from adapters.store.plan_store import PlanPart
+from adapters.store.protection_store import ProtectionPart
 from adapters.store.reading_part import ReadingPart
 from adapters.store.recording import record
 from adapters.store.registration_store import RegistrationPart
@@ -76,6 +79,9 @@ class Store(
     CodeListPart,
     DeferredPart,
     CommandPart,
+    CancellingPart,
+    BatchPart,
+    ProtectionPart,
     TellingPart,
     MessagePart,
     RouterPart,
@@ -104,7 +110,10 @@ class Store(
     def seen_by(self, scope: MeterScope | None) -> "Store":
         """The store as a partner sees it that knows only the meters of a scope; all of it without one."""
         # No subclass: it answers for every port by refusing what it does not have.
-        return self if scope is None else cast("Store", RestrictedStore(self._database, self._sealer, scope))
+        if scope is None:
+            return self
+        restricted = RestrictedStore(self.utility, self._database, self._sealer, scope, self._partitions, self.with_partitions)
+        return cast("Store", restricted)
 
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))

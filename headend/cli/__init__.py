@@ -3,6 +3,7 @@
 import click
 
 from headend.cli.backup import backup, restore
+from headend.cli.batch import batch
 from headend.cli.certificate import certificate
 from headend.cli.commands import COMMANDS_OF_METERS
 from headend.cli.completeness import completeness
@@ -13,6 +14,7 @@ from headend.cli.gas_day import gas_day
 from headend.cli.imports import import_
 from headend.cli.messages import messages
 from headend.cli.password import password
+from headend.cli.protected import import_protected, protected
 from headend.cli.purge import purge
 from headend.cli.routers import routers
 from headend.cli.schedules import schedules
@@ -29,6 +31,8 @@ COMMANDS = (
     emulate,
     import_,
     *COMMANDS_OF_METERS,
+    batch,
+    protected,
     endpoints,
     routers,
     work,
@@ -46,6 +50,8 @@ COMMANDS = (
     selftest,
     self_check,
 )
+
+import_.add_command(import_protected)
 
 
 @click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
