@@ -17,6 +17,7 @@ from adapters.store.command_store import CommandPart
 from adapters.store.completeness_store import CompletenessPart
 from adapters.store.database import Database, Work, parse_url
 from adapters.store.deferred_store import DeferredPart
+from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_store import EventPart
@@ -91,6 +92,7 @@ class Store(
     HousekeepingPart,
     StatusPart,
     UsagePart,
+    DeliveryPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
@@ -102,6 +104,7 @@ class Store(
         self._database = database
         self._sealer = sealer
         self._partitions: set[DayKey] | None = None if database.is_sqlite else set()
+        self._restricted: dict[MeterScope, RestrictedStore] = {}
 
     def close(self) -> Awaitable[None]:
         """Let what was begun end, then give back threads, connections and files."""
@@ -112,8 +115,11 @@ class Store(
         # No subclass: it answers for every port by refusing what it does not have.
         if scope is None:
             return self
-        restricted = RestrictedStore(self.utility, self._database, self._sealer, scope, self._partitions, self.with_partitions)
-        return cast("Store", restricted)
+        if scope not in self._restricted:
+            self._restricted[scope] = RestrictedStore(
+                self.utility, self._database, self._sealer, scope, self._partitions, self.with_partitions
+            )
+        return cast("Store", self._restricted[scope])
 
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))

@@ -1,4 +1,4 @@
-"""`headend protected`: the list of meters that are not disconnected: show, add, end, remove; and its import from a file."""
+"""`headend protected`: the list of meters that are not disconnected: show, add, end, remove."""
 
 import getpass
 import json
@@ -11,14 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.store import Store
-from headend.cli.imports import octets_of
 from headend.cli.one_store import store_options, with_store
-from headend.commands.batch_file import protected_problems, read_protected
+from headend.commands.batch_file import protected_problems
 from headend.errors import RequestError
 from headend.limits import PROTECTIONS_MAX, TEXT_CHARACTERS_MAX
 from headend.model.protection import ListedProtection, Protection, ProtectionId, ProtectionKind
 from headend.model.utility import Utility
-from headend.provisioning_rows import FileFormat
 from headend.settings import UtilitySettings
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -134,38 +132,6 @@ def remove(number: int, by: str, config: Path, utility_id: str | None, as_json: 
 def _known(number: int, found: bool) -> None:
     if not found:
         raise RequestError(f"there is no entry {number}; `headend protected list --all` has those that there are")
-
-
-@click.command("protected")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--good-ones", is_flag=True, help="Import the good rows of a file that has bad ones, too.")
-@_by
-@store_options
-def import_protected(file: Path, good_ones: bool, by: str, config: Path, utility_id: str | None, as_json: bool) -> None:
-    """The protected list from FILE (CSV or JSON): meter_no or account_no, kind (medical, weather, other), from, until, note.
-
-    An entry with the same meter or account, kind and first day gets the last day and note of the file.
-    """
-
-    async def work(_reactor: Any, store: Store, _: UtilitySettings) -> int:
-        octets = octets_of(file)
-        found = read_protected(octets, FileFormat.of(file.name, octets))
-        unknown = await store.unknown_protected(found.items)
-        problems = [*map(str, found.problems), *protected_problems(found.items, unknown)]
-        good = [one for one in found.items if (one.meter_no, one.account_no) not in unknown]
-        bad = found.bad_rows + len(found.items) - len(good)
-        for problem in problems:
-            click.echo(f"{file}: {problem}", err=True)
-        if bad and not good_ones:
-            raise RequestError(f"nothing was imported: {bad} bad row{'s' if bad != 1 else ''}; --good-ones imports the others")
-        changed = await store.keep_protections(good, by, datetime.now(UTC))
-        if as_json:
-            click.echo(json.dumps({"read": len(good), "changed": changed, "problems": problems}, indent=1))
-        else:
-            click.echo(f"{file}: {len(good)} entries read, {changed} new or changed, {bad} bad")
-        return 1 if bad else 0
-
-    with_store(config, utility_id, work)
 
 
 def _today(utility: Utility) -> date:
