@@ -198,6 +198,18 @@ WAKEUPS_MISSED_MAX = 100
 TARGETS_MAX = 50
 """Targets that files of one utility go to: each may be sending at the same time."""
 
+EXPORT_SCHEDULES_MAX = 50
+"""Regular exports of a utility."""
+
+METERS_PER_EXPORT_STEP = 1_000
+"""Meters exported at once: their values are a few MiB, and take some tens of milliseconds of a thread."""
+
+METERS_PER_FILE_MAX = 10_000
+"""Meters of one exported file (reference/domain-itron-openway.md 4.1)."""
+
+EXPORT_CLAIM_SECONDS = 600
+"""How long a claim to make an export lasts, in seconds; renewed at a quarter of it. Then another process makes what a killed one began."""
+
 DONE_FILES_AT_ONCE = 100
 """Delivered files removed at one look: a day's largest export has as many parts."""
 

@@ -21,6 +21,7 @@ from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_store import EventPart
+from adapters.store.export_store import ExportPart
 from adapters.store.gap_store import GapPart
 from adapters.store.gas_day_store import GasDayPart
 from adapters.store.group_store import GroupPart
@@ -93,6 +94,7 @@ class Store(
     StatusPart,
     UsagePart,
     DeliveryPart,
+    ExportPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
