@@ -198,8 +198,6 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
-
-
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 

@@ -4,8 +4,8 @@ from alembic import op
 
 from adapters.store.migrations.column_types import words
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 _STATEMENTS = (
     "ALTER TABLE deferred_request ADD COLUMN batch_id {big}",
