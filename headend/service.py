@@ -22,6 +22,8 @@ from headend.day_review import DayReview
 from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, StoreError
+from headend.export_driver import LOOK_SECONDS as EXPORT_SECONDS
+from headend.export_service import export_driver
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
 from headend.gas_days import GasDayDriver
 from headend.gateway import check_profiles, message_log, serve_partners
@@ -88,6 +90,7 @@ class UtilityService:
         self.messages = message_log(settings.messages, store, around) if speaks else None
         self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
         self.deliveries = delivery_driver(settings, store, around) if Role.DISPATCHER in roles else None
+        self._exports = export_driver(settings, store, around, self._process) if Role.DISPATCHER in roles else None
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -184,6 +187,11 @@ class UtilityService:
         """From now on bring finished files to their targets."""
         assert self.deliveries is not None, "a dispatcher has them"
         self._look_regularly(self.deliveries.look, DELIVERY_SECONDS)
+
+    def make_exports(self) -> None:
+        """From now on export days when they are due."""
+        assert self._exports is not None, "a dispatcher has them"
+        self._look_regularly(self._exports.look, EXPORT_SECONDS)
 
     def take_gas_days(self) -> None:
         """From now on take gas days at their deadline, close them, and adjust closed ones."""

@@ -46,6 +46,9 @@ deferred_request = Table(
     _big("expires_us"),
     _octets("fingerprint"),
     _text("refusals"),
+    _big("batch_id", nullable=True),
+    _text("title"),
+    _text("cancelled"),
 )
 
 deferred_target = Table(
