@@ -93,8 +93,11 @@ message = Table(
     _big("octets_in"),
     _big("octets_out"),
     _text("verdict"),
-    _octets("request"),
-    _octets("answer"),
+    _big("pack_no"),
+    _small("place"),
+    _int("octets_kept"),
 )
+
+message_pack = Table("message_pack", metadata, numbered("pack_no"), _int("messages"), _octets("octets"))
 
 message_day = Table("message_day", metadata, _int("day", key=True), _big("messages"), _big("octets"))
