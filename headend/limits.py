@@ -132,6 +132,24 @@ COMMAND_LEASE_SECONDS = 120
 PERSON_TARGETS_MAX = 25
 """Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
 
+PER_ROUTER_PER_MINUTE = 240
+"""Commands of batches begun behind one router in a minute, unless settings say otherwise: a tenth of what a mesh carries."""
+
+PER_MINUTE = 6_000
+"""Commands of batches begun in a minute in all, unless settings say otherwise: two thirds of what a machine with two cores carries out."""
+
+PACE_MAX = 60_000
+"""Largest pace that settings may name, in commands a minute."""
+
+BATCH_LINES_MAX = DEFERRED_TARGETS_MAX
+"""Meters of one file of a batch: as many as one call may name."""
+
+PROTECTIONS_MAX = 1_000_000
+"""Entries of the protected list: each meter of the largest utility."""
+
+CANCELLED_AT_ONCE = 500
+"""Commands cancelled in one transaction, a tenth of a second: a batch of 50,000 holds nobody up."""
+
 PARTNERS_TOLD_MAX = 16
 """Partners told at once: each waits for its own server."""
 

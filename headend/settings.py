@@ -14,6 +14,7 @@ from headend import limits
 from headend.billing_settings import BillingSettings
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
+from headend.command_settings import CommandSettings
 from headend.delivery_settings import AnyTargetSettings
 from headend.errors import HeadEndError, RequestError
 from headend.event_settings import EventKindSettings, catalogue_of
@@ -198,12 +199,6 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
-class CommandSettings(Section):
-    """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
-
-    may_override: tuple[str, ...] = ()
-
-
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -274,7 +269,8 @@ class UtilitySettings(Section):
 
     @property
     def utility(self) -> Utility:
-        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title, catalogue_of(self.events))
+        zone, events, commands = ZoneInfo(self.time_zone), catalogue_of(self.events), self.commands.rules(ZoneInfo(self.time_zone))
+        return Utility(UtilityId(self.id), self.name or self.id, zone, self.ap_title, events, commands)
 
 
 class Settings(Section):

@@ -17,6 +17,8 @@ COMMANDS = {
     "disconnect": "commands:disconnect_",
     "reset-demand": "commands:reset_demand",
     "set-clock": "commands:set_clock",
+    "batch": "batch:batch",
+    "protected": "protected:protected",
     "endpoints": "endpoints:endpoints",
     "routers": "routers:routers",
     "work": "work:work",

@@ -4,8 +4,8 @@ from alembic import op
 
 from adapters.store.migrations.column_types import words
 
-revision = "0024"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0025"
 
 _STATEMENTS = (
     """CREATE TABLE billing_request (
