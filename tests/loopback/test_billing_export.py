@@ -141,7 +141,8 @@ def test_over_http(place: Place) -> None:
     assert (status, root.get("items"), root.get("responseId")) == (200, "1", "demo-2-1")
     assert place.ask(place.request("H2", f'<Item itemId="1" servicePointId="SP1" {since(place)}/>'))[2].get("responseId") == "demo-2-1"
     assert place.ask(place.request("H2", ""))[0] == 409
-    confirmation = f'<AmiBillingConfirmation xmlns="{NS}" version="1"><Item responseId="demo-2-1" itemId="1" billed="2026-07-02T00:00:00Z"/>'
+    item = '<Item responseId="demo-2-1" itemId="1" billed="2026-07-02T00:00:00Z"/>'
+    confirmation = f'<AmiBillingConfirmation xmlns="{NS}" version="1">{item}'
     assert place.ask(f"{confirmation}</AmiBillingConfirmation>".encode())[2].get("items") == "1"
 
 
