@@ -31,6 +31,7 @@ def publications_text() -> str:
 EXCHANGES = {
     "urn:open-ami-headend:meter-data:1": "meter-data.xsd",
     "urn:open-ami-headend:manifest:1": "manifest.xsd",
+    "urn:open-ami-headend:billing:1": "billing.xsd",
     "http://iec.ch/TC57/2011/schema/message": "message.xsd",
     "http://iec.ch/TC57/2011/MeterReadings#": "meter-readings.xsd",
 }

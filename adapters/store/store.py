@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
 from adapters.store.batch_store import BatchPart
+from adapters.store.billing_store import BillingPart
 from adapters.store.cancelling import CancellingPart
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.command_store import CommandPart
@@ -95,6 +96,7 @@ class Store(
     UsagePart,
     DeliveryPart,
     ExportPart,
+    BillingPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 

@@ -57,6 +57,7 @@ def _begin_work(utility: UtilityService) -> None:
         utility.keep_house()
         utility.deliver_files()
         utility.make_exports()
+        utility.answer_billing()
         utility.take_gas_days()
         utility.review_days()
         utility.watch_silences()
