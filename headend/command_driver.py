@@ -249,7 +249,8 @@ class CommandDriver:
         if command != assignment.command:
             until = self._now() + timedelta(seconds=self._policy.lease_seconds)
             conversation.party = self._held[assignment.command.command_id] = replace(assignment, command=command)
-            self._recorder.put(CommandUpdate(command, assignment.lease_no, until, keeps_lease=True))
+            if command.priority is Priority.PERSON:  # who looks on; what is told is recorded already
+                self._recorder.put(CommandUpdate(command, assignment.lease_no, until, keeps_lease=True))
         self.conversations.resume(conversation, None)
 
     def _talk_ended(self, conversation: Conversation[CommandAssignment], outcome: Outcome | None, unanswered: str) -> None:
