@@ -93,5 +93,10 @@ def _request() -> Iterator[bytes]:
     yield b"</AmiBillingRequest>\n"
 
 
+def _peak_mib() -> float:
+    """Of the whole process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 if __name__ == "__main__":
     main()
