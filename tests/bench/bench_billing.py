@@ -2,6 +2,7 @@
 
 import gc
 import io
+import resource
 import tempfile
 import time
 from collections.abc import Iterator
