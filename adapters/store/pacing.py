@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -11,7 +11,18 @@ from adapters.store import command_tables, partner_tables
 from adapters.store.bulk import OnConflict, key_source, put
 from adapters.store.instants import from_us, to_us
 from headend.commands.arranging import is_held_back
-from headend.commands.staggering import MINUTE_SECONDS, NO_ROUTER, Booked, Waiting, admitted, latest_turn, minute_of, stagger, start_of
+from headend.commands.staggering import (
+    CATCH_UP_SECONDS,
+    MINUTE_SECONDS,
+    NO_ROUTER,
+    Booked,
+    Waiting,
+    admitted,
+    latest_turn,
+    minute_of,
+    stagger,
+    start_of,
+)
 from headend.model.command import OVERRIDE
 from headend.model.command_rules import CommandRules
 from headend.model.deferred import UNSPOKEN, SwitchAction
@@ -70,7 +81,9 @@ def put_off(connection: Connection, now: datetime, rules: CommandRules) -> None:
     lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE OF t SKIP LOCKED"
     late = [tuple(row) for row in connection.execute(text(_LATE + lock), {"now": to_us(now)})]
     waiting = _waiting(late, now)
-    turns = stagger(waiting, booked(connection, now), now, rules)
+    # Whoever has just caught up is ahead of the pace by that much; from then on turns and pace agree.
+    begins = now + timedelta(seconds=CATCH_UP_SECONDS)
+    turns = stagger(waiting, booked(connection, begins), begins, rules)
     # One that has no turn any more expires when it does.
     keys = [(row[0], row[1], row[4] if due is None else to_us(due)) for row, due in zip(late, turns, strict=True)]
     if keys:
