@@ -32,6 +32,7 @@ COMMANDS = {
     "restore": "backup:restore",
     "messages": "messages:messages",
     "export": "exports:export",
+    "billing": "billing:billing",
     "deliveries": "deliveries:deliveries",
     "validate": "validate:validate",
     "certificate": "certificate:certificate",
