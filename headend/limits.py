@@ -192,6 +192,12 @@ SILENCES_PER_LOOK = 2_000
 WAKEUPS_MISSED_MAX = 100
 """Missed wake-ups of one endpoint told at one look, the newest: 25 days in which nobody looked."""
 
+TARGETS_MAX = 50
+"""Targets that files of one utility go to: each may be sending at the same time."""
+
+DONE_FILES_AT_ONCE = 100
+"""Delivered files removed at one look: a day's largest export has as many parts."""
+
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500
 assert CONVERSATIONS_PER_ROUTER_MAX <= CONVERSATIONS_MAX <= UNRECORDED_MAX

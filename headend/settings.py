@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from headend import limits
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
+from headend.delivery_settings import AnyTargetSettings, beside
 from headend.errors import HeadEndError, RequestError
 from headend.event_settings import EventKindSettings, catalogue_of
 from headend.gas_day import GasDayRule
@@ -94,7 +95,8 @@ class CollectionSettings(Section):
 
     `interrogations` are the times of the utility's day at which windows of `window_minutes` begin; each polled endpoint is interrogated
     once in each of them. `wake_ups` and `wake_window_minutes` say the same of endpoints that push. Groups may have plans of their own.
-    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` never: that is for a person.
+    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` is for a person, but for that
+    of a battery endpoint which is so far off that its messages could be old ones.
     `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
     default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
     others may take it after `lease_seconds`. A missed interrogation is tried again after `retry_minutes`, twice as long after each
@@ -194,6 +196,20 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
+class ExportSettings(Section):
+    """Where files are made and wait to be delivered, a directory for each utility below `spool`, and how long delivered ones stay."""
+
+    spool: Path = Path("spool")
+    keep_days: float = Field(default=7, ge=0, le=400)
+
+    model_config = Section.model_config | {"validate_default": True}
+
+    @field_validator("spool")
+    @classmethod
+    def _beside_the_file(cls, value: Path, info: ValidationInfo) -> Path:
+        return beside(value, info)
+
+
 class CommandSettings(Section):
     """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
 
@@ -218,6 +234,8 @@ class UtilitySettings(Section):
     suspicion: SuspicionSettings = SuspicionSettings()
     retention: RetentionSettings = RetentionSettings()
     commands: CommandSettings = CommandSettings()
+    exports: ExportSettings = Field(default={}, validate_default=True)  # so that its path is beside the file
+    targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
     events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
 
@@ -261,6 +279,11 @@ class UtilitySettings(Section):
         return f"{prefix}{base / value.removeprefix(prefix)}" if value.startswith(prefix) else value
 
     @property
+    def spool(self) -> Path:
+        """Where this utility's files are made."""
+        return self.exports.spool / self.id
+
+    @property
     def utility(self) -> Utility:
         return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title, catalogue_of(self.events))
 
@@ -278,6 +301,7 @@ class Settings(Section):
             *([] if self.utilities else ["utilities names none"]),
             *_repeated("utility id", [u.id for u in self.utilities]),
             *_repeated("database", [u.database for u in self.utilities]),
+            *(p for u in self.utilities for p in _repeated(f"target name of {u.id}", [t.name for t in u.targets])),
             *_repeated("partner user_id", [p.user_id for p in self._partners]),
             *_repeated("partner certificate", [p.certificate.sha256 or p.certificate.subject for p in self._partners if p.certificate]),
             *self._unheard_certificates(),

@@ -8,6 +8,7 @@ from typing import Protocol
 from headend.model.endpoint import EndpointId
 from headend.model.events import ExceptionRecord
 from headend.model.work_item import WorkItemChange
+from headend.regular_work import Claims
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
 from headend.silence_diagnosis import Evidence
@@ -26,11 +27,8 @@ class SilenceRecord:
     ask: bool = False
 
 
-class SilenceStore(WakeUpPlans, Protocol):
+class SilenceStore(WakeUpPlans, Claims, Protocol):
     """Where silences are kept while they are watched. Store errors are StoreErrors."""
-
-    def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
-        """Whether `owner` may do some regular work until `until`: nobody else has it, and it was last done before `done_before`."""
 
     def router_healths(self) -> Awaitable[Mapping[str, RouterHealth]]:
         """The routers that are watched, by name."""

@@ -5,7 +5,7 @@ One process a utility does so at a time. What a look comes to is recorded a page
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from twisted.logger import Logger
 
@@ -14,6 +14,7 @@ from headend.errors import StoreError
 from headend.limits import SILENCES_PER_LOOK
 from headend.model.utility import Utility
 from headend.model.work_item import HEAD_END, WorkItemChange, WorkItemEntry, WorkItemKind, WorkItemState
+from headend.regular_work import RegularWork
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Judgement, SilencePolicy, judge
 from headend.silence_diagnosis import Evidence, diagnose
@@ -29,7 +30,7 @@ LOOK_SECONDS = 60.0
 LOOKS_PER_WAKEUP_LOOK = 15
 """Every so many looks battery endpoints are looked at too: that is a look at all of them, and they speak four times a day."""
 
-CLAIM = timedelta(seconds=5 * LOOK_SECONDS)
+CLAIM_SECONDS = 5 * LOOK_SECONDS
 """How long others leave it to the process that looked last."""
 
 
@@ -62,7 +63,7 @@ class SilenceWatch:
         self._store = store
         self._now = now
         self._wake = wake
-        self._owner = owner
+        self._work = RegularWork(store, SILENCE, owner, now, CLAIM_SECONDS)
         self._policy = policy
         self._looks = 0
         self._waking = WakingPlans()
@@ -72,7 +73,7 @@ class SilenceWatch:
         looked = Looked()
         now = self._now()
         try:
-            if await self._store.claim_work(SILENCE, self._owner, now, now + CLAIM, now):
+            if await self._work.is_ours():
                 await self._look_at_all(now, looked)
         except StoreError as error:
             self.log.warn("silences of {utility} not looked at: {error}", utility=self._utility.utility_id, error=error)
@@ -89,7 +90,7 @@ class SilenceWatch:
         while True:
             contacts = await self._store.contacts(after, SILENCES_PER_LOOK, now, self._policy, wakeups=wakeups)
             await self._judge(contacts, routers, now, looked)
-            if len(contacts) < SILENCES_PER_LOOK:
+            if len(contacts) < SILENCES_PER_LOOK or not await self._work.lasts():
                 return
             after = contacts[-1][0].endpoint_id
 
@@ -113,9 +114,9 @@ class SilenceWatch:
                 self.log.debug("meter {meter_no} is {state}: {why}", meter_no=contact.meter_no, state=state, why=judgement.why)
 
     def _with_wakeups(self, contact: EndpointContact) -> EndpointContact:
-        """With how often it wakes, where a plan says so."""
-        plan = self._waking.of(contact.endpoint_id) if contact.battery else None
-        return contact if plan is None else replace(contact, wake=longest_pause(plan))
+        """With how often it wakes: what it said itself, else what its plan says."""
+        plan = self._waking.of(contact.endpoint_id) if contact.battery and contact.wake is None else None
+        return contact if plan is None else replace(contact, wake=longest_pause(plan.begins))
 
 
 def _record(contact: EndpointContact, judgement: Judgement, evidence: Evidence | None, now: datetime) -> SilenceRecord:

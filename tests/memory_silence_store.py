@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from headend.collection_plan import CollectionPlan
+from headend.collection_plan import CollectionPlan, longest_pause
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
@@ -45,9 +45,18 @@ class MemorySilenceStore:
 
     def _contact(self, e: MemoryEndpoint) -> EndpointContact:
         battery = CONFIGURATIONS[e.configuration].battery
-        misses = e.misses
+        misses, times = e.misses, e.progress.wake_ups
         return EndpointContact(
-            e.endpoint_id, e.meter_no, e.router, battery, e.active, e.heard, self.installed, misses.in_a_row, misses.since
+            e.endpoint_id,
+            e.meter_no,
+            e.router,
+            battery,
+            e.active,
+            e.heard,
+            self.installed,
+            misses.in_a_row,
+            misses.since,
+            longest_pause(times) if times else None,
         )
 
     async def silence_evidence(self, endpoint_ids: Sequence[EndpointId]) -> Mapping[EndpointId, Evidence]:

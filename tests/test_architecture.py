@@ -4,16 +4,23 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+
+from headend.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("headend", "multispeak", "adapters", "emulators", "wsdl")
 FILES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 COMPOSITION = (
     *("headend/service.py", "headend/gateway.py", "headend/router_service.py", "headend/telling_service.py", "headend/surrounding.py"),
+    "headend/delivery_service.py",
     "headend/cli/",
 )
-COMPOSING = ("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service", "headend.cli")
+COMPOSING = (
+    *("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service"),
+    *("headend.delivery_service", "headend.cli"),
+)
 DRIVERS = ("headend/poller.py", "headend/dispatcher.py", *COMPOSITION)
 CORE_FORBIDDEN = {
     "multispeak", "adapters", "emulators", "spyne", "sqlalchemy", "lxml",
@@ -85,3 +92,11 @@ def test_importing_a_module_builds_nothing(path: Path) -> None:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             pytest.fail(f"{relative(path)}:{node.lineno} calls {ast.unparse(node.value.func)} at import")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_where_its_name_says(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.name == name
+    assert command.get_short_help_str()

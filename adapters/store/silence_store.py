@@ -12,11 +12,13 @@ from adapters.store.bulk import OnConflict, put, rows_of
 from adapters.store.database import Database
 from adapters.store.instants import from_us, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
+from adapters.store.progress_packing import unpack_progress
 from adapters.store.router_packing import unpack_health
 from adapters.store.silence_evidence import evidence
 from adapters.store.silence_packing import pack_silence, unpack_silence
 from adapters.store.watch_tables import endpoint_silence
 from adapters.store.work_item_store import change_work_items
+from headend.collection_plan import longest_pause
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
@@ -35,7 +37,7 @@ _ASLEEP = (
 )
 _CONTACTS = (
     "SELECT e.endpoint_id, e.meter_no, r.name, e.configuration, e.active, e.polled, e.ap_title IS NOT NULL, s.heard_us, s.missed,"
-    " s.missed_us, e.created_us,"
+    " s.missed_us, e.created_us, s.progress,"
     " (SELECT max(i.started_us) FROM installation AS i WHERE i.endpoint_id = e.endpoint_id AND i.ended_us IS NULL), z.packed"
     " FROM ({suspects}) AS x JOIN endpoint AS e ON e.endpoint_id = x.endpoint_id"
     " JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id"
@@ -57,12 +59,14 @@ def contacts(
     late = to_us(now - timedelta(seconds=policy.late_seconds))
     suspects, bounds = (_MISSED + _ASLEEP, (late, late)) if wakeups else (_MISSED, (late,))
     rows = rows_of(connection, _CONTACTS.format(suspects=suspects), (*bounds, after, limit))
-    return [(_contact(row), None if row[12] is None else unpack_silence(row[0], bytes(row[12]))) for row in rows]
+    return [(_contact(row), None if row[13] is None else unpack_silence(row[0], bytes(row[13]))) for row in rows]
 
 
 def _contact(row: Any) -> EndpointContact:
-    endpoint_id, meter_no, router, configuration, active, polled, shipped, heard_us, missed, missed_us, created_us, installed_us, _ = row
+    endpoint_id, meter_no, router, configuration, active, polled, shipped, heard_us, missed, missed_us, created_us, progress, *rest = row
+    installed_us, _ = rest
     battery = not polled and CONFIGURATIONS[configuration].battery
+    wake_ups = unpack_progress(bytes(progress)).wake_ups if battery else ()
     return EndpointContact(
         endpoint_id=EndpointId(endpoint_id),
         meter_no=meter_no,
@@ -73,6 +77,7 @@ def _contact(row: Any) -> EndpointContact:
         expected=None if installed_us is None else from_us(max(installed_us, created_us)),
         missed=missed,
         missed_since=None if missed_us is None else from_us(missed_us),
+        wake=longest_pause(wake_ups) if wake_ups else None,
     )
 
 

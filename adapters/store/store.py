@@ -15,6 +15,7 @@ from adapters.store.command_store import CommandPart
 from adapters.store.completeness_store import CompletenessPart
 from adapters.store.database import Database, Work, parse_url
 from adapters.store.deferred_store import DeferredPart
+from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_desk_store import EventDeskPart
@@ -91,6 +92,7 @@ class Store(
     HousekeepingPart,
     StatusPart,
     UsagePart,
+    DeliveryPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
@@ -102,6 +104,7 @@ class Store(
         self._database = database
         self._sealer = sealer
         self._partitions: set[DayKey] | None = None if database.is_sqlite else set()
+        self._restricted: dict[MeterScope, RestrictedStore] = {}
 
     def close(self) -> Awaitable[None]:
         """Let what was begun end, then give back threads, connections and files."""
@@ -110,7 +113,11 @@ class Store(
     def seen_by(self, scope: MeterScope | None) -> "Store":
         """The store as a partner sees it that knows only the meters of a scope; all of it without one."""
         # No subclass: it answers for every port by refusing what it does not have.
-        return self if scope is None else cast("Store", RestrictedStore(self._database, self._sealer, scope))
+        if scope is None:
+            return self
+        if scope not in self._restricted:
+            self._restricted[scope] = RestrictedStore(self._database, self._sealer, scope)
+        return cast("Store", self._restricted[scope])
 
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))

@@ -12,17 +12,22 @@ from adapters.store.columns import metadata
 from adapters.store.database import parse_url
 from adapters.store.errors import StoreBusyError, StoreCorruptedError, StoreMismatchError, StoreUnreachableError
 from adapters.store.migration import migrate, revisions, stored_revision
+from adapters.store.upgrading import steps
 from headend.errors import StoreError
 from headend.model.utility import UtilityId
 from tests.conftest import RunningReactor
 from tests.store.world import FROM, NOW, UNTIL, UTILITY, OpenStore, endpoint_day, opened, shipment
 
 
+def test_files_are_named_after_their_revisions_and_make_one_chain() -> None:
+    assert [script.revision for script in steps().walk_revisions()][::-1] == revisions()
+
+
 @pytest.mark.parametrize("revision", revisions())
 def test_each_migration_takes_the_schema_one_step_on(database_url: str, revision: str) -> None:
     engine = create_engine(parse_url(database_url))
-    steps = revisions()
-    for step in steps[: steps.index(revision) + 1]:
+    known = revisions()
+    for step in known[: known.index(revision) + 1]:
         with engine.begin() as connection:
             migrate(connection, step)
     with engine.begin() as connection:
