@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -12,7 +11,7 @@ from twisted.python.failure import Failure
 
 from headend import limits
 from headend.errors import StoreError
-from headend.model.telling import Attempt, Delivery, Marked, T, Teller, TellingStore
+from headend.model.telling import Attempt, Delivery, Marked, Teller, Telling, TellingStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +39,15 @@ def after_attempt(attempt: Attempt, tries: int, now: datetime, policy: DispatchP
     return Delivery.QUEUED, now + timedelta(seconds=seconds)
 
 
-class Dispatcher(Generic[T]):
-    """Tells the partners of one utility; what is told one after another is a queue of its store."""
+class Dispatcher:
+    """Tells the partners of one utility."""
 
     log = Logger()
 
     def __init__(
         self,
-        store: TellingStore[T],
-        teller: Teller[T],
+        store: TellingStore,
+        teller: Teller,
         reactor: IReactorTime,
         now: Callable[[], datetime],
         policy: DispatchPolicy | None = None,
@@ -110,7 +109,7 @@ class Dispatcher(Generic[T]):
             self.log.failure(doing, failure)
 
     async def _tell(self, partner: str) -> None:
-        """All that is due in a queue, until nothing is or its server does not answer."""
+        """All that is due for a partner, until nothing is or its server does not answer."""
         while self._running:
             now = self._now()
             until = now + timedelta(seconds=self._policy.claim_seconds)
@@ -124,17 +123,16 @@ class Dispatcher(Generic[T]):
                     await self._put_off(tellings[number + 1 :], attempts)
                     return
 
-    def _marked(self, telling: T, attempts: Sequence[Attempt]) -> list[Marked]:
+    def _marked(self, telling: Telling, attempts: Sequence[Attempt]) -> list[Marked]:
         tries = {told.message_id: told.attempts for told in telling.objects}
         marked = []
         for attempt in attempts:
             for message_id in attempt.message_ids:
                 delivery, again = after_attempt(attempt, tries[message_id], self._now(), self._policy)
-                said = attempt.answers.get(message_id, attempt.reason)
-                marked.append(Marked(message_id, delivery, again, said, attempt.delivery is Delivery.REFUSED))
+                marked.append(Marked(message_id, delivery, again))
             if attempt.delivery is not Delivery.ACKNOWLEDGED:
                 self.log.warn(
-                    "{partner} not told {operation} at {url}: {reason}",
+                    "{partner} not told the outcome of {operation} at {url}: {reason}",
                     partner=telling.partner,
                     operation=telling.operation,
                     url=telling.response_url,
@@ -142,7 +140,7 @@ class Dispatcher(Generic[T]):
                 )
         return marked
 
-    async def _put_off(self, tellings: Sequence[T], attempts: Sequence[Attempt]) -> None:
+    async def _put_off(self, tellings: Sequence[Telling], attempts: Sequence[Attempt]) -> None:
         """What was claimed and not tried waits as what was: its server would not answer it either."""
         for telling in tellings:
             ids = tuple(told.message_id for told in telling.objects)

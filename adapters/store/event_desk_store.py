@@ -23,9 +23,9 @@ from adapters.store.silencing_store import current_silencings
 from headend.event_desk_port import DeskWork, EventMessage, Judged
 from headend.model.event_case import Decision, EventNumber
 from headend.model.event_kinds import OutageMeaning
+from headend.model.event_telling import EVENT
 from headend.model.registration import Registration
 from headend.model.silencing import Scope
-from headend.model.telling import EVENT
 from headend.monitoring import MonitoringKind
 from headend.outage_devices import OutageState
 

@@ -15,8 +15,8 @@ from adapters.store.event_packing import unpack_told
 from adapters.store.event_tables import outbox_queue
 from adapters.store.instants import to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
-from headend.model.event_telling import EventBatch, ToldEvent
-from headend.model.telling import Delivery, Marked, MessageId
+from headend.model.event_telling import EventBatch, MarkedEvent, ToldEvent
+from headend.model.telling import Delivery, MessageId
 
 _Q, _O = outbox_queue.c, schema.outbox.c
 
@@ -76,7 +76,7 @@ def _set_aside(connection: Connection, message_ids: Sequence[bytes]) -> None:
     connection.execute(statement.values(state=Delivery.PARKED.value, answer="the event is no longer stored"))
 
 
-def mark(connection: Connection, queue: str, marked: Sequence[Marked], put_off: datetime | None, now: datetime) -> None:
+def mark(connection: Connection, queue: str, marked: Sequence[MarkedEvent], put_off: datetime | None, now: datetime) -> None:
     """What became of messages of a queue."""
     alike: dict[tuple[str, str], list[bytes]] = {}
     for one in marked:
@@ -88,9 +88,14 @@ def mark(connection: Connection, queue: str, marked: Sequence[Marked], put_off: 
         connection.execute(update(outbox_queue).where(_Q.queue == queue, _Q.failures > 0).values(failures=0, reason="", not_before_us=0))
         return
     failed = next((one.reason for one in marked if one.delivery is Delivery.QUEUED), "")
-    values = {"owner": None, "until_us": 0, "not_before_us": to_us(put_off), "reason": failed[:REASON_CHARACTERS_MAX]}
+    rest = {"owner": None, "until_us": 0, "not_before_us": to_us(put_off), "reason": failed[:REASON_CHARACTERS_MAX]}
     resting = update(outbox_queue).where(_Q.queue == queue)
-    connection.execute(resting.values(failures=_Q.failures + (1 if put_off > now else 0), **values))
+    connection.execute(resting.values(failures=_Q.failures + (1 if put_off > now else 0), **rest))
+
+
+def release(connection: Connection, owner: str) -> None:
+    """Whatever queues `owner` has, others may take."""
+    connection.execute(update(outbox_queue).where(_Q.owner == owner).values(owner=None, until_us=0))
 
 
 class EventQueuePart:
@@ -104,5 +109,8 @@ class EventQueuePart:
     def take_queue(self, queue: str, owner: str, limit: int, now: datetime, until: datetime) -> Deferred[EventBatch | None]:
         return self._database.run(lambda c: take(c, queue, owner, limit, now, until))
 
-    def mark_events(self, queue: str, marked: Sequence[Marked], put_off: datetime | None, now: datetime) -> Deferred[None]:
+    def mark_events(self, queue: str, marked: Sequence[MarkedEvent], put_off: datetime | None, now: datetime) -> Deferred[None]:
         return self._database.run(lambda c: mark(c, queue, list(marked), put_off, now))
+
+    def release_queues(self, owner: str) -> Deferred[None]:
+        return self._database.run(lambda c: release(c, owner))

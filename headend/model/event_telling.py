@@ -7,7 +7,10 @@ from typing import NamedTuple, Protocol
 
 from headend.model.event_case import EventCase
 from headend.model.subscription import Subscription
-from headend.model.telling import Marked, MessageId
+from headend.model.telling import Delivery, MessageId
+
+EVENT = "event"
+"""The kind of outbox message that refers to an event."""
 
 
 class ToldEvent(NamedTuple):
@@ -35,12 +38,18 @@ class EventTelling:
     subscription: Subscription | None
     objects: Sequence[ToldEvent]
 
-    operation = "what happened"
-
     @property
     def response_url(self) -> str:
         """Where it is told."""
         return "" if self.subscription is None else self.subscription.url
+
+
+class MarkedEvent(NamedTuple):
+    """What became of one message, and what its subscriber said."""
+
+    message_id: MessageId
+    delivery: Delivery
+    reason: str = ""
 
 
 class QueueEntry(NamedTuple):
@@ -66,6 +75,8 @@ class EventQueues(Protocol):
     def take_queue(self, queue: str, owner: str, limit: int, now: datetime, until: datetime) -> Awaitable[EventBatch | None]:
         """The head of a queue; `owner`'s until `until`, or until it is empty. None where it is empty, another's or put off."""
 
-    def mark_events(self, queue: str, marked: Sequence[Marked], put_off: datetime | None, now: datetime) -> Awaitable[None]:
+    def mark_events(self, queue: str, marked: Sequence[MarkedEvent], put_off: datetime | None, now: datetime) -> Awaitable[None]:
         """What became of messages of a queue, which rests until `put_off` where that is given."""
 
+    def release_queues(self, owner: str) -> Awaitable[None]:
+        """Whatever queues `owner` has, others may take."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, Protocol, TypeVar
+from typing import NewType, Protocol
 
 from headend.model.command import Outcome
 from headend.model.deferred import DeferredKind, SwitchAction
@@ -12,9 +12,6 @@ from headend.model.meters import Meter
 
 OUTCOME = "command outcome"
 """The kind of outbox message that holds a ToldObject."""
-
-EVENT = "event"
-"""The kind of outbox message that refers to an event."""
 
 MessageId = NewType("MessageId", bytes)
 """The same at every attempt to deliver a message."""
@@ -78,70 +75,40 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to deliver messages. `reachable` says whether the partner's server answered at all.
-
-    `answers` is what it said of single messages that it took all the same.
-    """
+    """One attempt to deliver messages. `reachable` says whether the partner's server answered at all."""
 
     message_ids: tuple[MessageId, ...]
     delivery: Delivery
     reason: str = ""
     reachable: bool = True
     answers: Mapping[MessageId, str] = field(default_factory=dict)
+    """What was said of single messages that were taken all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What became of one message, when it is tried again, where it is, and what was said of it. `refused`: the partner's server said no."""
+    """What became of one message, and when it is tried again, where it is."""
 
     message_id: MessageId
     delivery: Delivery
     again: datetime | None = None
-    reason: str = ""
-    refused: bool = False
 
 
-class Waiting(Protocol):
-    """One message on its way, the so-manieth time."""
-
-    @property
-    def message_id(self) -> MessageId: ...
-    @property
-    def attempts(self) -> int: ...
-
-
-class Tellable(Protocol):
-    """Something that a partner is to be told, made of messages."""
-
-    @property
-    def partner(self) -> str: ...
-    @property
-    def operation(self) -> str: ...
-    @property
-    def response_url(self) -> str: ...
-    @property
-    def objects(self) -> Sequence[Waiting]: ...
-
-
-T = TypeVar("T", bound=Tellable)
-T_contra = TypeVar("T_contra", bound=Tellable, contravariant=True)
-
-
-class Teller(Protocol[T_contra]):
+class Teller(Protocol):
     """Tells partners."""
 
-    def tell(self, telling: T_contra) -> Awaitable[Sequence[Attempt]]:
+    def tell(self, telling: Telling) -> Awaitable[Sequence[Attempt]]:
         """Tell all objects of it, in one notification or several; one attempt for each. Never raises."""
 
 
-class TellingStore(Protocol[T]):
-    """Tellings of a utility, in queues: one for each partner, or several."""
+class TellingStore(Protocol):
+    """Tellings of a utility."""
 
     def told_partners(self, now: datetime) -> Awaitable[list[str]]:
-        """Queues in which something is due; a partner's only one is named as the partner is."""
+        """Partners for whom something is due."""
 
-    def claim_tellings(self, partner: str, limit: int, now: datetime, until: datetime) -> Awaitable[list[T]]:
-        """So many messages of a queue that are due, as they were recorded, by request; nobody else gets them until `until`."""
+    def claim_tellings(self, partner: str, limit: int, now: datetime, until: datetime) -> Awaitable[list[Telling]]:
+        """So many messages for a partner that are due, as they were recorded, by request; nobody else gets them until `until`."""
 
     def mark_tellings(self, marked: Sequence[Marked]) -> Awaitable[None]:
         """What became of messages."""
