@@ -147,6 +147,24 @@ COMMAND_LEASE_SECONDS = 120
 PERSON_TARGETS_MAX = 25
 """Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
 
+PER_ROUTER_PER_MINUTE = 240
+"""Commands of batches begun behind one router in a minute, unless settings say otherwise: a tenth of what a mesh carries."""
+
+PER_MINUTE = 6_000
+"""Commands of batches begun in a minute in all, unless settings say otherwise: two thirds of what a machine with two cores carries out."""
+
+PACE_MAX = 60_000
+"""Largest pace that settings may name, in commands a minute."""
+
+BATCH_LINES_MAX = DEFERRED_TARGETS_MAX
+"""Meters of one file of a batch: as many as one call may name."""
+
+PROTECTIONS_MAX = 1_000_000
+"""Entries of the protected list: each meter of the largest utility."""
+
+CANCELLED_AT_ONCE = 500
+"""Commands cancelled in one transaction, a tenth of a second: a batch of 50,000 holds nobody up."""
+
 PARTNERS_TOLD_MAX = 16
 """Partners told at once: each waits for its own server."""
 
@@ -194,6 +212,24 @@ WAKEUPS_MISSED_MAX = 100
 
 TARGETS_MAX = 50
 """Targets that files of one utility go to: each may be sending at the same time."""
+
+EXPORT_SCHEDULES_MAX = 50
+"""Regular exports of a utility."""
+
+BILLING_ITEMS_PER_STEP = 500
+"""Items of a billing request received and answered at once (reference/domain-itron-openway.md 3.1)."""
+
+BILLING_ITEMS_MAX = 1_000_000
+"""Items of one billing request: all accounts of a large utility."""
+
+METERS_PER_EXPORT_STEP = 1_000
+"""Meters exported at once: their values are a few MiB, and take some tens of milliseconds of a thread."""
+
+METERS_PER_FILE_MAX = 10_000
+"""Meters of one exported file (reference/domain-itron-openway.md 4.1)."""
+
+EXPORT_CLAIM_SECONDS = 600
+"""How long a claim to make an export lasts, in seconds; renewed at a quarter of it. Then another process makes what a killed one began."""
 
 DONE_FILES_AT_ONCE = 100
 """Delivered files removed at one look: a day's largest export has as many parts."""

@@ -13,6 +13,8 @@ from adapters.c1222_tcp import TcpLink
 from adapters.c1222_udp import UdpLink
 from adapters.metrics import MetricsServer
 from adapters.store import Store, open_store
+from headend.billing_driver import LOOK_SECONDS as BILLING_SECONDS
+from headend.billing_service import billing_desk, billing_driver, billing_inbox
 from headend.collection.policy import CollectionPolicy
 from headend.collection_plans import LOOK_SECONDS as PLAN_LOOK_SECONDS
 from headend.collection_plans import NEW_SECONDS, PlanDriver
@@ -22,6 +24,8 @@ from headend.day_review import DayReview
 from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, StoreError
+from headend.export_driver import LOOK_SECONDS as EXPORT_SECONDS
+from headend.export_service import export_driver
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
 from headend.gas_days import GasDayDriver
 from headend.gateway import check_profiles, message_log, serve_partners
@@ -88,6 +92,10 @@ class UtilityService:
         self.messages = message_log(settings.messages, store, around) if speaks else None
         self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
         self.deliveries = delivery_driver(settings, store, around) if Role.DISPATCHER in roles else None
+        self._exports = export_driver(settings, store, around, self._process) if Role.DISPATCHER in roles else None
+        self.billing = billing_desk(settings, store, around)
+        self._billing = billing_driver(self.billing, store, self._process)
+        self._billing_inbox = billing_inbox(settings, self.billing, around)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -184,6 +192,17 @@ class UtilityService:
         """From now on bring finished files to their targets."""
         assert self.deliveries is not None, "a dispatcher has them"
         self._look_regularly(self.deliveries.look, DELIVERY_SECONDS)
+
+    def make_exports(self) -> None:
+        """From now on export days when they are due."""
+        assert self._exports is not None, "a dispatcher has them"
+        self._look_regularly(self._exports.look, EXPORT_SECONDS)
+
+    def answer_billing(self) -> None:
+        """From now on see to billing requests that are open, and to files with new ones."""
+        self._look_regularly(self._billing.look, BILLING_SECONDS)
+        if self._billing_inbox is not None:
+            self._look_regularly(self._billing_inbox.look, BILLING_SECONDS)
 
     def take_gas_days(self) -> None:
         """From now on take gas days at their deadline, close them, and adjust closed ones."""

@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from headend import limits
+from headend.billing_settings import BillingSettings
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
-from headend.delivery_settings import AnyTargetSettings, beside
+from headend.command_settings import CommandSettings
+from headend.delivery_settings import AnyTargetSettings
 from headend.errors import HeadEndError, RequestError
 from headend.event_settings import EventKindSettings, catalogue_of
+from headend.export_settings import ExportSettings
 from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
@@ -196,26 +199,6 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
-class ExportSettings(Section):
-    """Where files are made and wait to be delivered, a directory for each utility below `spool`, and how long delivered ones stay."""
-
-    spool: Path = Path("spool")
-    keep_days: float = Field(default=7, ge=0, le=400)
-
-    model_config = Section.model_config | {"validate_default": True}
-
-    @field_validator("spool")
-    @classmethod
-    def _beside_the_file(cls, value: Path, info: ValidationInfo) -> Path:
-        return beside(value, info)
-
-
-class CommandSettings(Section):
-    """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
-
-    may_override: tuple[str, ...] = ()
-
-
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -235,6 +218,7 @@ class UtilitySettings(Section):
     retention: RetentionSettings = RetentionSettings()
     commands: CommandSettings = CommandSettings()
     exports: ExportSettings = Field(default={}, validate_default=True)  # so that its path is beside the file
+    billing: BillingSettings = BillingSettings()
     targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
     events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
@@ -285,7 +269,8 @@ class UtilitySettings(Section):
 
     @property
     def utility(self) -> Utility:
-        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title, catalogue_of(self.events))
+        zone, events, commands = ZoneInfo(self.time_zone), catalogue_of(self.events), self.commands.rules(ZoneInfo(self.time_zone))
+        return Utility(UtilityId(self.id), self.name or self.id, zone, self.ap_title, events, commands)
 
 
 class Settings(Section):
@@ -301,7 +286,7 @@ class Settings(Section):
             *([] if self.utilities else ["utilities names none"]),
             *_repeated("utility id", [u.id for u in self.utilities]),
             *_repeated("database", [u.database for u in self.utilities]),
-            *(p for u in self.utilities for p in _repeated(f"target name of {u.id}", [t.name for t in u.targets])),
+            *(problem for u in self.utilities for problem in _delivery_problems(u)),
             *_repeated("partner user_id", [p.user_id for p in self._partners]),
             *_repeated("partner certificate", [p.certificate.sha256 or p.certificate.subject for p in self._partners if p.certificate]),
             *self._unheard_certificates(),
@@ -324,6 +309,17 @@ class Settings(Section):
             for p in self._partners
             if p.certificate and (tls is None or (p.certificate.subject and tls.client_ca is None))
         ]
+
+
+def _delivery_problems(utility: UtilitySettings) -> list[str]:
+    """Names of targets and exports that are used twice, and targets that there are not."""
+    targets, exports = [one.name for one in utility.targets], utility.exports.schedules
+    strange = [f"export {one.name!r} goes to {to!r}, which is no target" for one in exports for to in one.targets if to not in targets]
+    strange += [f"billing goes to {to!r}, which is no target" for to in utility.billing.targets if to not in targets]
+    partner = utility.billing.partner
+    if partner and partner not in {one.user_id for one in utility.partners}:
+        strange.append(f"billing.partner {partner!r} is no partner")
+    return [*_repeated("target name", targets), *_repeated("export name", [one.name for one in exports]), *strange]
 
 
 def _base(info: ValidationInfo) -> Path:

@@ -33,11 +33,14 @@ class SilenceStore(WakeUpPlans, Claims, Protocol):
     def router_healths(self) -> Awaitable[Mapping[str, RouterHealth]]:
         """The routers that are watched, by name."""
 
-    def contacts(self, after: int, limit: int, now: datetime, policy: SilencePolicy, *, wakeups: bool) -> Awaitable[Contacts]:
-        """Endpoints that may be silent and those that were, in order of id, from the one after `after`: too many rather than too few.
+    def silence_suspects(self, now: datetime, policy: SilencePolicy, *, all_of_them: bool) -> Awaitable[Sequence[EndpointId]]:
+        """Endpoints that are newly silent or have been heard since they were, ascending: too many rather than too few.
 
-        Battery endpoints that missed a wake-up are among them where `wakeups` are looked at: that is a look at all of them.
+        `all_of_them` are those that are still silent too, and battery endpoints that missed a wake-up: that is a look at all of those.
         """
+
+    def contacts(self, endpoint_ids: Sequence[EndpointId]) -> Awaitable[Contacts]:
+        """What is known of endpoints and their silences, in order of id."""
 
     def silence_evidence(self, endpoint_ids: Sequence[EndpointId]) -> Awaitable[Mapping[EndpointId, Evidence]]:
         """What is known about silent endpoints."""

@@ -5,7 +5,7 @@ One process a utility does so at a time. What a look comes to is recorded a page
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from twisted.logger import Logger
 
@@ -27,8 +27,8 @@ SILENCE = "silence"
 LOOK_SECONDS = 60.0
 """How often silences are looked at: an endpoint that is heard again waits so long for the end of its work item."""
 
-LOOKS_PER_WAKEUP_LOOK = 15
-"""Every so many looks battery endpoints are looked at too: that is a look at all of them, and they speak four times a day."""
+THOROUGH_LOOK = timedelta(minutes=15)
+"""How often battery endpoints and all that are still silent are looked at: it takes hours for them to change, but for a router's doing."""
 
 CLAIM_SECONDS = 5 * LOOK_SECONDS
 """How long others leave it to the process that looked last."""
@@ -65,7 +65,8 @@ class SilenceWatch:
         self._wake = wake
         self._work = RegularWork(store, SILENCE, owner, now, CLAIM_SECONDS)
         self._policy = policy
-        self._looks = 0
+        self._looked_thoroughly: datetime | None = None
+        self._routers_down: Mapping[str, tuple[bool, datetime | None]] = {}
         self._waking = WakingPlans()
 
     async def look(self) -> Looked:
@@ -82,17 +83,20 @@ class SilenceWatch:
         return looked
 
     async def _look_at_all(self, now: datetime, looked: Looked) -> None:
-        wakeups = self._looks % LOOKS_PER_WAKEUP_LOOK == 0
-        self._looks += 1
-        await self._waking.read(self._store)
         routers = await self._store.router_healths()
-        after = 0
-        while True:
-            contacts = await self._store.contacts(after, SILENCES_PER_LOOK, now, self._policy, wakeups=wakeups)
-            await self._judge(contacts, routers, now, looked)
-            if len(contacts) < SILENCES_PER_LOOK or not await self._work.lasts():
+        down = {name: (health.silent, health.restored) for name, health in routers.items()}
+        before = self._looked_thoroughly
+        thoroughly = before is None or now - before >= THOROUGH_LOOK or down != self._routers_down
+        if thoroughly:
+            await self._waking.read(self._store)
+        suspects = await self._store.silence_suspects(now, self._policy, all_of_them=thoroughly)
+        for start in range(0, len(suspects), SILENCES_PER_LOOK):
+            if not await self._work.lasts():
                 return
-            after = contacts[-1][0].endpoint_id
+            contacts = await self._store.contacts(suspects[start : start + SILENCES_PER_LOOK])
+            await self._judge(contacts, routers, now, looked)
+        if thoroughly:
+            self._looked_thoroughly, self._routers_down = now, down
 
     async def _judge(self, contacts: Contacts, routers: Mapping[str, RouterHealth], now: datetime, looked: Looked) -> None:
         known = [(self._with_wakeups(contact), before) for contact, before in contacts]

@@ -37,11 +37,13 @@ class MemorySilenceStore:
     async def router_healths(self) -> Mapping[str, RouterHealth]:
         return {case.router.profile.name: case.health for case in self.routers.states.values()}
 
-    async def contacts(self, after: int, limit: int, now: datetime, policy: SilencePolicy, *, wakeups: bool) -> Contacts:
-        ids = sorted(number for number in self.collection.endpoints if number > after)
-        found = [(self._contact(self.collection.endpoints[number]), self.kept.get(number)) for number in ids]
+    async def silence_suspects(self, now: datetime, policy: SilencePolicy, *, all_of_them: bool) -> Sequence[EndpointId]:
         late = now - timedelta(seconds=policy.late_seconds)
-        return [each for each in found if _is_suspect(*each, late, wakeups=wakeups)][:limit]
+        found = await self.contacts(sorted(self.collection.endpoints))
+        return [c.endpoint_id for c, kept in found if _is_suspect(c, kept, late, policy, all_of_them=all_of_them)]
+
+    async def contacts(self, endpoint_ids: Sequence[EndpointId]) -> Contacts:
+        return [(self._contact(self.collection.endpoints[number]), self.kept.get(number)) for number in endpoint_ids]
 
     def _contact(self, e: MemoryEndpoint) -> EndpointContact:
         battery = CONFIGURATIONS[e.configuration].battery
@@ -105,10 +107,10 @@ class MemorySilenceStore:
         return SilenceEntry(e.meter_no, e.router, e.heard, kept)
 
 
-def _is_suspect(contact: EndpointContact, kept: Silence | None, late: datetime, *, wakeups: bool) -> bool:
+def _is_suspect(contact: EndpointContact, kept: Silence | None, late: datetime, policy: SilencePolicy, *, all_of_them: bool) -> bool:
     if kept is not None and kept.state is not SilenceState.OK:
-        return True
+        return all_of_them or (contact.heard is not None and kept.since is not None and contact.heard > kept.since - policy.wake_grace)
     if contact.battery:
-        return wakeups and contact.present and (contact.heard is None or contact.heard <= late)
+        return all_of_them and contact.present and (contact.heard is None or contact.heard <= late)
     since = contact.missed_since
     return since is not None and since <= late and (contact.heard is None or contact.heard < since)

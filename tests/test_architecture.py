@@ -1,6 +1,8 @@
 """House rules held by a test: who imports whom, what may not be called, and that every file says what it is for."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +16,12 @@ PACKAGES = ("headend", "multispeak", "adapters", "emulators", "wsdl")
 FILES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 COMPOSITION = (
     *("headend/service.py", "headend/gateway.py", "headend/router_service.py", "headend/telling_service.py", "headend/surrounding.py"),
-    "headend/delivery_service.py",
+    *("headend/delivery_service.py", "headend/export_service.py", "headend/billing_service.py"),
     "headend/cli/",
 )
 COMPOSING = (
     *("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service"),
-    *("headend.delivery_service", "headend.cli"),
+    *("headend.delivery_service", "headend.export_service", "headend.billing_service", "headend.cli"),
 )
 DRIVERS = ("headend/poller.py", "headend/dispatcher.py", *COMPOSITION)
 CORE_FORBIDDEN = {
@@ -100,3 +102,9 @@ def test_every_command_is_where_its_name_says(name: str) -> None:
     assert command is not None
     assert command.name == name
     assert command.get_short_help_str()
+
+
+def test_importing_what_serves_installs_no_reactor() -> None:
+    """Whoever starts a process chooses the reactor; a library that installs one when it is imported is imported later."""
+    code = "import sys, headend.service, headend.cli.serve; sys.exit('twisted.internet.reactor' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -8,8 +8,6 @@ from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
 from adapters.delivery.directory import DirectoryTarget
 from adapters.delivery.encryption import EncryptedTarget
 from adapters.delivery.https import HttpsLogin, HttpsTarget
-from adapters.delivery.sftp import SftpTarget
-from adapters.delivery.ssh_session import SftpLogin
 from adapters.delivery.threads import OnThread, on_threads_of
 from adapters.delivery.verification import Verify
 from headend.delivery_settings import AnyTargetSettings, DirectoryTargetSettings, HttpsTargetSettings, SftpTargetSettings
@@ -29,6 +27,10 @@ def _plain(settings: AnyTargetSettings, reactor: Any, on_thread: OnThread) -> Fi
         case DirectoryTargetSettings():
             return DirectoryTarget(settings.path, on_thread, must_exist=not settings.create)
         case SftpTargetSettings():
+            # Conch installs a reactor when it is imported, and a command has its own to install first.
+            from adapters.delivery.sftp import SftpTarget  # noqa: PLC0415
+            from adapters.delivery.ssh_session import SftpLogin  # noqa: PLC0415
+
             password, passphrase = settings.password.get_secret_value(), settings.passphrase.get_secret_value()
             key = None if settings.key_file is None else _private_key(settings.key_file, passphrase)
             login = SftpLogin(settings.host, settings.port, settings.user, settings.host_keys, password, key)

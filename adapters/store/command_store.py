@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 from twisted.internet.defer import Deferred
 
-from adapters.store import command_taking, deferred_store, device_store, partner_tables, schema
+from adapters.store import command_taking, device_store, partner_tables, schema
 from adapters.store.bulk import fetch, key_source
 from adapters.store.command_packing import pack_outcome, pack_told, unpack_outcome
+from adapters.store.command_taking import Hands
 from adapters.store.database import Database
 from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
@@ -28,6 +29,7 @@ from headend.model.command import NOTHING_FOUND, CommandAssignment, CommandId, C
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
 from headend.model.interval_runs import IntervalRuns
 from headend.model.telling import OUTCOME, Supply
+from headend.model.utility import Utility
 from headend.outage_devices import OutageState
 from headend.retries import NO_RETRIES
 from headend.router_health import RouterState
@@ -228,10 +230,11 @@ def views(connection: Connection, requester: str, transaction_id: str) -> list[C
     )
     columns = (_E.meter_no, _Q.kind, _T.action, _T.state, _T.reason, _T.outcome, _T.changed_us)
     statement = select(*columns).select_from(joined).where(_T.request_id == request_id).order_by(_T.position)
-    return [_view(tuple(row)) for row in connection.execute(statement)]
+    return [view_of(tuple(row)) for row in connection.execute(statement)]
 
 
-def _view(row: Row) -> CommandView:
+def view_of(row: Row) -> CommandView:
+    """A command from (meter number, kind, action, state, reason, outcome, changed)."""
     meter_no, kind, action, state, reason, packed, changed_us = row
     outcome = None if packed is None else unpack_outcome(packed)
     return CommandView(
@@ -246,15 +249,10 @@ def _view(row: Row) -> CommandView:
     )
 
 
-def cancel_orders(connection: Connection, requester: str, transaction_id: str, now: datetime) -> None:
-    """Cancel what was ordered and cannot have been done yet."""
-    mine = select(_Q.request_id).where(_Q.partner == requester, _Q.transaction_id == transaction_id)
-    deferred_store.cancel(connection, list(connection.execute(mine).scalars()), now)
-
-
 class CommandPart:
     """CommandStore of a store."""
 
+    utility: Utility
     _database: Database
     _sealer: KeySealer
     _partitions: set[DayKey] | None
@@ -271,13 +269,15 @@ class CommandPart:
     async def take_waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
         if not await self._database.read(lambda c: command_taking.any_waiting(c, endpoint_id, now)):
             return []
-        work = partial(command_taking.take_waiting, sealer=self._sealer, owner=owner, endpoint_id=endpoint_id, now=now, until=until)
+        hands = Hands(self.utility, self._sealer)
+        work = partial(command_taking.take_waiting, hands=hands, owner=owner, endpoint_id=endpoint_id, now=now, until=until)
         return await self._database.run(work)
 
     def _take(
         self, connection: Connection, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
     ) -> list[CommandAssignment]:
-        assignments, ended = command_taking.take(connection, self._sealer, owner, persons_max, batch_max, now=now, until=until)
+        hands = Hands(self.utility, self._sealer)
+        assignments, ended = command_taking.take(connection, hands, owner, persons_max, batch_max, now=now, until=until)
         if ended:
             record_commands(connection, ended, (), now, self._partitions)
         return assignments
@@ -298,6 +298,3 @@ class CommandPart:
 
     def command_views(self, requester: str, transaction_id: str) -> Deferred[list[CommandView]]:
         return self._database.read(lambda c: views(c, requester, transaction_id))
-
-    def cancel_orders(self, requester: str, transaction_id: str, now: datetime) -> Deferred[None]:
-        return self._database.run(lambda c: cancel_orders(c, requester, transaction_id, now))

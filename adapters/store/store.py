@@ -10,6 +10,9 @@ from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
+from adapters.store.batch_store import BatchPart
+from adapters.store.billing_store import BillingPart
+from adapters.store.cancelling import CancellingPart
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.command_store import CommandPart
 from adapters.store.completeness_store import CompletenessPart
@@ -21,6 +24,7 @@ from adapters.store.errors import PartitionMissingError, StoreMismatchError, dat
 from adapters.store.event_desk_store import EventDeskPart
 from adapters.store.event_queue_store import EventQueuePart
 from adapters.store.event_store import EventPart
+from adapters.store.export_store import ExportPart
 from adapters.store.gap_store import GapPart
 from adapters.store.gas_day_store import GasDayPart
 from adapters.store.group_store import GroupPart
@@ -32,6 +36,7 @@ from adapters.store.migration import migrate
 from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
 from adapters.store.plan_store import PlanPart
+from adapters.store.protection_store import ProtectionPart
 from adapters.store.reading_part import ReadingPart
 from adapters.store.recording import record
 from adapters.store.registration_store import RegistrationPart
@@ -80,6 +85,9 @@ class Store(
     CodeListPart,
     DeferredPart,
     CommandPart,
+    CancellingPart,
+    BatchPart,
+    ProtectionPart,
     TellingPart,
     EventDeskPart,
     EventQueuePart,
@@ -93,6 +101,8 @@ class Store(
     StatusPart,
     UsagePart,
     DeliveryPart,
+    ExportPart,
+    BillingPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
@@ -116,7 +126,9 @@ class Store(
         if scope is None:
             return self
         if scope not in self._restricted:
-            self._restricted[scope] = RestrictedStore(self._database, self._sealer, scope)
+            self._restricted[scope] = RestrictedStore(
+                self.utility, self._database, self._sealer, scope, self._partitions, self.with_partitions
+            )
         return cast("Store", self._restricted[scope])
 
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:

@@ -56,6 +56,8 @@ def _begin_work(utility: UtilityService) -> None:
     if Role.DISPATCHER in utility.roles:
         utility.keep_house()
         utility.deliver_files()
+        utility.make_exports()
+        utility.answer_billing()
         utility.take_gas_days()
         utility.review_days()
         utility.watch_silences()

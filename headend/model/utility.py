@@ -6,6 +6,7 @@ from typing import NewType
 from zoneinfo import ZoneInfo
 
 from headend.event_catalogue import DEFAULT_CATALOGUE
+from headend.model.command_rules import CommandRules
 from headend.model.event_kinds import EventCatalogue
 
 UtilityId = NewType("UtilityId", str)
@@ -17,7 +18,7 @@ class Utility:
     """One utility: one database, one time zone, one head-end ApTitle.
 
     `ap_title` is the head-end's own calling title in this utility's field network, as text (`.1.4`). `events` is what
-    its devices' events mean.
+    its devices' events mean, `commands` are its rules for commands.
     """
 
     utility_id: UtilityId
@@ -25,6 +26,7 @@ class Utility:
     time_zone: ZoneInfo
     ap_title: str
     events: EventCatalogue = field(default=DEFAULT_CATALOGUE, compare=False, repr=False)
+    commands: CommandRules = field(default_factory=CommandRules)
 
     def day_bounds(self, day: date) -> tuple[datetime, datetime]:
         """Local midnight to local midnight of `day`, in UTC: 23, 24 or 25 hours apart."""
