@@ -29,7 +29,7 @@ class HygienePolicy:
     supply has not changed for `quiet_seconds`. An outage repeats the one before where it comes within `repeat_seconds` of it. A device
     that tells more than `flood_events` within `flood_seconds` is not listened to for the rest of them. `momentaries_a_day` of them are an
     event of their own, 0: never. More than `storm_outages` within `storm_seconds` are a storm: what is told waits `storm_delay_seconds`
-    for more, but for the meters of the group `bellwethers`, which go first. A clock is doubtful that is off by `doubt_seconds`.
+    for more, but for the meters of the group `bellwethers`, which go first.
     """
 
     hold_off_seconds: float = 30.0
@@ -44,7 +44,6 @@ class HygienePolicy:
     storm_seconds: float = 60.0
     storm_delay_seconds: float = 3.0
     bellwethers: str = ""
-    doubt_seconds: float = 900.0
 
 
 class Held(NamedTuple):

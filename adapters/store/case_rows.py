@@ -73,6 +73,7 @@ def _endpoints(connection: Connection, endpoint_ids: list[int], groups: Collecti
             endpoint_id,
             meter_no,
             CONFIGURATIONS[configuration].commodity,
+            configuration,
             serial_no,
             ap_title or "",
             router,

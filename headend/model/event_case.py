@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from headend.errors import RequestError, shown
-from headend.model.endpoint import Commodity
+from headend.model.endpoint import Commodity, EndpointId
 from headend.model.events import EventPath
+from headend.model.meters import Meter
 
 
 class EventNumber(NamedTuple):
@@ -52,6 +53,7 @@ class Device(NamedTuple):
     device_id: int
     name: str
     commodity: Commodity | None
+    configuration: str = ""
     serial_no: str = ""
     ap_title: str = ""
     router: str | None = None
@@ -59,9 +61,11 @@ class Device(NamedTuple):
     groups: frozenset[str] = frozenset()
 
     @property
-    def key(self) -> tuple[bool, int]:
-        """Which device: whether it is a router, and its id among those."""
-        return self.commodity is None, self.device_id
+    def meter(self) -> Meter | None:
+        """An endpoint as answers name it; None for a router."""
+        if self.commodity is None:
+            return None
+        return Meter(EndpointId(self.device_id), self.name, self.serial_no, self.ap_title, self.configuration, True, None)
 
 
 @dataclass(frozen=True, slots=True)

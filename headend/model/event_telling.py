@@ -38,6 +38,18 @@ class EventTelling:
     subscription: Subscription | None
     objects: Sequence[ToldEvent]
 
+    transaction_id: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The MultiSpeak version it is told in."""
+        return "" if self.subscription is None else self.subscription.version
+
+    @property
+    def server(self) -> str:
+        """The server of ours that tells it."""
+        return "" if self.subscription is None else self.subscription.server
+
     @property
     def response_url(self) -> str:
         """Where it is told."""

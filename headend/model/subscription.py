@@ -34,10 +34,10 @@ SUBJECT_OF: Mapping[str, Subject] = {
 }
 """What each notification of events tells, as MultiSpeak names it; of several with one subject the first that is wanted is used."""
 
-SWITCHED = frozenset({SWITCH_OPENED, SWITCH_CLOSED, SWITCH_ARMED})
+NOT_IN_V3 = frozenset({"VoltageAlarmNotification", "BlinkAlarmNotification"})
+"""Those that MultiSpeak 3.0 has not got."""
 
-LANES_MAX = 16
-"""Most connections at once to one subscriber."""
+SWITCHED = frozenset({SWITCH_OPENED, SWITCH_CLOSED, SWITCH_ARMED})
 
 
 def subjects_of(code: int, kind: EventKind | None) -> frozenset[Subject]:

@@ -4,8 +4,8 @@ from alembic import op
 
 from adapters.store.migrations.column_types import words
 
-revision = "0023"
-down_revision = "0022"
+revision = "0027"
+down_revision = "0026"
 
 _STATEMENTS = (
     """CREATE TABLE event_case (
