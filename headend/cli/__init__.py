@@ -32,6 +32,8 @@ COMMANDS = {
     "restore": "backup:restore",
     "messages": "messages:messages",
     "export": "exports:export",
+    "billing": "billing:billing",
+    "green-button": "green_button:green_button_",
     "deliveries": "deliveries:deliveries",
     "validate": "validate:validate",
     "certificate": "certificate:certificate",
