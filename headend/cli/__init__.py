@@ -34,6 +34,7 @@ COMMANDS = {
     "messages": "messages:messages",
     "export": "exports:export",
     "billing": "billing:billing",
+    "green-button": "green_button:green_button_",
     "deliveries": "deliveries:deliveries",
     "validate": "validate:validate",
     "certificate": "certificate:certificate",
