@@ -51,6 +51,21 @@ LATEST_LOOK_BACK_DAYS = 35
 EVENTS_PER_FETCH = 20_000
 """Events of a history log fetched at once."""
 
+CASES_PER_LOOK = 1_000
+"""Events judged in one transaction: a few tenths of a second."""
+
+QUEUES_TOLD_MAX = 64
+"""Queues of subscribers told at once: each waits for its own server, and a slow one holds as many as it has connections."""
+
+EVENTS_PER_NOTIFICATION_MAX = 5_000
+"""Events in one notification: three megabytes of XML."""
+
+SUBSCRIPTIONS_PER_PARTNER_MAX = 100
+"""Subscriptions of one partner that stand in the settings: one for each of its systems and notifications, many times over."""
+
+SILENCINGS_MAX = 10_000
+"""Silencings that hold at once: each event is held against all of them."""
+
 EVENTS_PER_LOG_MAX = 10_000
 """Events of one meter in one history log: a day's fault makes hundreds; past it a shorter period must be asked for."""
 
