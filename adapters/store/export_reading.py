@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from adapters.store import schema
 from adapters.store.bulk import key_source, rows_of
 from adapters.store.change_packing import unpack_changes
-from adapters.store.export_days import channel_days, expected_keys
+from adapters.store.export_days import PeriodDays, expected_keys
 from adapters.store.instants import DAY_US, from_day, to_us
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.model.export import MeterData, MeterRow, Wanted
@@ -135,11 +135,12 @@ def _data(
     channels = wanted.intervals
     if not channels:
         return [MeterData(meter, registers.get(meter.endpoint_id, ()), ()) for meter in meters]
+    days = PeriodDays(start, end, channels)
     return [
         MeterData(
             meter,
             registers.get(meter.endpoint_id, ()),
-            channel_days(rows.get(meter.endpoint_id, ()), start, end, channels, expected_keys(meter.configuration, channels)),
+            days.of(rows.get(meter.endpoint_id, ()), expected_keys(meter.configuration, channels)),
         )
         for meter in meters
     ]

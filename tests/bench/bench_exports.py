@@ -20,6 +20,7 @@ from adapters.store.day_packing import VERSION
 from adapters.store.instants import DAY_US
 from adapters.store.partitions import make_partitions
 from adapters.store.segments import Column, pack_segment
+from headend.cli.running import keep_what_is_built
 from headend.export_driver import Exporter
 from headend.model.delivery import FinishedFile
 from headend.model.endpoint import Commodity
@@ -62,8 +63,9 @@ class Result:
 
 
 def main() -> None:
-    """Print figures as they come, SQLite first."""
+    """Print figures as they come, SQLite first. The garbage collector is set as in a service."""
     running = RunningReactor()
+    keep_what_is_built()
     try:
         with tempfile.TemporaryDirectory() as directory:
             _print(_measured(running, "sqlite", f"sqlite:///{directory}/bench.sqlite", Path(directory)))
