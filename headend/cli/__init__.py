@@ -31,6 +31,7 @@ COMMANDS = {
     "schedules": "schedules:schedules",
     "completeness": "completeness:completeness",
     "gas-day": "gas_day:gas_day",
+    "storm": "storm:storm",
     "purge": "purge:purge",
     "backup": "backup:backup",
     "restore": "backup:restore",
