@@ -24,6 +24,7 @@ from headend.day_review import DayReview
 from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, StoreError
+from headend.event_desk import LOOK_SECONDS as DESK_SECONDS
 from headend.export_driver import LOOK_SECONDS as EXPORT_SECONDS
 from headend.export_service import export_driver, record_driver
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
@@ -256,6 +257,11 @@ class UtilityService:
             unlogged_exchanges=0 if self.messages is None else self.messages.dropped,
             status=self._status,
         )
+
+    def judge_events(self) -> None:
+        """From now on take up events as they are recorded, and decide who is told of them."""
+        assert self.telling is not None, "only dispatchers judge events"
+        self._look_regularly(self.telling.desk.look, DESK_SECONDS)
 
     def watch_silences(self) -> None:
         """From now on look for endpoints that are not heard."""

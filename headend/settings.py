@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from headend import limits
+from headend.alarm_settings import AlarmSettings
 from headend.billing_settings import BillingSettings
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
@@ -220,6 +221,7 @@ class UtilitySettings(Section):
     exports: ExportSettings = Field(default={}, validate_default=True)  # so that its path is beside the file
     billing: BillingSettings = BillingSettings()
     targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
+    alarms: AlarmSettings = AlarmSettings()
     events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
 

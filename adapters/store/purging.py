@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, select, text, tuple_
 
-from adapters.store import house_tables, partner_tables, plan_tables, schema
+from adapters.store import event_tables, house_tables, partner_tables, plan_tables, schema
 from adapters.store.billing_tables import billing_answer, billing_item, billing_item_meter, billing_request, billing_response
 from adapters.store.delivery_tables import delivery
-from adapters.store.export_tables import export_run
+from adapters.store.export_tables import export_gap, export_run
 from adapters.store.instants import DAY_US, to_day
 from adapters.store.partitions import partition_days, partition_name
 from headend.housekeeping import Position, PurgeStep
@@ -53,7 +53,10 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
         Stage(schema.interval_day, "day", Age.DAY, partitioned=True),
         Stage(schema.interval_day_history, "day", Age.DAY),
     ),
-    DataClass.EVENTS: (Stage(schema.device_event, "occurred_us", Age.INSTANT, partitioned=True, walked=True),),
+    DataClass.EVENTS: (
+        Stage(schema.device_event, "occurred_us", Age.INSTANT, partitioned=True, walked=True),
+        Stage(event_tables.event_case, "change_seq", Age.CHANGE),
+    ),
     DataClass.EXCEPTIONS: (Stage(schema.exception_record, "occurred_us", Age.INSTANT),),
     DataClass.NOTIFICATIONS: (Stage(schema.outbox, "change_seq", Age.CHANGE),),
     DataClass.WORK_ITEMS: (Stage(schema.work_item, "closed_us", Age.INSTANT),),
@@ -66,6 +69,7 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
     DataClass.DELIVERIES: (
         Stage(delivery, "settled_us", Age.INSTANT),
         Stage(export_run, "ended_us", Age.INSTANT),
+        Stage(export_gap, "day", Age.DAY),
     ),
     DataClass.BILLING: tuple(
         Stage(table, "request_no", Age.BILLING)
