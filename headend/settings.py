@@ -18,7 +18,7 @@ from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
-from headend.settings_section import Section
+from headend.settings_section import Section, base_of
 from headend.silence_settings import SilenceSettings
 from headend.suspicion_settings import SuspicionSettings
 
@@ -59,7 +59,7 @@ class TlsSettings(Section):
     @field_validator("certificate", "key", "client_ca")
     @classmethod
     def _beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return None if value is None else _base(info) / value
+        return None if value is None else base_of(info) / value
 
 
 class ServerSettings(Section):
@@ -243,7 +243,7 @@ class UtilitySettings(Section):
     @field_validator("database", "key_file")
     @classmethod
     def _beside_the_file(cls, value: str | Path, info: ValidationInfo) -> str | Path:
-        base = _base(info)
+        base = base_of(info)
         if isinstance(value, Path):
             return base / value
         prefix = "sqlite:///"
@@ -289,12 +289,6 @@ class Settings(Section):
             for p in self._partners
             if p.certificate and (tls is None or (p.certificate.subject and tls.client_ca is None))
         ]
-
-
-def _base(info: ValidationInfo) -> Path:
-    """What relative paths are relative to."""
-    base: Path = (info.context or {}).get("base", Path())
-    return base
 
 
 def _repeated(what: str, values: list[str]) -> list[str]:

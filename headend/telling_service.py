@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from adapters.peer_tls import PeerPolicy
 from adapters.store import Store
 from headend.dispatcher import Dispatcher
 from headend.settings import UtilitySettings
@@ -11,12 +12,13 @@ from multispeak.notifier import Notifier, Surroundings
 
 
 class TellingService:
-    """The dispatcher of one utility."""
+    """The dispatcher of one utility. Raises RequestError naming a certificate file that cannot be used."""
 
     def __init__(self, settings: UtilitySettings, store: Store, around: Surrounding, messages: MessageLog | None) -> None:
         surroundings = Surroundings(
             utility=settings.utility,
             partners={each.partner.user_id: each.partner for each in settings.partners},
+            policies={each.user_id: PeerPolicy(each.partner.notifications.tls) for each in settings.partners},
             store=store,
             now=around.now,
             random=around.random,
