@@ -157,10 +157,12 @@ class Wakeups:
         accepted = acknowledge(state, writes, services)
         meter = self._world.meter(index)
         before = meter.wake_ups
+        results = len(state.results)
         self._execute(meter, state, services[len(writes) :])
         if meter.wake_ups != before:
             self._reschedule(index)
-        if (accepted or knew_program != state.program_known) and (has_news(meter, state) or not state.program_known):
+        changed = accepted or len(state.results) > results or knew_program != state.program_known
+        if changed and (has_news(meter, state) or not state.program_known):
             self._push(index, left)
 
     def _reschedule(self, index: int) -> None:

@@ -56,10 +56,10 @@ class GroupPlan:
     plan: CollectionPlan
 
 
-def longest_pause(plan: CollectionPlan) -> timedelta:
-    """The longest time between two turns of an endpoint, on a day of 24 hours."""
-    following = (*plan.begins[1:], plan.begins[0] + MINUTES_PER_DAY)
-    return timedelta(minutes=max(after - before for before, after in zip(plan.begins, following, strict=True)))
+def longest_pause(times: Sequence[int]) -> timedelta:
+    """The longest time between two of some times of the day (minutes after midnight, in order), on a day of 24 hours."""
+    following = (*times[1:], times[0] + MINUTES_PER_DAY)
+    return timedelta(minutes=max(after - before for before, after in zip(times, following, strict=True)))
 
 
 def check_plan(plan: CollectionPlan) -> None:

@@ -18,12 +18,12 @@ from headend.commands.machine import (
     GoOn,
     Happening,
     Speak,
-    TakenUp,
     Telling,
     Unanswered,
     Understood,
     Wait,
     step,
+    taken_up,
 )
 from headend.commands.policy import CommandPolicy
 from headend.commands.ports import CommandStore
@@ -64,7 +64,7 @@ class CommandDriver:
         self._recorder = CommandRecorder(store, parts.reactor, parts.now, parts.counters)
         self._held: dict[CommandId, CommandAssignment] = {}
         self._routers: Counter[str | None] = Counter()
-        self._lines: dict[str | None, deque[CommandAssignment]] = {}
+        self._lines: dict[tuple[str | None, Priority], deque[CommandAssignment]] = {}
         self._taking: Deferred[None] | None = None
         self._look_again = False
         self._timer: IDelayedCall | None = None
@@ -157,21 +157,27 @@ class CommandDriver:
                 self.log.warn("a stored meter program is not readable, it will be read again: {error}", error=error)
 
     def _begin(self, assignment: CommandAssignment) -> None:
-        """Begin with a command, or let it wait until its router has room: somebody who waits goes before many that may wait."""
+        """Begin with a command, or let it wait until its router has room."""
         self._held[assignment.command.command_id] = assignment
-        router = assignment.router
-        if router is not None and self._routers[router] >= self._policy.conversations_per_router_max:
-            line = self._lines.setdefault(router, deque())
-            line.appendleft(assignment) if assignment.command.priority is Priority.PERSON else line.append(assignment)
+        router, priority = assignment.router, assignment.command.priority
+        if not self._has_room(router, priority):
+            self._lines.setdefault((router, priority), deque()).append(assignment)
             return
         self._routers[router] += 1
         self._take_up(assignment)
+
+    def _has_room(self, router: str | None, priority: Priority) -> bool:
+        """Whether one more may begin behind a router; batches leave some of it to people who wait."""
+        most = self._policy.conversations_per_router_max
+        if priority is Priority.BATCH:
+            most = max(1, int(most * self._policy.batch_part))
+        return router is None or self._routers[router] < most
 
     def _take_up(self, assignment: CommandAssignment) -> None:
         if self.conversations.is_with(assignment.ap_title) or assignment.until <= self._now():
             self._conclude(assignment, Wait(self._now() + timedelta(seconds=self._policy.look_seconds)), None)
             return
-        happening = TakenUp(sleeps=assignment.configured.battery, switch_enabled=assignment.switch_enabled)
+        happening = taken_up(assignment, sleeps=assignment.configured.battery)
         command, decision = self._stepped(assignment.command, happening)
         begun = replace(assignment, command=command)
         if not isinstance(decision, Speak):
@@ -243,7 +249,8 @@ class CommandDriver:
         if command != assignment.command:
             until = self._now() + timedelta(seconds=self._policy.lease_seconds)
             conversation.party = self._held[assignment.command.command_id] = replace(assignment, command=command)
-            self._recorder.put(CommandUpdate(command, assignment.lease_no, until, keeps_lease=True))
+            if command.priority is Priority.PERSON:  # who looks on; what is told is recorded already
+                self._recorder.put(CommandUpdate(command, assignment.lease_no, until, keeps_lease=True))
         self.conversations.resume(conversation, None)
 
     def _talk_ended(self, conversation: Conversation[CommandAssignment], outcome: Outcome | None, unanswered: str) -> None:
@@ -311,19 +318,22 @@ class CommandDriver:
     def _let_go(self, assignment: CommandAssignment) -> None:
         if self._held.pop(assignment.command.command_id, None) is None:
             return
-        router = assignment.router
-        line = self._lines.get(router)
-        if line:
-            following = line.popleft()
-            if not line:
-                del self._lines[router]
-            self._take_up(following)
-        else:
-            self._routers[router] -= 1
-            if not self._routers[router]:
-                del self._routers[router]
+        self._leave(assignment.router)
         self._parts.counters.commands += 1
         self.wake()
+
+    def _leave(self, router: str | None) -> None:
+        """A router has room for one more: somebody who waits goes before many that may wait."""
+        self._routers[router] -= 1
+        for priority in Priority:
+            line = self._lines.get((router, priority))
+            while line and self._has_room(router, priority):
+                self._routers[router] += 1
+                self._take_up(line.popleft())
+            if line is not None and not line:
+                del self._lines[router, priority]
+        if not self._routers[router]:
+            del self._routers[router]
 
     def _stepped(self, command: Command, happening: Happening) -> tuple[Command, object]:
         return step(command, happening, self._now(), self._policy)

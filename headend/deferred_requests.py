@@ -76,7 +76,7 @@ def settle(
             if problem:
                 refusals.append(Refusal(one.object_id, problem))
             else:
-                taken[meter.endpoint_id] = DeferredTarget(meter.endpoint_id, meter.meter_no, one.action, one.details)
+                taken[meter.endpoint_id] = DeferredTarget(meter.endpoint_id, meter.meter_no, one.action, one.details, one.object_id)
             problem = ""
         if problem:
             refusals.append(Refusal(one.object_id, problem))

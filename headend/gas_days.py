@@ -15,9 +15,16 @@ from headend.model.readings import IntervalBlock, RegisterRow, day_start
 from headend.model.selections import Period, Quantities, quantities
 from headend.model.utility import Utility
 from headend.reading_queries import Values
+from headend.regular_work import Claims, RegularWork
 
 LOOK_SECONDS = 30
 """How often it is looked whether a day is to be taken: a take is at most so late."""
+
+GAS_DAYS = "gas days"
+"""The name of this work among those that processes claim."""
+
+CLAIM_SECONDS = 4 * LOOK_SECONDS
+"""How long others leave it to the process that looked last."""
 
 CATCH_UP_DAYS = 7
 """Days back that are taken and closed when no process ran."""
@@ -46,7 +53,7 @@ class GasChange:
     last: date
 
 
-class GasDays(Protocol):
+class GasDays(Claims, Protocol):
     """Gas days of a utility."""
 
     def gas_mark(self) -> Awaitable[tuple[GasMark | None, int]]:
@@ -75,20 +82,22 @@ class GasDays(Protocol):
 
 
 class GasDayDriver:
-    """One utility's gas days."""
+    """One utility's gas days. One process a utility sees to them at a time, `owner` is this one."""
 
     log = Logger()
 
-    def __init__(self, utility: Utility, store: GasDays, now: Callable[[], datetime], rule: GasDayRule) -> None:
+    def __init__(self, utility: Utility, store: GasDays, now: Callable[[], datetime], rule: GasDayRule, owner: str) -> None:
         self._utility = utility
         self._store = store
         self._now = now
         self._rule = rule
+        self._work = RegularWork(store, GAS_DAYS, owner, now, CLAIM_SECONDS)
 
     async def look(self) -> None:
         """Take, close and adjust what is due. Never raises for a store that cannot answer: a later look does it."""
         try:
-            await self._look(self._now())
+            if await self._work.is_ours():
+                await self._look(self._now())
         except StoreError as error:
             self.log.warn("gas days of {utility} not seen to: {error}", utility=self._utility.utility_id, error=error)
 
@@ -102,23 +111,28 @@ class GasDayDriver:
         mark = replace(mark, closed=max(mark.closed, newest_closed - CATCH_UP_DAYS * before))
         while mark.taken < newest_taken:
             mark = replace(mark, taken=mark.taken + before)
-            await self._take_all(mark.taken, now, closing=False)
+            if not await self._take_all(mark.taken, now, closing=False):
+                return
             await self._store.keep_gas_mark(mark)
         while mark.closed < newest_closed:
             mark = replace(mark, closed=mark.closed + before)
-            await self._take_all(mark.closed, now, closing=True)
+            if not await self._take_all(mark.closed, now, closing=True):
+                return
             await self._store.keep_gas_mark(mark)
-        if mark.change_seq < present_seq:
-            await self._adjust(mark, present_seq, now)
+        if mark.change_seq < present_seq and await self._adjust(mark, present_seq, now):
             await self._store.keep_gas_mark(replace(mark, change_seq=present_seq))
 
-    async def _take_all(self, day: date, now: datetime, *, closing: bool) -> None:
+    async def _take_all(self, day: date, now: datetime, *, closing: bool) -> bool:
+        """Whether all were: not where another process has taken over."""
         after, count = EndpointId(0), 0
         while endpoint_ids := await self._store.gas_endpoints(after, METERS_PER_FETCH_MAX):
             await self._take(day, endpoint_ids, now, closing=closing)
             after, count = endpoint_ids[-1], count + len(endpoint_ids)
+            if not await self._work.lasts():
+                return False
         utility, what = self._utility.utility_id, "closed" if closing else "taken"
         self.log.info("gas day {day} of {utility} {what}: {count} endpoints", day=day, utility=utility, what=what, count=count)
+        return True
 
     async def _take(self, day: date, endpoint_ids: Sequence[EndpointId], now: datetime, *, closing: bool) -> int:
         period = self._rule.bounds(day)
@@ -132,8 +146,8 @@ class GasDayDriver:
         volumes = [gas_volume(one, period, blocks.get(one, ()), registers.get(one, ())) for one in endpoint_ids]
         return await self._store.take_gas(day, volumes, now, closing=closing)
 
-    async def _adjust(self, mark: GasMark, present_seq: int, now: datetime) -> None:
-        """Closed days whose data changed since the last look."""
+    async def _adjust(self, mark: GasMark, present_seq: int, now: datetime) -> bool:
+        """Closed days whose data changed since the last look; whether all were seen to."""
         changed: dict[date, list[EndpointId]] = {}
         for one in await self._store.gas_changes(mark.change_seq, present_seq):
             # A read at the last day's end belongs to that day, so its next midnight counts too.
@@ -144,6 +158,9 @@ class GasDayDriver:
         for day, endpoint_ids in sorted(changed.items()):
             ids = sorted(set(endpoint_ids))
             for start in range(0, len(ids), METERS_PER_FETCH_MAX):
+                if not await self._work.lasts():
+                    return False
                 adjusted = await self._take(day, ids[start : start + METERS_PER_FETCH_MAX], now, closing=True)
                 if adjusted:
                     self.log.info("gas day {day}: {adjusted} endpoints adjusted by late data", day=day, adjusted=adjusted)
+        return True

@@ -9,6 +9,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThreadPool
 from twisted.web.resource import Resource
 
+from adapters.billing.desk import BillingDesk
+from adapters.billing.http import BillingResource, NotLetInError
 from adapters.store import Store
 from adapters.tls import ServerTls
 from headend.errors import RequestError
@@ -18,9 +20,12 @@ from headend.partner_directory import PartnerDirectory
 from headend.passwords import hash_matches, is_hash, make_hash
 from headend.settings import MessageSettings, Settings, SettingsError
 from headend.surrounding import Surrounding
-from multispeak.authentication import PartnerAuthenticator
+from multispeak.authentication import Authenticator, Evidence, PartnerAuthenticator
+from multispeak.client_certificates import certificate_of
 from multispeak.contract import load_contract
+from multispeak.faults import RefusedCallError
 from multispeak.http_hardening import BoundedSite
+from multispeak.message_header import RequestHeader
 from multispeak.message_log import LogPolicy, MessageLog
 from multispeak.profile_checks import profile_problems
 from multispeak.site import Surroundings, multispeak_resource
@@ -36,6 +41,10 @@ class ServedUtility(Protocol):
     @property
     def store(self) -> Store:
         """Its data."""
+
+    @property
+    def billing(self) -> BillingDesk:
+        """Where billing documents are taken."""
 
     @property
     def messages(self) -> MessageLog | None:
@@ -67,7 +76,26 @@ def serve_partners(settings: Settings, utilities: Mapping[UtilityId, ServedUtili
         logs=UtilityLogs(settings, utilities),
     )
     root.putChild(b"multispeak", multispeak_resource(surroundings))
+    billing_login = BillingLogin(surroundings.authenticator, around.reactor)
+    root.putChild(b"billing", BillingResource(billing_login, lambda caller: utilities[caller.utility.utility_id].billing))
     return listening, public_url
+
+
+class BillingLogin:
+    """Finds out who sends billing documents, by what SOAP callers are known by: user id and password, or a client certificate."""
+
+    def __init__(self, authenticator: Authenticator, clock: Any) -> None:
+        self._authenticator = authenticator
+        self._clock = clock
+
+    async def __call__(self, request: Any, user_id: str, password: str) -> Caller:
+        """See `Login`. What applies to programs' names does not here: HTTP says none."""
+        header = RequestHeader(user_id=user_id, password=password)
+        evidence = Evidence(header, request.getClientAddress().host, self._clock.seconds(), certificate_of(request))
+        try:
+            return await self._authenticator.authenticate(evidence)
+        except RefusedCallError as error:
+            raise NotLetInError(str(error)) from None
 
 
 class UtilityLogs:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from headend.errors import StoreError
 from headend.limits import PURGE_CLAIM_SECONDS, PURGE_STEP_SECONDS, PURGE_WORK_FIRST, PURGE_WORK_MAX
 from headend.model.retention import DataClass, Overdue, Retention
+from headend.regular_work import Claims
 from headend.usage import Accounting, UsageStore
 
 T = TypeVar("T")
@@ -47,11 +48,8 @@ class PurgeStep:
     position: Position | None
 
 
-class HousekeepingStore(UsageStore, Protocol):
+class HousekeepingStore(UsageStore, Claims, Protocol):
     """What housekeeping needs of a store."""
-
-    def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
-        """Whether `owner` may do some regular work until `until`: nobody else has it, and it was last done before `done_before`."""
 
     def finish_work(self, work: str, owner: str, done: datetime) -> Awaitable[None]:
         """`owner` did it."""

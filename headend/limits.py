@@ -132,6 +132,24 @@ COMMAND_LEASE_SECONDS = 120
 PERSON_TARGETS_MAX = 25
 """Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
 
+PER_ROUTER_PER_MINUTE = 240
+"""Commands of batches begun behind one router in a minute, unless settings say otherwise: a tenth of what a mesh carries."""
+
+PER_MINUTE = 6_000
+"""Commands of batches begun in a minute in all, unless settings say otherwise: two thirds of what a machine with two cores carries out."""
+
+PACE_MAX = 60_000
+"""Largest pace that settings may name, in commands a minute."""
+
+BATCH_LINES_MAX = DEFERRED_TARGETS_MAX
+"""Meters of one file of a batch: as many as one call may name."""
+
+PROTECTIONS_MAX = 1_000_000
+"""Entries of the protected list: each meter of the largest utility."""
+
+CANCELLED_AT_ONCE = 500
+"""Commands cancelled in one transaction, a tenth of a second: a batch of 50,000 holds nobody up."""
+
 SERVERS_TOLD_MAX, SERVERS_PER_PARTNER_MAX = 256, 8
 """Servers told at once, and of one partner: each waits for its own answer, and a partner that names many takes no other's place."""
 
@@ -182,6 +200,30 @@ SILENCES_PER_LOOK = 2_000
 
 WAKEUPS_MISSED_MAX = 100
 """Missed wake-ups of one endpoint told at one look, the newest: 25 days in which nobody looked."""
+
+TARGETS_MAX = 50
+"""Targets that files of one utility go to: each may be sending at the same time."""
+
+EXPORT_SCHEDULES_MAX = 50
+"""Regular exports of a utility."""
+
+BILLING_ITEMS_PER_STEP = 500
+"""Items of a billing request received and answered at once (reference/domain-itron-openway.md 3.1)."""
+
+BILLING_ITEMS_MAX = 1_000_000
+"""Items of one billing request: all accounts of a large utility."""
+
+METERS_PER_EXPORT_STEP = 1_000
+"""Meters exported at once: their values are a few MiB, and take some tens of milliseconds of a thread."""
+
+METERS_PER_FILE_MAX = 10_000
+"""Meters of one exported file (reference/domain-itron-openway.md 4.1)."""
+
+EXPORT_CLAIM_SECONDS = 600
+"""How long a claim to make an export lasts, in seconds; renewed at a quarter of it. Then another process makes what a killed one began."""
+
+DONE_FILES_AT_ONCE = 100
+"""Delivered files removed at one look: a day's largest export has as many parts."""
 
 assert INVOCATION_IDS_PER_LEASE >= EXCHANGES_MAX
 assert INVOCATION_ID_MAX // INVOCATION_IDS_PER_LEASE > 500

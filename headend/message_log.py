@@ -48,11 +48,19 @@ class MessageEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelopes:
-    """Request and answer as packed octets that hold no secrets; empty where none was kept. May be the head of a longer one."""
+class MessagePack:
+    """Exchanges, and their envelopes packed as one: octets that hold no secrets. Envelopes may be heads of longer ones."""
 
-    request: bytes = field(default=b"", repr=False)
-    answer: bytes = field(default=b"", repr=False)
+    entries: Sequence[MessageEntry]
+    octets: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedEnvelopes:
+    """Where the request and answer of one exchange are: a pack, and its place among the entries of it."""
+
+    octets: bytes = field(repr=False)
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +90,13 @@ class TransactionProgress:
 class MessageStore(Protocol):
     """Exchanges of a utility, numbered in the order in which they were stored."""
 
-    def add_messages(self, messages: Sequence[tuple[MessageEntry, Envelopes]]) -> Awaitable[None]:
+    def add_messages(self, packs: Sequence[MessagePack]) -> Awaitable[None]:
         """Store exchanges, all or none."""
 
     def messages(self, wanted: MessageFilter, limit: int) -> Awaitable[list[tuple[int, MessageEntry]]]:
         """The newest exchanges that are meant, or the oldest after `after`, with their numbers in ascending order."""
 
-    def message(self, number: int) -> Awaitable[tuple[MessageEntry, Envelopes] | None]:
+    def message(self, number: int) -> Awaitable[tuple[MessageEntry, PackedEnvelopes] | None]:
         """One exchange whole."""
 
     def purge_messages(self, before: datetime, octets_max: int) -> Awaitable[int]:

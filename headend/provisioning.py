@@ -13,7 +13,6 @@ from typing import Generic, TypeVar
 from headend.c1222.identifiers import ApTitle
 from headend.errors import HeadEndError, RequestError
 from headend.model.endpoint import SHIPPABLE, Commodity, Customer, Installation, NativeAddress, ServicePoint, Transport
-from headend.model.router import RouterProfile
 from headend.ports import CustomerItem, ShipmentItem
 from headend.provisioning_rows import FileFormat, Problem, Row, rows
 
@@ -34,7 +33,7 @@ KEY_OCTETS = 16
 PROBLEMS_MAX = 1_000
 """Problems kept of one file; whoever has more has the wrong file."""
 
-T = TypeVar("T", ShipmentItem, CustomerItem, RouterProfile)
+T = TypeVar("T")
 
 
 class ImportRefusedError(RequestError):

@@ -4,14 +4,16 @@ A push becomes what is to be recorded and one response for each of its writes; b
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from headend.c1219.clock import TimeBase
 from headend.c1219.clock_tables import MeterClock
 from headend.c1219.general_tables import GeneralConfiguration
 from headend.c1219.manufacturer_tables import WakeUps, decode_counter
+from headend.c1219.procedures import Procedure, ProcedureResult
 from headend.c1219.program import MeterProgram, program_tables
 from headend.c1219.tables import (
     MT_PROFILE_MEANING,
@@ -41,7 +43,9 @@ from headend.waking import PlanOf, wake_up_request, wanted_wake_ups
 REASON_CHARACTERS_MAX = 500
 """Longest reason kept."""
 
-_OK, _ERR, _IAR, _DNR = (bytes((code,)) for code in (ResponseCode.OK, ResponseCode.ERR, ResponseCode.IAR, ResponseCode.DNR))
+_OK, _ERR, _IAR, _DNR, _SME = (
+    bytes((code,)) for code in (ResponseCode.OK, ResponseCode.ERR, ResponseCode.IAR, ResponseCode.DNR, ResponseCode.SME)
+)
 
 Write = FullWrite | PartialWriteOffset
 
@@ -61,6 +65,22 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class SenderClock:
+    """What is known of a sender's clock beside what it says, in seconds ahead (behind, where negative).
+
+    `off_seconds` is by how much it is off if that is too much for its messages to be fresh, `was_off_seconds` by how much it was until
+    it was told the time a moment ago: what it has kept is dated so; `if_set`: only if it says now that its clock was set.
+    """
+
+    off_seconds: float | None = None
+    was_off_seconds: float = 0.0
+    if_set: bool = False
+
+
+RIGHT = SenderClock()
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What else is needed to understand a push."""
 
@@ -71,7 +91,12 @@ class Surroundings:
 
 
 def take_push(
-    bodies: Sequence[bytes], sender: EndpointSecurity, program: MeterProgram | None, around: Surroundings, now: datetime
+    bodies: Sequence[bytes],
+    sender: EndpointSecurity,
+    program: MeterProgram | None,
+    around: Surroundings,
+    now: datetime,
+    sender_clock: SenderClock = RIGHT,
 ) -> Outcome:
     """A push taken apart. `program` is the one last seen of this endpoint. Never raises for what the push holds."""
     writes = [_write(body) for body in bodies]
@@ -86,7 +111,7 @@ def take_push(
         return Outcome(replace(collected, exception=_problem(sender, problems, now)), responses)
     if announced is not None and announced.fingerprint != sender.program:
         collected = replace(collected, program=MeterProgramRecord(announced.fingerprint, tuple(announced.tables.items())))
-    return _take_data(writes, program_tables_in, collected, sender, program, around, now, problems)
+    return _take_data(writes, program_tables_in, collected, sender, program, around, now, problems, sender_clock)
 
 
 def _take_data(
@@ -98,6 +123,7 @@ def _take_data(
     around: Surroundings,
     now: datetime,
     problems: list[str],
+    sender_clock: SenderClock,
 ) -> Outcome:
     responses = []
     pieces = [Piece(w.table, w.offset if isinstance(w, PartialWriteOffset) else 0, w.data, isinstance(w, FullWrite)) for w in writes if w]
@@ -105,13 +131,16 @@ def _take_data(
     clock = _clock(program, images, problems)
     base = nearest_base(around.zone, clock, now)
     drift = _drift_seconds(clock, base, now)
+    if drift is None:
+        drift = sender_clock.off_seconds
+    was_off = sender_clock.was_off_seconds if not sender_clock.if_set or _was_set(writes, program) else 0.0
     doubtful = drift is not None and abs(drift) > around.policy.clock_drift_seconds_max
     try:
         states = told_states(program, images).sets
     except WireError as error:
         problems.append(str(error))
         states = (None,) * len(program.sets)
-    lists = PushedLists(sender.endpoint_id, program, base, states, drift if doubtful and drift is not None else 0.0)
+    lists = PushedLists(sender.endpoint_id, program, base, states, drift if doubtful and drift is not None else was_off)
     known = {ST_CLOCK, ST_PROFILE_STATUS, ST_PROCEDURE_RESPONSE, MT_PROFILE_MEANING, MT_WAKE_UPS, *program_tables_in}
     for write, piece in _paired(writes, pieces):
         if write is None:
@@ -124,7 +153,8 @@ def _take_data(
         problems.append(f"the device's clock is {abs(drift):.0f} s {'ahead' if drift > 0 else 'behind'}")
     commands: tuple[bytes, ...] = ()
     notices = _notices(writes, program, sender)
-    if drift is not None and is_set_right(drift, around.policy) and may_set_clock(program):
+    wrong = sender_clock.off_seconds is not None or is_set_right(drift, around.policy)
+    if drift is not None and wrong and may_set_clock(program):
         commands = (clock_correction(program, base, now),)
         notices.append(Notice(ExceptionKind.CLOCK_SET, f"the clock was {drift_text(drift)}; the acknowledgement sets it right"))
     progress = lists.progress(sender.progress, collect_from=now)
@@ -148,6 +178,42 @@ def _take_data(
     )
     results = tuple(w.data for w in writes if isinstance(w, FullWrite) and w.table == ST_PROCEDURE_RESPONSE)
     return Outcome(collected, tuple(responses), commands, results, may_command=True)
+
+
+def take_untimely(
+    bodies: Sequence[bytes],
+    sender: EndpointSecurity,
+    program: MeterProgram | None,
+    around: Surroundings,
+    now: datetime,
+    *,
+    off_seconds: float,
+    noted: bool,
+) -> Outcome:
+    """A message that may be an old one played again: nothing of it is taken, but a push is answered with the time.
+
+    A sender whose clock was set back sets it right, and is heard when it pushes again; to whoever plays messages again it says nothing.
+    What there is to record is an exception, unless it is `noted` already.
+    """
+    writes = [_write(body) for body in bodies]
+    program = _announced(writes, around, []) or program
+    commands: tuple[bytes, ...] = ()
+    if program is not None and all(writes) and may_set_clock(program):
+        images = TableImages().with_pieces(Piece(w.table, 0, w.data, True) for w in writes if w is not None and w.table == ST_CLOCK)
+        commands = (clock_correction(program, nearest_base(around.zone, _clock(program, images, []), now), now),)
+    reason = (
+        f"dated {drift_text(off_seconds)}, and no newer than what was accepted: its clock was set wrong, or an old message is played again"
+    )
+    exception = None if noted else _problem(sender, [reason], now, ExceptionKind.CLOCK)
+    return Outcome(Collected(sender.endpoint_id, None, exception=exception), tuple(_SME for _ in bodies), commands)
+
+
+def _was_set(writes: Sequence[Write | None], program: MeterProgram) -> bool:
+    """Whether a push brings the result of setting the clock."""
+    results = [w.data for w in writes if isinstance(w, FullWrite) and w.table == ST_PROCEDURE_RESPONSE]
+    with suppress(WireError, ValueError):
+        return any(ProcedureResult.decode(data, program.general.formats).procedure == Procedure.SET_DATE_TIME for data in results)
+    return False
 
 
 def _device(writes: Sequence[Write | None], program: MeterProgram) -> str:
@@ -250,13 +316,28 @@ def _problem(
     return ExceptionRecord(sender.endpoint_id, kind, now, "; ".join(problems)[:REASON_CHARACTERS_MAX])
 
 
+def clock_exception(sender: EndpointSecurity, off_seconds: float, now: datetime) -> ExceptionRecord:
+    """What is to be said of a good message that is dated wrongly."""
+    return ExceptionRecord(sender.endpoint_id, ExceptionKind.CLOCK, now, f"the device's clock is {drift_text(off_seconds)}")
+
+
 def is_event(bodies: Sequence[bytes]) -> bool:
     """Whether a message is a single event at once: one full write of ST76."""
     return len(bodies) == 1 and bodies[0][:3] == bytes((FullWrite.CODE, 0, ST_EVENT_LOG))
 
 
-def take_event(body: bytes, sender: EndpointSecurity, program: MeterProgram | None, zone: ZoneInfo, now: datetime) -> Outcome:
-    """A single event. One of an endpoint whose program is not known yet is kept as an exception, in hexadecimal."""
+def take_event(
+    body: bytes,
+    sender: EndpointSecurity,
+    program: MeterProgram | None,
+    zone: ZoneInfo,
+    now: datetime,
+    sender_clock: SenderClock = RIGHT,
+) -> Outcome:
+    """A single event, dated as the sender's log dates it.
+
+    One of an endpoint whose program is not known yet is kept as an exception, in hexadecimal.
+    """
     collected = Collected(sender.endpoint_id, now)
     write = _write(body)
     if not isinstance(write, FullWrite):
@@ -266,7 +347,7 @@ def take_event(body: bytes, sender: EndpointSecurity, program: MeterProgram | No
         return Outcome(replace(collected, exception=_problem(sender, [problem], now)), (_DNR,))
     lists = PushedLists(sender.endpoint_id, program, nearest_base(zone, None, now), (), 0.0, EventPath.UNSOLICITED)
     try:
-        lists.take_event(write.data, now)
+        lists.take_event(write.data, now + timedelta(seconds=sender_clock.off_seconds or 0.0))
     except WireError as error:
         return Outcome(replace(collected, exception=_problem(sender, [f"an event: {error}"], now)), (_ERR,))
     return Outcome(replace(collected, events=tuple(lists.events)), (_OK,))

@@ -22,8 +22,8 @@ Days = Annotated[int, Field(ge=DAYS_MIN, le=DAYS_MAX)]
 
 class RetentionSettings(Section):
     """Days each class is kept: register reads, interval values but voltage, voltage, events of devices, exceptions, delivered or given-up
-    notifications, closed work items, requests of which every target is done, gas days with what late data changed of them, and the index
-    of changes by which partners ask for what is new.
+    notifications, closed work items, requests of which every target is done, gas days with what late data changed of them, the index
+    of changes by which partners ask for what is new, and what became of delivered files.
     """
 
     registers: Days = THIRTEEN_MONTHS
@@ -36,6 +36,7 @@ class RetentionSettings(Section):
     commands: Days = THIRTEEN_MONTHS
     gas_days: Days = THIRTEEN_MONTHS
     changes: Days = DAYS_MIN
+    deliveries: Days = THIRTEEN_MONTHS
 
     @property
     def retention(self) -> Retention:

@@ -13,13 +13,19 @@ from adapters.c1222_tcp import TcpLink
 from adapters.c1222_udp import UdpLink
 from adapters.metrics import MetricsServer
 from adapters.store import Store, open_store
+from headend.billing_driver import LOOK_SECONDS as BILLING_SECONDS
+from headend.billing_service import billing_desk, billing_driver, billing_inbox
 from headend.collection.policy import CollectionPolicy
 from headend.collection_plans import LOOK_SECONDS as PLAN_LOOK_SECONDS
 from headend.collection_plans import NEW_SECONDS, PlanDriver
 from headend.collector import Collector
 from headend.day_review import LOOK_SECONDS as REVIEW_SECONDS
 from headend.day_review import DayReview
+from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
+from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, StoreError
+from headend.export_driver import LOOK_SECONDS as EXPORT_SECONDS
+from headend.export_service import export_driver
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
 from headend.gas_days import GasDayDriver
 from headend.gateway import check_profiles, message_log, serve_partners
@@ -45,6 +51,9 @@ from wsdl import VERSIONS
 
 BEGIN_AGAIN_SECONDS = 30.0
 """How long a collection that the store did not take waits before it is begun again, in seconds."""
+
+PORT_PICKS = 8
+"""How often a port number is picked where none is given, as another program may have one of UDP and TCP of what was picked."""
 
 STATUS_SECONDS = 60.0
 """How often the database is asked how things stand, where somebody wants metrics: it costs a second with a million endpoints."""
@@ -82,6 +91,11 @@ class UtilityService:
         speaks = not roles.isdisjoint({Role.GATEWAY, Role.DISPATCHER})
         self.messages = message_log(settings.messages, store, around) if speaks else None
         self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
+        self.deliveries = delivery_driver(settings, store, around) if Role.DISPATCHER in roles else None
+        self._exports = export_driver(settings, store, around, self._process) if Role.DISPATCHER in roles else None
+        self.billing = billing_desk(settings, store, around)
+        self._billing = billing_driver(self.billing, store, self._process)
+        self._billing_inbox = billing_inbox(settings, self.billing, around)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -125,13 +139,17 @@ class UtilityService:
         self.collector.start()
 
     def _listen(self, host: str, port: int) -> None:
-        """UDP and TCP on one port number; where 0 picks one, UDP picks."""
-        self.address = self._udp.open(host, port)
-        try:
-            self._tcp.open(host, self.address.port)
-        except LinkError:
-            self._udp.close()
-            raise
+        """UDP and TCP on one port number; where 0 picks one, UDP picks, again where TCP finds the number taken."""
+        for pick in reversed(range(1 if port else PORT_PICKS)):
+            self.address = self._udp.open(host, port)
+            try:
+                self._tcp.open(host, self.address.port)
+            except LinkError:
+                self._udp.close()
+                if not pick:
+                    raise
+            else:
+                return
 
     async def collect(self, collect_from: datetime) -> int:
         """Make every polled endpoint due now; how many became due. A first contact reads back to `collect_from`."""
@@ -170,13 +188,29 @@ class UtilityService:
         history = timedelta(days=self._settings.history_days)
         self._look_regularly(ScheduleDriver(self.utility, self.store, self._now, self.collector.wake, history).look, LOOK_SECONDS)
 
+    def deliver_files(self) -> None:
+        """From now on bring finished files to their targets."""
+        assert self.deliveries is not None, "a dispatcher has them"
+        self._look_regularly(self.deliveries.look, DELIVERY_SECONDS)
+
+    def make_exports(self) -> None:
+        """From now on export days when they are due."""
+        assert self._exports is not None, "a dispatcher has them"
+        self._look_regularly(self._exports.look, EXPORT_SECONDS)
+
+    def answer_billing(self) -> None:
+        """From now on see to billing requests that are open, and to files with new ones."""
+        self._look_regularly(self._billing.look, BILLING_SECONDS)
+        if self._billing_inbox is not None:
+            self._look_regularly(self._billing_inbox.look, BILLING_SECONDS)
+
     def take_gas_days(self) -> None:
         """From now on take gas days at their deadline, close them, and adjust closed ones."""
-        self._look_regularly(GasDayDriver(self.utility, self.store, self._now, self._gas_day).look, GAS_LOOK_SECONDS)
+        self._look_regularly(GasDayDriver(self.utility, self.store, self._now, self._gas_day, self._process).look, GAS_LOOK_SECONDS)
 
     def review_days(self) -> None:
         """From now on look back at each day once: intervals that were not brought are asked for."""
-        review = DayReview(self.utility, self.store, self._now, lambda: task.deferLater(self._reactor, 0))
+        review = DayReview(self.utility, self.store, self._now, lambda: task.deferLater(self._reactor, 0), self._process)
         self._look_regularly(review.look, REVIEW_SECONDS)
 
     def keep_house(self) -> None:
@@ -254,6 +288,8 @@ class UtilityService:
         await self._tcp.close()
         if self.telling is not None:
             await self.telling.stop()
+        if self.deliveries is not None:
+            await self.deliveries.stop()
         if self.messages is not None:
             await self.messages.stop()
         await self._give_back()

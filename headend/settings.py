@@ -11,9 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from headend import limits
+from headend.billing_settings import BillingSettings
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
+from headend.command_settings import CommandSettings
+from headend.delivery_settings import AnyTargetSettings
 from headend.errors import HeadEndError, RequestError
+from headend.event_settings import EventKindSettings, catalogue_of
+from headend.export_settings import ExportSettings
 from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
@@ -93,7 +98,8 @@ class CollectionSettings(Section):
 
     `interrogations` are the times of the utility's day at which windows of `window_minutes` begin; each polled endpoint is interrogated
     once in each of them. `wake_ups` and `wake_window_minutes` say the same of endpoints that push. Groups may have plans of their own.
-    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` never: that is for a person.
+    A clock off by more than `clock_set_seconds` is set right, one off by more than `clock_set_seconds_max` is for a person, but for that
+    of a battery endpoint which is so far off that its messages could be old ones.
     `history_days` is how far back a first contact reads. `collector` is this process's name among those that share the database, by
     default its machine and field port: one that starts again under its name at once takes back what it held when it was killed;
     others may take it after `lease_seconds`. A missed interrogation is tried again after `retry_minutes`, twice as long after each
@@ -193,12 +199,6 @@ class RouterSettings(Section):
     battery_low_percent: int = Field(default=30, ge=0, le=100)
 
 
-class CommandSettings(Section):
-    """Commands from the command line: whose login names may connect a meter although there is voltage behind its switch."""
-
-    may_override: tuple[str, ...] = ()
-
-
 class UtilitySettings(Section):
     """One utility: its own database, key file, time zone, partners and field network."""
 
@@ -217,7 +217,20 @@ class UtilitySettings(Section):
     suspicion: SuspicionSettings = SuspicionSettings()
     retention: RetentionSettings = RetentionSettings()
     commands: CommandSettings = CommandSettings()
+    exports: ExportSettings = Field(default={}, validate_default=True)  # so that its path is beside the file
+    billing: BillingSettings = BillingSettings()
+    targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
+    events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
+
+    @field_validator("events")
+    @classmethod
+    def _a_catalogue(cls, value: tuple[EventKindSettings, ...]) -> tuple[EventKindSettings, ...]:
+        try:
+            catalogue_of(value)
+        except RequestError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -250,8 +263,14 @@ class UtilitySettings(Section):
         return f"{prefix}{base / value.removeprefix(prefix)}" if value.startswith(prefix) else value
 
     @property
+    def spool(self) -> Path:
+        """Where this utility's files are made."""
+        return self.exports.spool / self.id
+
+    @property
     def utility(self) -> Utility:
-        return Utility(UtilityId(self.id), self.name or self.id, ZoneInfo(self.time_zone), self.ap_title)
+        zone, events, commands = ZoneInfo(self.time_zone), catalogue_of(self.events), self.commands.rules(ZoneInfo(self.time_zone))
+        return Utility(UtilityId(self.id), self.name or self.id, zone, self.ap_title, events, commands)
 
 
 class Settings(Section):
@@ -267,6 +286,7 @@ class Settings(Section):
             *([] if self.utilities else ["utilities names none"]),
             *_repeated("utility id", [u.id for u in self.utilities]),
             *_repeated("database", [u.database for u in self.utilities]),
+            *(problem for u in self.utilities for problem in _delivery_problems(u)),
             *_repeated("partner user_id", [p.user_id for p in self._partners]),
             *_repeated("partner certificate", [p.certificate.sha256 or p.certificate.subject for p in self._partners if p.certificate]),
             *self._unheard_certificates(),
@@ -289,6 +309,17 @@ class Settings(Section):
             for p in self._partners
             if p.certificate and (tls is None or (p.certificate.subject and tls.client_ca is None))
         ]
+
+
+def _delivery_problems(utility: UtilitySettings) -> list[str]:
+    """Names of targets and exports that are used twice, and targets that there are not."""
+    targets, exports = [one.name for one in utility.targets], utility.exports.schedules
+    strange = [f"export {one.name!r} goes to {to!r}, which is no target" for one in exports for to in one.targets if to not in targets]
+    strange += [f"billing goes to {to!r}, which is no target" for to in utility.billing.targets if to not in targets]
+    partner = utility.billing.partner
+    if partner and partner not in {one.user_id for one in utility.partners}:
+        strange.append(f"billing.partner {partner!r} is no partner")
+    return [*_repeated("target name", targets), *_repeated("export name", [one.name for one in exports]), *strange]
 
 
 def _repeated(what: str, values: list[str]) -> list[str]:

@@ -32,7 +32,8 @@ _WORSE = {state: place for place, state in enumerate(SilenceState)}
 class SilencePolicy:
     """How long a silence is what.
 
-    `wake_seconds` is how often battery endpoints wake of whom nothing else is known, each up to `wake_grace_seconds` late.
+    `wake_seconds` is how often battery endpoints wake that have not said when, and for whom there is no plan; `wake_grace_seconds` how
+    late each may be.
     """
 
     late_seconds: float = 21_600.0
@@ -59,7 +60,8 @@ class SilencePolicy:
 class EndpointContact:
     """What is known of when an endpoint was heard and should have been.
 
-    `expected` is since when a `battery` endpoint that was never heard is installed, `wake` how often one wakes. `missed` interrogations
+    `expected` is since when a `battery` endpoint that was never heard is installed, `wake` how often one wakes, None where it
+    has not said. `missed` interrogations
     were missed in a row, since `missed_since`. `present` is False for one that is removed or was never shipped: nobody waits for it.
     """
 

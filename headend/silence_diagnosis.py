@@ -54,6 +54,8 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         return Diagnosis("it reported an outage and has not come back: no power, or removed", findings)
     if exception is not None and exception.kind is ExceptionKind.SECURITY:
         return Diagnosis("it answers, and what it says cannot be verified: its key is not the one known here", findings, Party.OPERATOR)
+    if exception is not None and exception.kind is ExceptionKind.CLOCK and (evidence.heard is None or exception.occurred > evidence.heard):
+        return Diagnosis("what comes from it is dated wrongly and not believed: its clock, or old messages played again", findings)
     if _is_area(evidence):
         return Diagnosis(f"not alone: most endpoints behind router {evidence.router} are silent", findings)
     if evidence.heard is None:

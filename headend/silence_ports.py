@@ -8,6 +8,7 @@ from typing import Protocol
 from headend.model.endpoint import EndpointId
 from headend.model.events import ExceptionRecord
 from headend.model.work_item import WorkItemChange
+from headend.regular_work import Claims
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
 from headend.silence_diagnosis import Evidence
@@ -26,20 +27,20 @@ class SilenceRecord:
     ask: bool = False
 
 
-class SilenceStore(WakeUpPlans, Protocol):
+class SilenceStore(WakeUpPlans, Claims, Protocol):
     """Where silences are kept while they are watched. Store errors are StoreErrors."""
-
-    def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
-        """Whether `owner` may do some regular work until `until`: nobody else has it, and it was last done before `done_before`."""
 
     def router_healths(self) -> Awaitable[Mapping[str, RouterHealth]]:
         """The routers that are watched, by name."""
 
-    def contacts(self, after: int, limit: int, now: datetime, policy: SilencePolicy, *, wakeups: bool) -> Awaitable[Contacts]:
-        """Endpoints that may be silent and those that were, in order of id, from the one after `after`: too many rather than too few.
+    def silence_suspects(self, now: datetime, policy: SilencePolicy, *, all_of_them: bool) -> Awaitable[Sequence[EndpointId]]:
+        """Endpoints that are newly silent or have been heard since they were, ascending: too many rather than too few.
 
-        Battery endpoints that missed a wake-up are among them where `wakeups` are looked at: that is a look at all of them.
+        `all_of_them` are those that are still silent too, and battery endpoints that missed a wake-up: that is a look at all of those.
         """
+
+    def contacts(self, endpoint_ids: Sequence[EndpointId]) -> Awaitable[Contacts]:
+        """What is known of endpoints and their silences, in order of id."""
 
     def silence_evidence(self, endpoint_ids: Sequence[EndpointId]) -> Awaitable[Mapping[EndpointId, Evidence]]:
         """What is known about silent endpoints."""

@@ -9,13 +9,12 @@ from headend.silence import SilencePolicy
 class SilenceSettings(Section):
     """Hours after which an endpoint that should have been heard is late, not communicating, under investigation: that is a work item.
 
-    `wakeups_a_day` is how often battery endpoints wake.
+    How often battery endpoints wake is what they say, or else what their plans say.
     """
 
     late_hours: float = Field(default=6, gt=0, le=8_760)
     not_communicating_hours: float = Field(default=24, gt=0, le=8_760)
     investigate_hours: float = Field(default=72, gt=0, le=8_760)
-    wakeups_a_day: float = Field(default=4, ge=0.1, le=288)
 
     @model_validator(mode="after")
     def _in_order(self) -> "SilenceSettings":
@@ -30,5 +29,4 @@ class SilenceSettings(Section):
             late_seconds=self.late_hours * 3_600,
             not_communicating_seconds=self.not_communicating_hours * 3_600,
             investigate_seconds=self.investigate_hours * 3_600,
-            wake_seconds=86_400 / self.wakeups_a_day,
         )

@@ -14,6 +14,7 @@ from headend.errors import StoreError
 from headend.limits import SILENCES_PER_LOOK
 from headend.model.utility import Utility
 from headend.model.work_item import HEAD_END, WorkItemChange, WorkItemEntry, WorkItemKind, WorkItemState
+from headend.regular_work import RegularWork
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Judgement, SilencePolicy, judge
 from headend.silence_diagnosis import Evidence, diagnose
@@ -26,10 +27,10 @@ SILENCE = "silence"
 LOOK_SECONDS = 60.0
 """How often silences are looked at: an endpoint that is heard again waits so long for the end of its work item."""
 
-LOOKS_PER_WAKEUP_LOOK = 15
-"""Every so many looks battery endpoints are looked at too: that is a look at all of them, and they speak four times a day."""
+THOROUGH_LOOK = timedelta(minutes=15)
+"""How often battery endpoints and all that are still silent are looked at: it takes hours for them to change, but for a router's doing."""
 
-CLAIM = timedelta(seconds=5 * LOOK_SECONDS)
+CLAIM_SECONDS = 5 * LOOK_SECONDS
 """How long others leave it to the process that looked last."""
 
 
@@ -62,9 +63,10 @@ class SilenceWatch:
         self._store = store
         self._now = now
         self._wake = wake
-        self._owner = owner
+        self._work = RegularWork(store, SILENCE, owner, now, CLAIM_SECONDS)
         self._policy = policy
-        self._looks = 0
+        self._looked_thoroughly: datetime | None = None
+        self._routers_down: Mapping[str, tuple[bool, datetime | None]] = {}
         self._waking = WakingPlans()
 
     async def look(self) -> Looked:
@@ -72,7 +74,7 @@ class SilenceWatch:
         looked = Looked()
         now = self._now()
         try:
-            if await self._store.claim_work(SILENCE, self._owner, now, now + CLAIM, now):
+            if await self._work.is_ours():
                 await self._look_at_all(now, looked)
         except StoreError as error:
             self.log.warn("silences of {utility} not looked at: {error}", utility=self._utility.utility_id, error=error)
@@ -81,17 +83,20 @@ class SilenceWatch:
         return looked
 
     async def _look_at_all(self, now: datetime, looked: Looked) -> None:
-        wakeups = self._looks % LOOKS_PER_WAKEUP_LOOK == 0
-        self._looks += 1
-        await self._waking.read(self._store)
         routers = await self._store.router_healths()
-        after = 0
-        while True:
-            contacts = await self._store.contacts(after, SILENCES_PER_LOOK, now, self._policy, wakeups=wakeups)
-            await self._judge(contacts, routers, now, looked)
-            if len(contacts) < SILENCES_PER_LOOK:
+        down = {name: (health.silent, health.restored) for name, health in routers.items()}
+        before = self._looked_thoroughly
+        thoroughly = before is None or now - before >= THOROUGH_LOOK or down != self._routers_down
+        if thoroughly:
+            await self._waking.read(self._store)
+        suspects = await self._store.silence_suspects(now, self._policy, all_of_them=thoroughly)
+        for start in range(0, len(suspects), SILENCES_PER_LOOK):
+            if not await self._work.lasts():
                 return
-            after = contacts[-1][0].endpoint_id
+            contacts = await self._store.contacts(suspects[start : start + SILENCES_PER_LOOK])
+            await self._judge(contacts, routers, now, looked)
+        if thoroughly:
+            self._looked_thoroughly, self._routers_down = now, down
 
     async def _judge(self, contacts: Contacts, routers: Mapping[str, RouterHealth], now: datetime, looked: Looked) -> None:
         known = [(self._with_wakeups(contact), before) for contact, before in contacts]
@@ -113,9 +118,9 @@ class SilenceWatch:
                 self.log.debug("meter {meter_no} is {state}: {why}", meter_no=contact.meter_no, state=state, why=judgement.why)
 
     def _with_wakeups(self, contact: EndpointContact) -> EndpointContact:
-        """With how often it wakes, where a plan says so."""
-        plan = self._waking.of(contact.endpoint_id) if contact.battery else None
-        return contact if plan is None else replace(contact, wake=longest_pause(plan))
+        """With how often it wakes: what it said itself, else what its plan says."""
+        plan = self._waking.of(contact.endpoint_id) if contact.battery and contact.wake is None else None
+        return contact if plan is None else replace(contact, wake=longest_pause(plan.begins))
 
 
 def _record(contact: EndpointContact, judgement: Judgement, evidence: Evidence | None, now: datetime) -> SilenceRecord:

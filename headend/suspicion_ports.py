@@ -7,14 +7,12 @@ from typing import Protocol
 from headend.model.endpoint import EndpointId
 from headend.model.selections import Period, Quantities
 from headend.reading_queries import Values
+from headend.regular_work import Claims
 from headend.suspicion import Suspect, SuspectEvent, Suspicion
 
 
-class SuspicionStore(Protocol):
+class SuspicionStore(Claims, Protocol):
     """Where suspects are found and suspicions kept. Store errors are StoreErrors."""
-
-    def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
-        """Whether `owner` may do some regular work until `until`: nobody else has it, and it was last done before `done_before`."""
 
     def suspect_events(self, limit: int) -> Awaitable[Sequence[SuspectEvent]]:
         """Events that were recorded and not looked at yet."""

@@ -16,6 +16,7 @@ from headend.model.readings import IntervalBlock, RegisterRow
 from headend.model.selections import Period, quantities
 from headend.model.utility import Utility
 from headend.reading_queries import Values
+from headend.regular_work import RegularWork
 from headend.suspicion import (
     DELIVERED,
     MEASURES_FEEDING_IN,
@@ -37,7 +38,7 @@ SUSPICION = "suspicion"
 LOOK_SECONDS = 300.0
 """How often events are looked at, and whether a day is over."""
 
-CLAIM = timedelta(seconds=4 * LOOK_SECONDS)
+CLAIM_SECONDS = 4 * LOOK_SECONDS
 
 DAYS_LATER = 2
 """A day is looked at so many days after its beginning: late pushes and retries have had their time."""
@@ -60,14 +61,14 @@ class SuspicionWatch:
         self._utility = utility
         self._store = store
         self._now = now
-        self._owner = owner
+        self._work = RegularWork(store, SUSPICION, owner, now, CLAIM_SECONDS)
         self._policy = policy
 
     async def look(self) -> int:
         """Look at what is new; how many suspicions are. Never raises for a store that cannot answer: the next look finds the same."""
         now, found = self._now(), 0
         try:
-            if await self._store.claim_work(SUSPICION, self._owner, now, now + CLAIM, now):
+            if await self._work.is_ours():
                 found = await self._look_at_events(now) + await self._look_at_day(now)
         except StoreError as error:
             self.log.warn("{utility} not looked at for theft: {error}", utility=self._utility.utility_id, error=error)

@@ -16,12 +16,13 @@ from headend.c1222.identifiers import ApTitle
 from headend.c1222.message import ResponseControl, SecurityMode
 from headend.c1222.replay import Freshness, MacFailures, ReplayWindow
 from headend.c1222.security import Cipher
+from headend.clock_doubts import ClockDoubts
 from headend.collection.counters import Dropped
 from headend.errors import SecurityError, StoreError, WireError
 from headend.model.collection import EndpointSecurity
 from headend.model.endpoint import NativeAddress
 from headend.poller import PollerParts
-from headend.push import Outcome, Surroundings, is_event, take_event, take_push
+from headend.push import Outcome, Surroundings, clock_exception, is_event, take_event, take_push, take_untimely
 from headend.registration import is_registration, take_registration
 
 MESSAGES_MAX = 16_384
@@ -47,6 +48,20 @@ class Message:
     address: NativeAddress
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message that is genuine: its services, what they are good for, and the replay window that remembers it.
+
+    `off_seconds` is how far the clock of an endpoint is ahead by which it was secured.
+    """
+
+    association: Association
+    services: tuple[bytes, ...]
+    freshness: Freshness
+    window: bytes
+    off_seconds: int
+
+
 class Unsolicited:
     """Takes one message of an endpoint after another, many endpoints at once."""
 
@@ -63,6 +78,7 @@ class Unsolicited:
         self._waiting: dict[bytes, deque[Message]] = {}
         self._count = 0
         self._strangers: OrderedDict[bytes, float] = OrderedDict()
+        self._doubts = ClockDoubts(parts.reactor)
 
     def __len__(self) -> int:
         """Messages being taken."""
@@ -127,7 +143,7 @@ class Unsolicited:
                 return
             opened = self._opened(message, sender)
             if opened is not None:
-                await self._act(message, sender, *opened)
+                await self._act(message, sender, opened)
         except StoreError as error:
             self._counters.store_failures += 1
             self.log.warn("a message of {sender} is not taken: {error}", sender=str(message.apdu.calling), error=error)
@@ -139,8 +155,8 @@ class Unsolicited:
             if len(self._strangers) > STRANGERS_MAX:
                 self._strangers.popitem(last=False)
 
-    def _opened(self, message: Message, sender: EndpointSecurity) -> tuple[Association, tuple[bytes, ...], bytes] | None:
-        """The association, the services and the replay window that remembers them; None, and counted, where it is not genuine or new."""
+    def _opened(self, message: Message, sender: EndpointSecurity) -> Opened | None:
+        """None, and counted, where a message is not genuine, or was seen before."""
         apdu = message.apdu
         key = next((key for key_id, key in sender.keys if key_id == apdu.key_id), None)
         if key is None or apdu.key_id is None or apdu.iv is None:
@@ -150,8 +166,9 @@ class Unsolicited:
         try:
             services = association.open(apdu)
             window = ReplayWindow(sender.replay_window)
-            if window.accept(apdu.iv, apdu.invocation_id, self._wire_now()) is not Freshness.FRESH:
-                raise ReplayError("not fresh", apdu.iv, apdu.invocation_id)
+            now = self._wire_now()
+            freshness = window.judge(apdu.iv, apdu.invocation_id, now)
+            return Opened(association, services, freshness, window.packed, apdu.iv - int(now.timestamp()))
         except ReplayError:
             self._counters.dropped[Dropped.REPLAYED] += 1
         except SecurityError:
@@ -159,41 +176,48 @@ class Unsolicited:
             self._counters.dropped[Dropped.WRONG_CODE] += 1
         except WireError:
             self._counters.dropped[Dropped.MALFORMED] += 1
-        else:
-            return association, services, window.packed
         return None
 
-    async def _act(
-        self, message: Message, sender: EndpointSecurity, association: Association, services: tuple[bytes, ...], window: bytes
-    ) -> None:
-        outcome = await self._outcome(message, sender, services)
+    async def _act(self, message: Message, sender: EndpointSecurity, opened: Opened) -> None:
+        outcome = await self._outcome(message, sender, opened)
         if outcome is None:
             return
-        reply = self._reply(message, association, outcome)
-        sent = sum(map(len, reply))
-        collected = replace(outcome.collected, replay_window=window, octets_sent=sent, octets_received=len(message.octets))
-        await self._parts.recorder.put_and_wait(collected)
+        reply = self._reply(message, opened.association, outcome)
+        collected = outcome.collected
+        if opened.freshness is Freshness.DOUBTFUL and collected.exception is None:
+            collected = replace(collected, exception=clock_exception(sender, opened.off_seconds, self._parts.now()))
+        if opened.freshness is not Freshness.UNTIMELY:
+            sent = sum(map(len, reply))
+            collected = replace(collected, replay_window=opened.window, octets_sent=sent, octets_received=len(message.octets))
+        if opened.freshness is not Freshness.UNTIMELY or collected.exception is not None:
+            await self._parts.recorder.put_and_wait(collected)
         waiting = await self._waiting_requests(sender, outcome)
         if waiting:
             # The reply without them is never sent, so that their number is used once.
-            reply = self._reply(message, association, replace(outcome, commands=outcome.commands + waiting))
+            reply = self._reply(message, opened.association, replace(outcome, commands=outcome.commands + waiting))
         self._responder.remember(message.apdu, message.octets, reply)
         self._send(reply, message.address)
 
-    async def _outcome(self, message: Message, sender: EndpointSecurity, services: tuple[bytes, ...]) -> Outcome | None:
-        now = self._parts.now()
+    async def _outcome(self, message: Message, sender: EndpointSecurity, opened: Opened) -> Outcome | None:
+        now, services = self._parts.now(), opened.services
         if not services:
             self._counters.dropped[Dropped.UNKNOWN_SERVICE] += 1
             return None
+        program = await self._program(sender.program)
+        if opened.freshness is Freshness.UNTIMELY:
+            self._counters.dropped[Dropped.UNTIMELY] += 1
+            noted = self._doubts.note(sender.endpoint_id, opened.off_seconds)
+            return take_untimely(services, sender, program, self._around, now, off_seconds=opened.off_seconds, noted=noted)
+        doubtful = opened.freshness is Freshness.DOUBTFUL
+        clock = self._doubts.clock_of(sender.endpoint_id, opened.off_seconds if doubtful else None)
         if is_registration(services):
             self._counters.registrations += 1
-            return take_registration(services[0], sender, message.address, now)
-        program = await self._program(sender.program)
+            return take_registration(services[0], sender, sender.address if doubtful and sender.address else message.address, now)
         if is_event(services):
             self._counters.notifications += 1
-            return take_event(services[0], sender, program, self._parts.utility.time_zone, now)
+            return take_event(services[0], sender, program, self._parts.utility.time_zone, now, clock)
         self._counters.pushes += 1
-        return take_push(services, sender, program, self._around, now)
+        return take_push(services, sender, program, self._around, now, clock)
 
     async def _waiting_requests(self, sender: EndpointSecurity, outcome: Outcome) -> tuple[bytes, ...]:
         """What waits for this endpoint, as much of it as still goes into the acknowledgement."""

@@ -3,14 +3,17 @@
 Source  reference/multispeak.md 1, 7, 8
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from headend.errors import RequestError
 from headend.model.deferred import SwitchAction, TargetKey, WantedTarget
 from headend.model.endpoint import Commodity
 from headend.model.partner import MeterIdentifier, Partner
 from multispeak.parameters import simple_values
 from multispeak.records import Record
+from multispeak.unheld_values import require_held
 
 COMMODITIES = {"Electric": Commodity.ELECTRIC, "Gas": Commodity.GAS, "Water": Commodity.WATER}
 _ANY_SERVICE = {None, "All", "Other", "Unknown"}
@@ -72,23 +75,23 @@ class TargetReader:
 
     def meters(self, value: Any) -> list[WantedTarget]:
         """Meter numbers, meterIDs, meterIdentifiers or CDStates."""
-        return [self._meter(one) for one in members(value)]
+        return [_if_held(one, self._meter(one)) for one in members(value)]
 
     def switched(self, value: Any, action: SwitchAction) -> list[WantedTarget]:
         """CDStates whose switches are all told the same."""
-        return [_with_action(self._meter(one), action) for one in members(value)]
+        return [replace(target, action=action) for target in self.meters(value)]
 
     def switch_events(self, value: Any) -> list[WantedTarget]:
         """connectDisconnectEvents, each with its own loadActionCode."""
-        return [self._switch_event(event) for event in members(value)]
+        return [_if_held(event, self._switch_event(event)) for event in members(value)]
 
     def exchanges(self, value: Any) -> list[WantedTarget]:
         """4.1.6 meterExchanges: the meter that goes out is the target."""
-        return [self._exchange(one) for one in _nested(value)]
+        return [_if_held(one, self._exchange(one)) for one in _nested(value)]
 
     def installations(self, value: Any) -> list[WantedTarget]:
         """4.1.6 service locations: the meters that their services name."""
-        return [target for location in members(value) for target in self._installed(location)]
+        return [_if_held(location, target) for location in members(value) for target in self._installed(location)]
 
     def service_locations(self, value: Any) -> list[WantedTarget]:
         """Identifiers of service locations."""
@@ -130,21 +133,19 @@ class TargetReader:
             target = _by_place(event) or target
         code = event.loadActionCode
         action = self._actions.get(code or "")
-        problem = target.problem
+        details, problem = _details(event, without={"meterNo", "meterID", "loadActionCode"})
         if action is None:
             problem = f"loadActionCode {code} is a state, not a command" if code else "loadActionCode is missing"
-        details = simple_values(event, without={"meterNo", "meterID", "loadActionCode"})
-        return WantedTarget(
-            target.key, target.name, target.object_id, action, target.commodity, target.utility, problem=problem, details=details
-        )
+        return replace(target, action=action, problem=problem or target.problem, details=details)
 
     def _exchange(self, one: Any) -> WantedTarget:
         out, new = one.outMeterReading, one.inMeterReading
         target = self._meter(out.meterID) if out is not None and out.meterID is not None else self._named("", one.objectID or "")
-        details = simple_values(one, without=())
+        details, problem = _details(one, without=())
         if new is not None and new.meterID is not None:
             details["inMeter"] = self._meter(new.meterID).name
-        problem = "" if details.get("inMeter") else "the exchange names no meter that comes in"
+        if not details.get("inMeter"):
+            problem = problem or "the exchange names no meter that comes in"
         return WantedTarget(target.key, target.name, target.object_id, utility=target.utility, problem=problem, details=details)
 
     def _installed(self, location: Any) -> Iterator[WantedTarget]:
@@ -174,8 +175,21 @@ def plain_noun(noun: str) -> str:
     return noun.strip().rpartition(":")[2].casefold()
 
 
-def _with_action(target: WantedTarget, action: SwitchAction) -> WantedTarget:
-    return WantedTarget(target.key, target.name, target.object_id, action, target.commodity, target.utility, target.problem)
+def _if_held(one: Any, target: WantedTarget) -> WantedTarget:
+    """The target that an object names, with what is wrong where one of the object's values cannot be held."""
+    try:
+        require_held(one)
+    except RequestError as error:
+        return replace(target, problem=target.problem or str(error))
+    return target
+
+
+def _details(one: Record, without: Collection[str]) -> tuple[dict[str, str], str]:
+    """What is kept of an object, or why that cannot be."""
+    try:
+        return simple_values(one, without), ""
+    except RequestError as error:
+        return {}, str(error)
 
 
 def _by_place(event: Any) -> WantedTarget | None:

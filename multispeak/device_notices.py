@@ -27,19 +27,20 @@ _RECEIVED = {
 def switches_told(parameter: str, call: Call) -> Iterable[Told]:
     """The CDDevices of a notification that there are."""
     for device in items(getattr(call.request, parameter)):
-        yield Told(_device_name(device), "CDDevice", partial(_switch, device, exchanged=False))
+        yield Told(_device_name(device), "CDDevice", device, partial(_switch, device, exchanged=False))
 
 
 def switches_ended_told(parameter: str, call: Call) -> Iterable[Told]:
     """The CDDevices of a notification that there are no more."""
     for device in items(getattr(call.request, parameter)):
-        yield Told(_device_name(device), "CDDevice", partial(_switch_ended, device))
+        yield Told(_device_name(device), "CDDevice", device, partial(_switch_ended, device))
 
 
 def switches_exchanged_told(call: Call) -> Iterable[Told]:
     """The CDDeviceExchanges of a notification; an objectID is that of the new device."""
     for exchange in items(call.request.CDDChangeout):
-        yield Told(object_name(exchange, named_meter(exchange.meterID)), "CDDeviceExchange", partial(_switch, exchange, exchanged=True))
+        name = object_name(exchange, named_meter(exchange.meterID))
+        yield Told(name, "CDDeviceExchange", exchange, partial(_switch, exchange, exchanged=True))
 
 
 def about_meter(value: Any) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ def documents_told(parameter: str, kept: Kept, call: Call) -> Iterable[Told]:
     found = [] if value is None else items(value) if type(value).type_name.startswith("ArrayOf") else [value]
     for one in found:
         name = (kept.name(one) or getattr(one, "objectID", None) or "").strip()
-        yield Told(name, kept.kind, partial(_document, call, one, kept, name))
+        yield Told(name, kept.kind, one, partial(_document, call, one, kept, name))
 
 
 def shipment_told(received_meters: Callable[[Any], Iterable[Told]], call: Call) -> Iterable[Told]:
@@ -81,14 +82,15 @@ def shipment_told(received_meters: Callable[[Any], Iterable[Told]], call: Call) 
     yield from received_meters(shipment)
     for device in items(shipment.receivedCDDevices):
         read = partial(_switch, device, exchanged=False) if _meter_of(device) else partial(_kept, call, device, "CDDevice")
-        yield Told(_device_name(device), "CDDevice", read)
+        yield Told(_device_name(device), "CDDevice", device, read)
     for parameter, kind in _RECEIVED.items():
         for device in items(getattr(shipment, parameter, None)):
-            yield Told(object_name(device, device.serialNumber), kind, partial(_kept, call, device, kind))
+            yield Told(object_name(device, device.serialNumber), kind, device, partial(_kept, call, device, kind))
     name = object_name(shipment, shipment.shippingTicketNumber)
     if name:
         lists = frozenset(slot for slot in type(shipment).__slots__ if slot.startswith("received") and slot != "receivedDate")
-        yield Told(name, "endDeviceShipment", lambda: (DocumentSaid("endDeviceShipment", name, fields_said(call, shipment, lists)),))
+        # Its lists are told one by one; what the rest of it holds is looked at when it is kept.
+        yield Told(name, "endDeviceShipment", None, lambda: (DocumentSaid("endDeviceShipment", name, fields_said(call, shipment, lists)),))
 
 
 def _device_name(device: Any) -> str:

@@ -81,4 +81,4 @@ def _secrets(exchange: Exchange) -> tuple[str, ...]:
     header, token = exchange.header, exchange.header.token
     presented = (header.password, token.password, token.digest) if token else (header.password,)
     stored = exchange.caller.partner.password if exchange.caller else ""
-    return presented if is_hash(stored) else (*presented, stored)
+    return tuple(dict.fromkeys(presented if is_hash(stored) else (*presented, stored)))

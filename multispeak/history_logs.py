@@ -6,11 +6,9 @@ A log is one meter's whole period; its objectID, and so a place in the list, is 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
-from headend.event_catalogue import DEFAULT_CATALOGUE
 from headend.event_queries import EventRow, MeterLog
 from headend.limits import EVENTS_PER_LOG_MAX
 from headend.model.endpoint import EndpointId
-from headend.model.event_kinds import EventCatalogue
 from headend.model.partner import MeterIdentifier
 from headend.model.selections import Period
 from headend.read_ahead import read_ahead
@@ -28,9 +26,9 @@ Codes = frozenset[int] | None
 _PARAMETERS = {"3.0": "meterNo", "4.1.6": "meterID"}
 
 
-def history_log_handlers(version: str, catalogue: EventCatalogue = DEFAULT_CATALOGUE) -> dict[str, Handler]:
-    """The operations of history logs in one version, on one catalogue of events."""
-    operations = HistoryLogs(catalogue)
+def history_log_handlers(version: str) -> dict[str, Handler]:
+    """The operations of history logs in one version, on the catalogue of events that the utility has."""
+    operations = HistoryLogs()
     by = {"3.0": "ByMeterNo", "4.1.6": "ByMeterID"}[version]
     handlers: dict[str, Handler] = {
         "GetHistoryLog" + by: operations.of_meter,
@@ -44,10 +42,7 @@ def history_log_handlers(version: str, catalogue: EventCatalogue = DEFAULT_CATAL
 
 
 class HistoryLogs:
-    """The operations over one catalogue."""
-
-    def __init__(self, catalogue: EventCatalogue) -> None:
-        self._catalogue = catalogue
+    """The operations."""
 
     async def of_meter(self, call: Call) -> Answer:
         """The events of one meter in a period, in time order."""
@@ -69,20 +64,20 @@ class HistoryLogs:
         """Every kind of event that the head-end knows, for each kind of meter that has it."""
         events = [
             meter_event(call.records, kind.code, kind, commodity)
-            for kind in self._catalogue.kinds.values()
+            for kind in call.utility.events.kinds.values()
             for commodity in sorted(kind.commodities)
         ]
         return Answer(call.records["ArrayOfMeterEvent1"](meterEvent=events))
 
     def _codes(self, call: Call) -> frozenset[int]:
         asked = call.request.eventCode
-        return codes_of_phrase(self._catalogue, asked) if call.version == "3.0" else codes_of_meter_event(self._catalogue, asked)
+        return codes_of_phrase(call.utility.events, asked) if call.version == "3.0" else codes_of_meter_event(call.utility.events, asked)
 
     async def _of_meter(self, call: Call, codes: Codes) -> Answer:
         period = between_dates(call)
         meter = await one_meter(call, _PARAMETERS[call.version])
         log = await call.store.log_of(meter, period, codes, EVENTS_PER_LOG_MAX)
-        told = [LogShape(call, self._catalogue).log(log)]
+        told = [LogShape(call).log(log)]
         return Answer(call.records["ArrayOfHistoryLog"](historyLog=told))
 
     async def _by_date(self, call: Call, codes: Codes) -> ListAnswer:
@@ -90,7 +85,7 @@ class HistoryLogs:
         page = await call.store.log_page(period, codes, after, page_size(call))
         if page.last is None:
             return ListAnswer(one_batch([]), Paging(page.remaining))
-        shape = LogShape(call, self._catalogue)
+        shape = LogShape(call)
         logs = read_ahead(_logs(call, period, codes, after, page.last.endpoint_id, shape.log))
         return ListAnswer(logs, Paging(page.remaining, page.last.meter_no))
 
@@ -120,9 +115,9 @@ async def _logs(
 class LogShape:
     """Makes historyLog records for one call."""
 
-    def __init__(self, call: Call, catalogue: EventCatalogue) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self._catalogue = catalogue
+        self._catalogue = call.utility.events
         self._zone = call.utility.time_zone
 
     def log(self, log: MeterLog) -> Any:

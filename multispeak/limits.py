@@ -148,6 +148,12 @@ LOG_QUEUE_OCTETS_MAX = 64 * 1024 * 1024
 LOG_BATCH_MAX = 500
 """Exchanges written in one transaction."""
 
+LOG_PACK_MAX = 32
+"""Exchanges whose envelopes are packed together: more hardly make them smaller, and whoever looks at one unpacks all of them."""
+
+LOG_PACK_CHARACTERS_MAX = 256 * 1024
+"""Characters after which a pack is full, for the same reason."""
+
 LOG_FLUSH_SECONDS = 1.0
 """How often noted exchanges are written, in seconds."""
 

@@ -156,4 +156,4 @@ def _displays_told(parameter: str, call: Call) -> Iterable[Told]:
         known = identifier(location_no, "service location")
         yield DocumentSaid("serviceLocationDisplays", known, wish, location_nos=(known,))
 
-    yield Told(location_no, "serviceLocation", statements)
+    yield Told(location_no, "serviceLocation", None, statements)

@@ -15,8 +15,16 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from headend.errors import StoreError
-from headend.message_log import Envelopes, MessageEntry, MessageStore
-from multispeak.limits import LOG_BATCH_MAX, LOG_FLUSH_SECONDS, LOG_PURGE_SECONDS, LOG_QUEUE_MAX, LOG_QUEUE_OCTETS_MAX
+from headend.message_log import MessageEntry, MessagePack, MessageStore
+from multispeak.limits import (
+    LOG_BATCH_MAX,
+    LOG_FLUSH_SECONDS,
+    LOG_PACK_CHARACTERS_MAX,
+    LOG_PACK_MAX,
+    LOG_PURGE_SECONDS,
+    LOG_QUEUE_MAX,
+    LOG_QUEUE_OCTETS_MAX,
+)
 from multispeak.packed_envelopes import packed
 from multispeak.redaction import redacted_text
 
@@ -108,8 +116,8 @@ class MessageLog:
 
     async def _write(self, batch: Sequence[NotedExchange]) -> None:
         try:
-            rows = await self._on_thread(packed_exchanges, batch, self._policy.envelope_octets_max)
-            await self._store.add_messages(rows)
+            packs = await self._on_thread(packed_exchanges, batch, self._policy.envelope_octets_max)
+            await self._store.add_messages(packs)
         except StoreError as error:
             self.dropped += len(batch)
             self._log.warn("{count} exchanges are missing from the message log: {error}", count=len(batch), error=error)
@@ -125,14 +133,18 @@ class MessageLog:
             self._log.warn("the message log was not purged: {error}", error=error)
 
 
-def packed_exchanges(batch: Sequence[NotedExchange], octets_max: int) -> list[tuple[MessageEntry, Envelopes]]:
-    """What is stored of each: heads of its envelopes without secrets, packed. Runs on a thread."""
-    return [
-        (
-            one.entry,
-            Envelopes(
-                packed(redacted_text(one.request[:octets_max], one.secrets)), packed(redacted_text(one.answer[:octets_max], one.secrets))
-            ),
-        )
-        for one in batch
-    ]
+def packed_exchanges(batch: Sequence[NotedExchange], octets_max: int) -> list[MessagePack]:
+    """What is stored of exchanges: heads of their envelopes without secrets, packed. Runs on a thread."""
+    packs: list[MessagePack] = []
+    entries: list[MessageEntry] = []
+    envelopes: list[tuple[str, str]] = []
+    characters = 0
+    for number, one in enumerate(batch, 1):
+        texts = redacted_text(one.request[:octets_max], one.secrets), redacted_text(one.answer[:octets_max], one.secrets)
+        entries.append(one.entry)
+        envelopes.append(texts)
+        characters += len(texts[0]) + len(texts[1])
+        if number == len(batch) or len(entries) == LOG_PACK_MAX or characters >= LOG_PACK_CHARACTERS_MAX:
+            packs.append(MessagePack(tuple(entries), packed(envelopes)))
+            entries, envelopes, characters = [], [], 0
+    return packs

@@ -60,13 +60,14 @@ def _fits(asked: Sequence[str], code: Sequence[str]) -> bool:
     return all(one in {"", other} for one, other in zip(asked, code, strict=True))
 
 
-def code_string(kind: EventKind, commodity: Commodity) -> str:
-    """domain, domainPart, type and index of a meter's event, joined by dots; empty where no code is known."""
+def code_string(kind: EventKind, commodity: Commodity | None) -> str:
+    """domain, domainPart, type and index of a device's event, joined by dots; empty where no code is known."""
     return "" if kind.cim is None else kind.cim.of_device(commodity)
 
 
-def meter_event(records: Records, code: int, kind: EventKind | None, commodity: Commodity) -> Any:
-    """A 4.1.6 meterEvent; one that the catalogue has not got says its number, one without a code only whose kind of meter it is."""
+def meter_event(records: Records, code: int, kind: EventKind | None, commodity: Commodity | None) -> Any:
+    """A 4.1.6 meterEvent; one that the catalogue has not got says its number, one without a code only what kind of device
+    it is."""
     told = code_string(kind, commodity) if kind is not None else ""
     parts = dict(zip(_PARTS, told.split("."), strict=True)) if told else {"domain": str(DEVICE_KINDS[commodity])}
     return records["meterEvent"](text=f"event {code}" if kind is None else kind.name, codeString=told or None, **parts)

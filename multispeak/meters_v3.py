@@ -21,20 +21,20 @@ from multispeak.said_values import commodity_named, instant, items, meter_number
 def meters_told(parameter: str, taking: Taking, call: Call) -> Iterable[Told]:
     """The meters of a notification."""
     for meter in items(getattr(call.request, parameter)):
-        yield Told(object_name(meter, meter.meterNo), "meter", partial(statements, call, meter, facts, taking))
+        yield Told(object_name(meter, meter.meterNo), "meter", meter, partial(statements, call, meter, facts, taking))
 
 
 def exchanges_told(call: Call) -> Iterable[Told]:
     """The meterExchanges of a notification, named by the meter that went out."""
     for exchange in items(call.request.meterChangeout):
         out = exchange.outMeterRead.meterNo if exchange.outMeterRead else None
-        yield Told(object_name(exchange, out), "meterExchange", partial(_exchange, call, exchange))
+        yield Told(object_name(exchange, out), "meterExchange", exchange, partial(_exchange, call, exchange))
 
 
 def received_told(shipment: Any) -> Iterable[Told]:
     """The meters of a shipment; 3.0 ships electric ones."""
     for meter in items(shipment.receivedMeters):
-        yield Told(object_name(meter, meter.meterNo), "receivedElectricMeter", partial(_received, meter))
+        yield Told(object_name(meter, meter.meterNo), "receivedElectricMeter", meter, partial(_received, meter))
 
 
 def facts(call: Call, meter: Any) -> MeterFacts:

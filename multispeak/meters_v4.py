@@ -33,7 +33,7 @@ def meters_told(parameter: str, taking: Taking, call: Call) -> Iterable[Told]:
     for word, commodity in _LISTS.items() if meters is not None else ():
         facts_of = partial(facts, word, commodity)
         for meter in items(getattr(meters, f"{word}Meters")):
-            yield Told(object_name(meter, meter.meterNo), f"{word}Meter", partial(statements, call, meter, facts_of, taking))
+            yield Told(object_name(meter, meter.meterNo), f"{word}Meter", meter, partial(statements, call, meter, facts_of, taking))
 
 
 def exchanges_told(call: Call) -> Iterable[Told]:
@@ -43,7 +43,7 @@ def exchanges_told(call: Call) -> Iterable[Told]:
         for exchange in items(getattr(exchanges, f"{word}MeterExchanges")):
             out = named_meter(exchange.outMeterReading.meterID) if exchange.outMeterReading else None
             read = partial(_exchange, call, exchange, word, commodity)
-            yield Told(object_name(exchange, out), f"{word}MeterExchange", read)
+            yield Told(object_name(exchange, out), f"{word}MeterExchange", exchange, read)
 
 
 def received_told(shipment: Any) -> Iterable[Told]:
@@ -51,7 +51,7 @@ def received_told(shipment: Any) -> Iterable[Told]:
     for word, commodity in _LISTS.items():
         noun = f"received{word.capitalize()}Meter"
         for meter in items(getattr(shipment, f"{noun}s", None)):
-            yield Told(object_name(meter, meter.meterNo), noun, partial(_received, meter, word, commodity))
+            yield Told(object_name(meter, meter.meterNo), noun, meter, partial(_received, meter, word, commodity))
 
 
 def facts(word: str, commodity: Commodity | None, call: Call, meter: Any) -> MeterFacts:

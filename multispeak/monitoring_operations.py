@@ -17,6 +17,7 @@ from multispeak.meter_parameters import answering, listed_meters
 from multispeak.notifications import object_name, refused, require_objects
 from multispeak.record_fields import fields_said
 from multispeak.said_values import items, meter_number, named_meter
+from multispeak.unheld_values import require_held
 
 _METER, _EVENTS, _THRESHOLD = "meter", "eventMonitoringItem", "thresholdMonitoringItem"
 Lasting = Callable[[Call, Monitoring], Monitoring]
@@ -54,6 +55,7 @@ async def watch_events(call: Call) -> Answer:
     told = answering(call)
     for item in _items(call, call.request.monitoringList):
         try:
+            require_held(item)
             item_id = identifier(item.objectID, "objectID")
             event_types = [fields_said(call, event) for event in items(item.eventTypes)]
             meter_nos = [meter_number(one) for one in items(item.meterList)]
@@ -173,6 +175,7 @@ def _thresholds(call: Call, listed: Iterable[Any], told: Answering) -> tuple[lis
 
 
 def _threshold(call: Call, item: Any, told: Answering) -> Monitoring:
+    require_held(item)
     item_id = identifier(item.objectID, "objectID")
     if not isfinite(item.value):
         raise RequestError(f"the value of {item_id[:80]!r} is no number")

@@ -12,19 +12,21 @@ from multispeak.calls import Answer, Call, Handler
 from multispeak.error_objects import ObjectError, error_objects
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import NOTIFIED_OBJECTS_MAX
+from multispeak.unheld_values import require_held
 
 Statements = Callable[[], Iterable[Statement]]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One object of a notification: its name for people, its noun in the standard, and what it says once it is read.
+    """One object of a notification: its name for people, its noun in the standard, itself, and what it says once it is read.
 
     `statements` raises RequestError where the object cannot be understood.
     """
 
     object_id: str
     noun: str
+    value: Any
     statements: Statements
 
 
@@ -71,6 +73,7 @@ def object_name(value: Any, *others: str | None) -> str:
 
 def _said(told: Told) -> Said:
     try:
+        require_held(told.value)
         return Said(told.object_id, tuple(told.statements()))
     except RequestError as error:
         return Said(told.object_id, (), str(error))

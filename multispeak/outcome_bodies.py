@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from headend.event_catalogue import DEFAULT_CATALOGUE
 from headend.model.deferred import DeferredKind, TargetState
 from headend.model.endpoint import EndpointId
 from headend.model.instants import to_us
@@ -158,7 +157,8 @@ class OutcomeBodies:
         v3 = self._version == "3.0"
         done = told.outcome.state is TargetState.SUCCEEDED
         identity = {"meterNo": self._name(told), "meterID": self._name(told)} if v3 else {"meterID": self._meter_id(told)}
-        event = meter_event(self._records, DEMAND_RESET, DEFAULT_CATALOGUE.kinds.get(DEMAND_RESET), told.meter.commodity) if done else None
+        meaning = self._utility.events.kinds.get(DEMAND_RESET)
+        event = meter_event(self._records, DEMAND_RESET, meaning, told.meter.commodity) if done else None
         instance = self._records["eventInstance"](**identity, meterEvent=event, timeStamp=self._at(told))
         transaction = telling.transaction_id
         extensions = None

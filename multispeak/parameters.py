@@ -9,6 +9,7 @@ from typing import Any
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.limits import PARAMETER_CHARACTERS_MAX, YEAR_MAX, YEAR_MIN
 from multispeak.records import Record
+from multispeak.unheld_values import require_held
 
 
 def simple_values(record: Record, without: Collection[str]) -> dict[str, str]:
@@ -45,6 +46,7 @@ def _text(name: str, value: Any) -> str | None:
                 return None
             text = json.dumps(items)
         case _:
+            require_held(value)
             return None
     if len(text) > PARAMETER_CHARACTERS_MAX:
         sentence = f"{name} has {len(text)} characters; {PARAMETER_CHARACTERS_MAX} are taken"

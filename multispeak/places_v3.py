@@ -18,13 +18,13 @@ from multispeak.said_values import commodity_named, items, text
 def locations_told(call: Call) -> Iterable[Told]:
     """The service locations of a notification."""
     for location in items(call.request.changedServiceLocations):
-        yield Told(object_name(location), "serviceLocation", partial(_location, location))
+        yield Told(object_name(location), "serviceLocation", location, partial(_location, location))
 
 
 def customers_told(call: Call) -> Iterable[Told]:
     """The customers of a notification."""
     for customer in items(call.request.changedCustomers):
-        yield Told(object_name(customer), "customer", partial(_customer, customer))
+        yield Told(object_name(customer), "customer", customer, partial(_customer, customer))
 
 
 def _location(location: Any) -> Iterable[Statement]:

@@ -11,6 +11,7 @@ from typing import Any
 from multispeak.calls import Call
 from multispeak.mapping import local_time
 from multispeak.records import Record, fields_of
+from multispeak.unheld_values import require_held
 from multispeak.xml_values import READERS, read_date_time
 
 
@@ -46,7 +47,8 @@ def _plain(call: Call, value: Any) -> Any:
         case date() | Decimal():
             return str(value)
         case _:
-            return value
+            require_held(value)
+    return value
 
 
 def _reader(call: Call, type_name: str) -> Callable[[Any], Any]:

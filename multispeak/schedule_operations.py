@@ -13,6 +13,7 @@ from multispeak.paging import no_place, page_size
 from multispeak.said_values import items
 from multispeak.schedule_shapes import schedule_of, schedule_told
 from multispeak.streaming import one_batch
+from multispeak.unheld_values import require_held
 
 _NOUNS = {ScheduleKind.PLAIN: "schedule", ScheduleKind.READING: "readingSchedule"}
 
@@ -49,6 +50,7 @@ def _establishing(kind: ScheduleKind, parameter: str, effect: str) -> Handler:
                 if name in seen:
                     raise RequestError(f"{name[:80]!r} stands in the list twice")
                 seen.add(name)
+                require_held(said)
                 await call.store.establish_schedule(schedule_of(call, kind, said), call.partner.user_id, call.now)
             except RequestError as error:
                 refusals.append(Refusal(name, str(error)))

@@ -1,12 +1,18 @@
 """A CommandStore in memory, for simulations on a hand-turned clock: it keeps the promises that the contract suite holds it to."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from adapters.store.command_packing import pack_outcome
 from headend.c1222.exchange import next_invocation_id
+from headend.commands.arranging import Place, arrange, hindrance, is_held_back
+from headend.commands.machine import Answer, Cancelled, step
+from headend.commands.policy import CommandPolicy
+from headend.commands.staggering import NO_ROUTER, Booked, Waiting, admitted, minute_of, stagger, start_of
 from headend.limits import COMMAND_INVOCATION_IDS
 from headend.model.command import (
     NOTHING_FOUND,
@@ -18,16 +24,20 @@ from headend.model.command import (
     FailureCode,
     Outcome,
 )
-from headend.model.deferred import DeferredRequest, DeferredTarget, Priority, TargetState
+from headend.model.deferred import UNSPOKEN, DeferredRequest, DeferredTarget, Priority, TargetState
+from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.model.instants import to_us
 from headend.model.interval_runs import IntervalRuns
 from headend.model.meters import Meter
+from headend.model.protection import Protection
 from headend.model.readings import RegisterRow
 from headend.model.refusal import Refusal
+from headend.model.utility import Utility, UtilityId
 from headend.reading_queries import Values
 from headend.switches import KnownBy, SwitchState
 from tests.memory_store import MemoryEndpoint, MemoryStore
 
+UTILITY = Utility(UtilityId("demo"), "Demo Electric", ZoneInfo("America/Chicago"), ".1.4")
 ACTUATING = {TargetState.SENT, TargetState.AWAITING}
 
 
@@ -44,11 +54,25 @@ class Row:
     outcome: Outcome | None = None
     changed: datetime | None = None
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether the protected list and quiet times are about it."""
+        return is_held_back(self.target.action, override=bool(self.command.override))
+
 
 class MemoryCommands:
-    """`outbox` are payloads of what is told; `answers` count outcomes by command; `failures` are errors to raise from recording."""
+    """`outbox` are payloads of what is told; `failures` are errors to raise from recording; `begun` is when commands of batches were handed
+    out, by router. `protections` and `cancelled` are by endpoint and request.
+    """
 
-    def __init__(self, endpoints: Sequence[MemoryEndpoint], store: MemoryStore | None = None) -> None:
+    def __init__(self, endpoints: Sequence[MemoryEndpoint], store: MemoryStore | None = None, utility: Utility = UTILITY) -> None:
+        self.utility = utility
+        self.protections: dict[int, tuple[Protection, ...]] = {}
+        self.cancelled: dict[int, str] = {}
+        self.begun: list[tuple[datetime, int]] = []
+        self._free: dict[int, datetime] = {}
+        names = sorted({e.router for e in endpoints if e.router is not None})
+        self._routers = {e.endpoint_id: NO_ROUTER if e.router is None else names.index(e.router) + 1 for e in endpoints}
         self.endpoints = {e.endpoint_id: e for e in endpoints}
         self.store = store
         self.rows: dict[CommandId, Row] = {}
@@ -61,8 +85,11 @@ class MemoryCommands:
         self._requests = 0
 
     async def accept_deferred(self, request: DeferredRequest) -> tuple[Refusal, ...]:
+        places = {t.endpoint_id: self._place(t.endpoint_id) for t in request.targets}
+        arrangement = arrange(request, places, self._booked(request.begins or request.accepted), self.utility)
         self._requests += 1
-        for target in request.targets:
+        for one in arrangement.targets:
+            target = one.target
             command_id = CommandId(self._requests, target.endpoint_id)
             command = Command(
                 command_id=command_id,
@@ -76,9 +103,55 @@ class MemoryCommands:
                 override=request.parameters.get("override", ""),
                 every_seconds=60 * float(request.parameters.get("periodicity", 0)),
             )
-            row = Row(request, target, command, request.begins or request.accepted)
-            self.rows[command_id] = self.open[command_id] = row
-        return request.refusals
+            self.rows[command_id] = self.open[command_id] = Row(request, target, command, one.due)
+        return (*request.refusals, *arrangement.refusals)
+
+    def _place(self, endpoint_id: int) -> Place:
+        sleeps = CONFIGURATIONS[self.endpoints[EndpointId(endpoint_id)].configuration].battery
+        return Place(self._routers[EndpointId(endpoint_id)], sleeps, self.protections.get(endpoint_id, ()))
+
+    def _booked(self, begins: datetime) -> Booked:
+        first = start_of(minute_of(begins))
+        rows = [row for row in self.open.values() if self._is_planned(row) and row.due is not None and row.due >= first]
+        return Counter((minute_of(row.due), self._routers[row.command.command_id.endpoint_id]) for row in rows if row.due is not None)
+
+    def _is_planned(self, row: Row) -> bool:
+        """Whether it is one of many, and waits for its turn."""
+        asleep = CONFIGURATIONS[self.endpoints[row.command.command_id.endpoint_id].configuration].battery
+        return row.command.priority is Priority.BATCH and row.owner is None and self._is_paced(row) and not asleep
+
+    @staticmethod
+    def _is_paced(row: Row) -> bool:
+        return row.command.told is None and row.command.kind not in UNSPOKEN
+
+    def _admitted(self, row: Row, now: datetime) -> bool:
+        router = self._routers[row.command.command_id.endpoint_id]
+        over = row.command.command_id.request_id in self.cancelled or row.command.expires <= now
+        if over or not self._is_planned(row):
+            return True
+        (may,) = admitted([router], self._free, now, self.utility.commands)
+        if may:
+            self.begun.append((now, router))
+        return may
+
+    def _put_off(self, now: datetime) -> None:
+        late = [
+            row
+            for row in self.open.values()
+            if self._is_planned(row) and row.due is not None and row.due <= now < row.command.expires
+            and row.command.command_id.request_id not in self.cancelled
+        ]
+        late.sort(key=lambda row: (row.due, row.command.command_id))
+        waiting = [Waiting(self._routers[r.command.command_id.endpoint_id], r.command.expires, r.is_held_back) for r in late]
+        for row, due in zip(late, stagger(waiting, self._booked(now), now, self.utility.commands), strict=True):
+            row.due = due or row.command.expires
+
+    async def cancel_deferred(self, request_ids: Sequence[int], now: datetime, reason: str = "cancelled") -> None:
+        self.cancelled |= dict.fromkeys(request_ids, reason)
+        for row in [row for row in self.open.values() if row.command.command_id.request_id in request_ids]:
+            command, decision = step(row.command, Cancelled(reason), now, CommandPolicy())
+            if isinstance(decision, Answer):
+                self._record(CommandUpdate(command, row.lease_no, None, outcome=decision.outcome), now)
 
     async def command_due(self, now: datetime) -> bool:
         return any(row.due is not None and row.due <= now for row in self.open.values())
@@ -91,21 +164,27 @@ class MemoryCommands:
         for priority in Priority:
             room = persons_max if priority is Priority.PERSON else min(batch_max, persons_max - len(taken))
             due = [r for r in self.open.values() if r.command.priority is priority and r.due is not None and r.due <= now]
+            excess = False
             for row in sorted(due, key=lambda r: (r.due, r.command.command_id)):
                 endpoint_id = row.command.command_id.endpoint_id
                 if room <= 0 or endpoint_id in busy:
                     continue
-                busy.add(endpoint_id)
                 room -= 1
+                if not self._admitted(row, now):
+                    excess = True
+                    continue
+                busy.add(endpoint_id)
                 row.owner, row.due, row.lease_no = owner, until, row.lease_no + 1
                 if not self.endpoints[endpoint_id].key:
                     outcome = Outcome(TargetState.FAILED, code=FailureCode.UNREACHABLE, reason="it has no key")
                     self._record(CommandUpdate(replace(row.command, state=outcome.state), row.lease_no, None, outcome=outcome), now)
                 else:
-                    taken.append(self._assignment(row, until))
+                    taken.append(self._assignment(row, now, until))
+            if excess:
+                self._put_off(now)
         return taken
 
-    def _assignment(self, row: Row, until: datetime) -> CommandAssignment:
+    def _assignment(self, row: Row, now: datetime, until: datetime) -> CommandAssignment:
         e = self.endpoints[row.command.command_id.endpoint_id]
         first, e.next_id = e.next_id, next_invocation_id(e.next_id, COMMAND_INVOCATION_IDS)
         return CommandAssignment(
@@ -125,6 +204,14 @@ class MemoryCommands:
             first_invocation_id=first,
             invocation_ids=COMMAND_INVOCATION_IDS,
             switch_enabled=self.enabled.get(e.meter_no, True),
+            hindrance=hindrance(
+                row.target.action,
+                now,
+                self.utility,
+                self.protections.get(e.endpoint_id, ()),
+                override=bool(row.command.override),
+                cancelled=self.cancelled.get(row.command.command_id.request_id, ""),
+            ),
         )
 
     async def take_waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
@@ -138,7 +225,7 @@ class MemoryCommands:
         ]
         for row in waiting:
             row.owner, row.due, row.lease_no = owner, until, row.lease_no + 1
-        return [self._assignment(row, until) for row in waiting]
+        return [self._assignment(row, now, until) for row in waiting]
 
     async def latest_of(self, meters: Sequence[Meter], wanted: object, period: None, now: datetime) -> Values:
         assert self.store is not None, "a simulation has a store of readings"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from headend.collection_plan import CollectionPlan
+from headend.collection_plan import CollectionPlan, longest_pause
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
@@ -37,17 +37,28 @@ class MemorySilenceStore:
     async def router_healths(self) -> Mapping[str, RouterHealth]:
         return {case.router.profile.name: case.health for case in self.routers.states.values()}
 
-    async def contacts(self, after: int, limit: int, now: datetime, policy: SilencePolicy, *, wakeups: bool) -> Contacts:
-        ids = sorted(number for number in self.collection.endpoints if number > after)
-        found = [(self._contact(self.collection.endpoints[number]), self.kept.get(number)) for number in ids]
+    async def silence_suspects(self, now: datetime, policy: SilencePolicy, *, all_of_them: bool) -> Sequence[EndpointId]:
         late = now - timedelta(seconds=policy.late_seconds)
-        return [each for each in found if _is_suspect(*each, late, wakeups=wakeups)][:limit]
+        found = await self.contacts(sorted(self.collection.endpoints))
+        return [c.endpoint_id for c, kept in found if _is_suspect(c, kept, late, policy, all_of_them=all_of_them)]
+
+    async def contacts(self, endpoint_ids: Sequence[EndpointId]) -> Contacts:
+        return [(self._contact(self.collection.endpoints[number]), self.kept.get(number)) for number in endpoint_ids]
 
     def _contact(self, e: MemoryEndpoint) -> EndpointContact:
         battery = CONFIGURATIONS[e.configuration].battery
-        misses = e.misses
+        misses, times = e.misses, e.progress.wake_ups
         return EndpointContact(
-            e.endpoint_id, e.meter_no, e.router, battery, e.active, e.heard, self.installed, misses.in_a_row, misses.since
+            e.endpoint_id,
+            e.meter_no,
+            e.router,
+            battery,
+            e.active,
+            e.heard,
+            self.installed,
+            misses.in_a_row,
+            misses.since,
+            longest_pause(times) if times else None,
         )
 
     async def silence_evidence(self, endpoint_ids: Sequence[EndpointId]) -> Mapping[EndpointId, Evidence]:
@@ -96,10 +107,10 @@ class MemorySilenceStore:
         return SilenceEntry(e.meter_no, e.router, e.heard, kept)
 
 
-def _is_suspect(contact: EndpointContact, kept: Silence | None, late: datetime, *, wakeups: bool) -> bool:
+def _is_suspect(contact: EndpointContact, kept: Silence | None, late: datetime, policy: SilencePolicy, *, all_of_them: bool) -> bool:
     if kept is not None and kept.state is not SilenceState.OK:
-        return True
+        return all_of_them or (contact.heard is not None and kept.since is not None and contact.heard > kept.since - policy.wake_grace)
     if contact.battery:
-        return wakeups and contact.present and (contact.heard is None or contact.heard <= late)
+        return all_of_them and contact.present and (contact.heard is None or contact.heard <= late)
     since = contact.missed_since
     return since is not None and since <= late and (contact.heard is None or contact.heard < since)

@@ -5,7 +5,6 @@ The server is the one HEADEND_TEST_DATABASE_URL names; else one that runs on thi
 
 import os
 import shutil
-import socket
 import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,8 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 from sqlalchemy.engine import URL, make_url
+
+from tests.ports import free_port
 
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
@@ -87,7 +88,7 @@ def own_server() -> Iterator[OwnServer]:
 
 
 def _own_server(programs: Path, directory: Path) -> Iterator[OwnServer]:
-    data, port = directory / "data", _free_port()
+    data, port = directory / "data", free_port()
     as_user: list[str | Path] = [*_unprivileged(directory)]
     settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c shared_buffers=16MB"
     initdb = [*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
@@ -110,9 +111,3 @@ def _unprivileged(directory: Path) -> list[str]:
             shutil.chown(directory, user)
             return ["runuser", "-u", user, "--"]
     pytest.skip("no PostgreSQL: tests run as root, and there is no other user to start one as")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

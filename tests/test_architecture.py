@@ -1,19 +1,28 @@
 """House rules held by a test: who imports whom, what may not be called, and that every file says what it is for."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+
+from headend.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("headend", "multispeak", "adapters", "emulators", "wsdl")
 FILES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 COMPOSITION = (
     *("headend/service.py", "headend/gateway.py", "headend/router_service.py", "headend/telling_service.py", "headend/surrounding.py"),
+    *("headend/delivery_service.py", "headend/export_service.py", "headend/billing_service.py"),
     "headend/cli/",
 )
-COMPOSING = ("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service", "headend.cli")
+COMPOSING = (
+    *("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service"),
+    *("headend.delivery_service", "headend.export_service", "headend.billing_service", "headend.cli"),
+)
 DRIVERS = ("headend/poller.py", "headend/dispatcher.py", *COMPOSITION)
 CORE_FORBIDDEN = {
     "multispeak", "adapters", "emulators", "spyne", "sqlalchemy", "lxml",
@@ -85,3 +94,17 @@ def test_importing_a_module_builds_nothing(path: Path) -> None:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             pytest.fail(f"{relative(path)}:{node.lineno} calls {ast.unparse(node.value.func)} at import")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_where_its_name_says(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.name == name
+    assert command.get_short_help_str()
+
+
+def test_importing_what_serves_installs_no_reactor() -> None:
+    """Whoever starts a process chooses the reactor; a library that installs one when it is imported is imported later."""
+    code = "import sys, headend.service, headend.cli.serve; sys.exit('twisted.internet.reactor' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

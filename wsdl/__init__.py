@@ -26,3 +26,23 @@ def deferred_text() -> str:
 def publications_text() -> str:
     """Notifications that a head-end's servers publish; JSON as SOURCES.md explains it."""
     return files(__name__).joinpath("publications.json").read_text(encoding="utf-8")
+
+
+EXCHANGES = {
+    "urn:open-ami-headend:meter-data:1": "meter-data.xsd",
+    "urn:open-ami-headend:manifest:1": "manifest.xsd",
+    "urn:open-ami-headend:billing:1": "billing.xsd",
+    "http://iec.ch/TC57/2011/schema/message": "message.xsd",
+    "http://iec.ch/TC57/2011/MeterReadings#": "meter-readings.xsd",
+}
+"""Schemas of the files that are exchanged, in `exports/`, by the namespace of their root element."""
+
+
+def exchange_schema(namespace: str) -> str:
+    """The path of the XSD of a namespace.
+
+    Raises  LookupError for one that is not published
+    """
+    if namespace not in EXCHANGES:
+        raise LookupError(f"no schema for {namespace!r}; there are {', '.join(EXCHANGES)}")
+    return str(files(__name__).joinpath("exports", EXCHANGES[namespace]))

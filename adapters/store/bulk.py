@@ -30,16 +30,18 @@ class OnConflict(Enum):
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Values], on_conflict: OnConflict) -> None:
-    """Insert `rows`, each with a value for every column of `table` in order."""
+    """Insert `rows`, each with a value for every column of `table` in order, but for a key that the database counts up."""
     if not rows:
         return
     is_sqlite = connection.dialect.name == "sqlite"
-    statement = _insertion(table, on_conflict, is_sqlite=is_sqlite)
-    if is_sqlite:
+    statement, columns = _insertion(table, on_conflict, is_sqlite=is_sqlite), _given(table)
+    if not is_sqlite:
+        connection.exec_driver_sql(statement, _arrays(columns, rows))
+    elif len(columns) < len(table.columns):
+        connection.exec_driver_sql(statement, list(rows))
+    else:
         # In the order of the key: neighbours share pages.
         connection.exec_driver_sql(statement, sorted(rows, key=_key_getter(table)))
-    else:
-        connection.exec_driver_sql(statement, _arrays(table.columns.values(), rows))
 
 
 def fetch(
@@ -135,12 +137,17 @@ _SQLITE_KEYS = {"interval_day": ["day", "endpoint_id"]}
 
 
 @lru_cache(maxsize=64)
+def _given(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if column.autoincrement is not True]
+
+
+@lru_cache(maxsize=64)
 def _insertion(table: Table, on_conflict: OnConflict, *, is_sqlite: bool) -> str:
-    names = ", ".join(column.name for column in table.columns)
+    names = ", ".join(column.name for column in _given(table))
     if is_sqlite:
-        source = f"VALUES ({', '.join('?' * len(table.columns))})"
+        source = f"VALUES ({', '.join('?' * len(_given(table)))})"
     else:
-        source = f"SELECT * FROM unnest({', '.join(f'%s::{_array_type(column)}' for column in table.columns)})"  # noqa: S608
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{_array_type(column)}' for column in _given(table))})"  # noqa: S608
     return f"INSERT INTO {table.name} ({names}) {source} {_conflict(table, on_conflict)}"
 
 

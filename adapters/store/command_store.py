@@ -10,13 +10,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
-from adapters.store import command_taking, deferred_store, device_store, partner_tables, schema
+from adapters.store import command_taking, device_store, partner_tables, schema
 from adapters.store.bulk import fetch, key_source
 from adapters.store.command_packing import pack_outcome, pack_told, unpack_outcome
+from adapters.store.command_taking import Hands
 from adapters.store.database import Database
+from adapters.store.device_store import SwitchNote
 from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.limits import REASON_CHARACTERS_MAX
@@ -28,6 +30,7 @@ from headend.model.command import NOTHING_FOUND, CommandAssignment, CommandId, C
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
 from headend.model.interval_runs import IntervalRuns
 from headend.model.telling import OUTCOME, Supply
+from headend.model.utility import Utility
 from headend.outage_devices import OutageState
 from headend.retries import NO_RETRIES
 from headend.router_health import RouterState
@@ -41,6 +44,16 @@ _LOCKED = (
     " JOIN deferred_request AS q ON q.request_id = t.request_id JOIN endpoint AS e ON e.endpoint_id = t.endpoint_id"
     " ORDER BY t.request_id, t.endpoint_id"
 )
+_ACTUATED = (
+    "SELECT t.endpoint_id, t.request_id FROM {keys} JOIN deferred_target AS t ON t.endpoint_id = k.endpoint_id"
+    " AND t.actuates = 1 AND t.state IN ('sent', 'awaiting')"
+)
+_WRITTEN = ("request_id", "endpoint_id", "state", "attempts", "due_us", "changed_us", "reason", "began_us", "told", "outcome")
+_GO_ON = (
+    f"UPDATE deferred_target SET {', '.join(f'{name} = k.{name}' for name in _WRITTEN[2:])} FROM {{keys}}"  # noqa: S608
+    " WHERE deferred_target.request_id = k.request_id AND deferred_target.endpoint_id = k.endpoint_id"
+)
+_LET_GO = _GO_ON.replace(" FROM", ", lease_owner = NULL FROM", 1)
 _TERMINAL = {state.value for state in TargetState if state.terminal}
 _ACTUATING = {TargetState.SENT.value, TargetState.AWAITING.value}
 
@@ -71,8 +84,9 @@ def record_commands(
         record(connection, worth_recording, runs, now, NO_RETRIES, partitions)
     changed = [each for each, counts in zip(updates, counted, strict=True) if counts]
     _write(connection, changed, now)
-    for each in changed:
-        _note_switch(connection, each, rows[each.command.command_id], now)
+    notes = [note for note in map(_switch_note, changed) if note is not None]
+    if notes:
+        device_store.note_switches(connection, notes, now)
     return counted
 
 
@@ -86,53 +100,57 @@ def _locked(connection: Connection, command_ids: Sequence[CommandId]) -> dict[Co
 def _counting(connection: Connection, updates: Sequence[CommandUpdate], rows: dict[CommandId, Row]) -> list[bool]:
     """Which updates count: of commands that are still whose who sends them, and not done."""
     states = {command_id: row[2] for command_id, row in rows.items()}
+    begin = [each.command.command_id for each in updates if _begins_to_actuate(each, states.get(each.command.command_id))]
+    actuated = _actuated(connection, sorted({command_id.endpoint_id for command_id in begin}))
     counted = []
     for each in updates:
         command_id = each.command.command_id
         row = rows.get(command_id)
         counts = row is not None and row[3] == each.lease_no and states[command_id] not in _TERMINAL
-        if counts and each.command.actuates and each.command.state.value in _ACTUATING and states[command_id] not in _ACTUATING:
-            counts = not _is_actuated(connection, command_id)
+        if counts and _begins_to_actuate(each, states[command_id]):
+            counts = actuated.setdefault(command_id.endpoint_id, command_id.request_id) == command_id.request_id
         if counts:
             states[command_id] = each.command.state.value
         counted.append(counts)
     return counted
 
 
-def _is_actuated(connection: Connection, command_id: CommandId) -> bool:
-    """Whether another command is moving the switch of this endpoint."""
-    others = select(_T.request_id).where(_T.endpoint_id == command_id.endpoint_id, _T.request_id != command_id.request_id)
-    return connection.execute(others.where(_T.actuates == 1, _T.state.in_(_ACTUATING)).limit(1)).first() is not None
+def _begins_to_actuate(each: CommandUpdate, state: str | None) -> bool:
+    return each.command.actuates and each.command.state.value in _ACTUATING and state not in _ACTUATING
+
+
+def _actuated(connection: Connection, endpoint_ids: Sequence[int]) -> dict[int, int]:
+    """Of these endpoints the ones whose switches are being moved, and by which request."""
+    if not endpoint_ids:
+        return {}
+    source, keys = key_source(connection, (_T.endpoint_id,), [(one,) for one in endpoint_ids])
+    return {row[0]: row[1] for row in connection.exec_driver_sql(_ACTUATED.format(keys=source), keys)}
 
 
 def _write(connection: Connection, updates: Sequence[CommandUpdate], now: datetime) -> None:
-    if not updates:
-        return
-    names = ("state", "attempts", "due_us", "reason", "began_us", "told", "outcome", "lease_owner")
-    this_one = (_T.request_id == bindparam("of_request")) & (_T.endpoint_id == bindparam("of_endpoint"))
+    # Of several updates of a command the last counts, and one that ends it comes after those that do not.
     for keeps_lease in (True, False):
-        chosen = [each for each in updates if each.keeps_lease is keeps_lease]
-        if not chosen:
-            continue
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names if not (keeps_lease and name == "lease_owner")}
-        statement = update(partner_tables.deferred_target).where(this_one).values(**values, changed_us=to_us(now))
-        connection.execute(statement, [_values(each) for each in chosen])
+        chosen = {each.command.command_id: _values(each, now) for each in updates if each.keeps_lease is keeps_lease}
+        if chosen:
+            source, values = key_source(connection, [_T[name] for name in _WRITTEN], list(chosen.values()))
+            connection.exec_driver_sql((_GO_ON if keeps_lease else _LET_GO).format(keys=source), values)
 
 
-def _values(each: CommandUpdate) -> dict[str, Any]:
+def _values(each: CommandUpdate, now: datetime) -> Row:
+    """What is written of a command, as _WRITTEN has it."""
     command, outcome = each.command, each.outcome
-    return {
-        "of_request": command.command_id.request_id,
-        "of_endpoint": command.command_id.endpoint_id,
-        "new_state": command.state.value,
-        "new_attempts": command.attempts,
-        "new_due_us": None if each.due is None else to_us(each.due),
-        "new_reason": "" if outcome is None else _printable(outcome.reason),
-        "new_began_us": None if command.began is None else to_us(command.began),
-        "new_told": pack_told(command.told),
-        "new_outcome": _kept_outcome(each),
-        **({} if each.keeps_lease else {"new_lease_owner": None}),
-    }
+    return (
+        command.command_id.request_id,
+        command.command_id.endpoint_id,
+        command.state.value,
+        command.attempts,
+        None if each.due is None else to_us(each.due),
+        to_us(now),
+        "" if outcome is None else _printable(outcome.reason),
+        None if command.began is None else to_us(command.began),
+        pack_told(command.told),
+        _kept_outcome(each),
+    )
 
 
 def _kept_outcome(each: CommandUpdate) -> str | None:
@@ -197,20 +215,19 @@ def _message(each: CommandUpdate, outcome: Outcome, row: Row, now: datetime, sup
     return OutgoingMessage(partner, OUTCOME, payload.encode(), each.command.command_id.endpoint_id)
 
 
-def _note_switch(connection: Connection, each: CommandUpdate, row: Row, now: datetime) -> None:
-    """What a switch was found to be, or that nobody knows."""
-    outcome, command, meter_no = each.outcome, each.command, row[9]
+def _switch_note(each: CommandUpdate) -> SwitchNote | None:
+    """What a switch was found to be, or that nobody knows; None where nothing was learned of one."""
+    outcome, command = each.outcome, each.command
     if outcome is None:
-        return
+        return None
     found = outcome.found
-    if found.enabled is not None:
-        device_store.enable_switch(connection, meter_no, enabled=found.enabled)
     state = found.switch
     if state is None and command.told is not None and command.actuates:
         state = SwitchState.UNKNOWN
-    if state is not None:
-        known_by = KnownBy.COMMAND if command.actuates else KnownBy.READ
-        device_store.note_switch_state(connection, meter_no, state, now, known_by)
+    if state is None and found.enabled is None:
+        return None
+    known_by = KnownBy.COMMAND if command.actuates else KnownBy.READ
+    return SwitchNote(command.command_id.endpoint_id, state, known_by, found.enabled)
 
 
 def _printable(reason: str) -> str:
@@ -228,10 +245,11 @@ def views(connection: Connection, requester: str, transaction_id: str) -> list[C
     )
     columns = (_E.meter_no, _Q.kind, _T.action, _T.state, _T.reason, _T.outcome, _T.changed_us)
     statement = select(*columns).select_from(joined).where(_T.request_id == request_id).order_by(_T.position)
-    return [_view(tuple(row)) for row in connection.execute(statement)]
+    return [view_of(tuple(row)) for row in connection.execute(statement)]
 
 
-def _view(row: Row) -> CommandView:
+def view_of(row: Row) -> CommandView:
+    """A command from (meter number, kind, action, state, reason, outcome, changed)."""
     meter_no, kind, action, state, reason, packed, changed_us = row
     outcome = None if packed is None else unpack_outcome(packed)
     return CommandView(
@@ -246,15 +264,10 @@ def _view(row: Row) -> CommandView:
     )
 
 
-def cancel_orders(connection: Connection, requester: str, transaction_id: str, now: datetime) -> None:
-    """Cancel what was ordered and cannot have been done yet."""
-    mine = select(_Q.request_id).where(_Q.partner == requester, _Q.transaction_id == transaction_id)
-    deferred_store.cancel(connection, list(connection.execute(mine).scalars()), now)
-
-
 class CommandPart:
     """CommandStore of a store."""
 
+    utility: Utility
     _database: Database
     _sealer: KeySealer
     _partitions: set[DayKey] | None
@@ -271,13 +284,15 @@ class CommandPart:
     async def take_waiting(self, owner: str, endpoint_id: int, now: datetime, until: datetime) -> list[CommandAssignment]:
         if not await self._database.read(lambda c: command_taking.any_waiting(c, endpoint_id, now)):
             return []
-        work = partial(command_taking.take_waiting, sealer=self._sealer, owner=owner, endpoint_id=endpoint_id, now=now, until=until)
+        hands = Hands(self.utility, self._sealer)
+        work = partial(command_taking.take_waiting, hands=hands, owner=owner, endpoint_id=endpoint_id, now=now, until=until)
         return await self._database.run(work)
 
     def _take(
         self, connection: Connection, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
     ) -> list[CommandAssignment]:
-        assignments, ended = command_taking.take(connection, self._sealer, owner, persons_max, batch_max, now=now, until=until)
+        hands = Hands(self.utility, self._sealer)
+        assignments, ended = command_taking.take(connection, hands, owner, persons_max, batch_max, now=now, until=until)
         if ended:
             record_commands(connection, ended, (), now, self._partitions)
         return assignments
@@ -298,6 +313,3 @@ class CommandPart:
 
     def command_views(self, requester: str, transaction_id: str) -> Deferred[list[CommandView]]:
         return self._database.read(lambda c: views(c, requester, transaction_id))
-
-    def cancel_orders(self, requester: str, transaction_id: str, now: datetime) -> Deferred[None]:
-        return self._database.run(lambda c: cancel_orders(c, requester, transaction_id, now))

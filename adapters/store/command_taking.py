@@ -4,26 +4,30 @@ As with endpoints, a lease is the due time moved to the lease's end: an expired 
 """
 
 import json
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text, update
 
-from adapters.store import partner_tables
+from adapters.store import pacing, partner_tables
 from adapters.store.bulk import key_source
 from adapters.store.command_packing import unpack_told
 from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.progress_packing import unpack_progress
+from adapters.store.protection_store import protections_of
 from adapters.store.recording import lock_states
 from headend.c1222.exchange import next_invocation_id
-from headend.commands.ordering import OVERRIDE
+from headend.commands.arranging import hindrance
+from headend.commands.staggering import NO_ROUTER
 from headend.errors import StoreError
 from headend.limits import COMMAND_INVOCATION_IDS, INVOCATION_ID_MAX
-from headend.model.command import Command, CommandAssignment, CommandId, CommandUpdate, FailureCode, Outcome
-from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
-from headend.model.endpoint import EndpointId, NativeAddress, Transport
+from headend.model.command import OVERRIDE, Command, CommandAssignment, CommandId, CommandUpdate, FailureCode, Hindrance, Outcome
+from headend.model.deferred import UNSPOKEN, DeferredKind, Priority, SwitchAction, TargetState
+from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
+from headend.model.utility import Utility
 
 _T = partner_tables.deferred_target.c
 
@@ -49,17 +53,29 @@ _RESERVE = (
     " RETURNING endpoint_id, next_invocation_id, program, progress, collect_from_us, transport, host, port"
 )
 _DETAILS = (
-    "SELECT k.endpoint_id, e.meter_no, e.ap_title_octets, e.configuration, e.key_id, y.sealed, r.name, e.transport, e.host, e.port,"
-    " w.enabled, e.active, q.kind, q.parameters, q.accepted_us, q.expires_us FROM {keys}"
+    "SELECT k.request_id, k.endpoint_id, e.meter_no, e.ap_title_octets, e.configuration, e.key_id, y.sealed, r.name, e.transport, e.host,"
+    " e.port, w.enabled, e.active, q.kind, q.parameters, q.accepted_us, q.expires_us, q.cancelled, e.router_id FROM {keys}"
     " JOIN endpoint AS e ON e.endpoint_id = k.endpoint_id"
     " JOIN deferred_request AS q ON q.request_id = k.request_id"
     " LEFT JOIN endpoint_key AS y ON y.endpoint_id = e.endpoint_id AND y.key_id = e.key_id"
     " LEFT JOIN router AS r ON r.router_id = e.router_id LEFT JOIN switch_state AS w ON w.endpoint_id = e.endpoint_id"
 )
-_DETAILS_BY_REQUEST = _DETAILS.replace(" FROM {keys}", ", k.request_id FROM {keys}")
 _GIVE_BACK = "UPDATE deferred_target SET lease_owner = NULL, due_us = :now WHERE lease_owner = :owner AND due_us IS NOT NULL"
 
 Row = tuple[Any, ...]
+Key = tuple[int, int]
+"""Request and endpoint."""
+
+_ROUTER = 18
+"""Where a row of details has the router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Who hands out: for which utility, with which keys."""
+
+    utility: Utility
+    sealer: KeySealer
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
@@ -68,7 +84,7 @@ def is_due(connection: Connection, now: datetime) -> bool:
 
 
 def take(
-    connection: Connection, sealer: KeySealer, owner: str, persons_max: int, batch_max: int, *, now: datetime, until: datetime
+    connection: Connection, hands: Hands, owner: str, persons_max: int, batch_max: int, *, now: datetime, until: datetime
 ) -> tuple[list[CommandAssignment], list[CommandUpdate]]:
     """(commands that are `owner`'s until `until`, how those of them ended already that cannot be carried out)."""
     rows = _taken(connection, owner, Priority.PERSON, persons_max, now, until)
@@ -76,15 +92,16 @@ def take(
     rows = _one_of_each_endpoint(connection, rows, now)
     if not rows:
         return [], []
-    key = (_T.request_id, _T.endpoint_id)
-    source, keys = key_source(connection, key, [row[:2] for row in rows])
-    details = {row[0]: tuple(row) for row in connection.exec_driver_sql(_DETAILS.format(keys=source), keys).all()}
+    details = details_of(connection, rows)
+    rows = _at_their_pace(connection, rows, details, hands.utility, now)
     states = _reserved(connection, sorted({row[1] for row in rows}))
+    hindrances = _hindrances(connection, rows, details, hands.utility, now)
     assignments, ended = [], []
     for row in rows:
-        command = _command(row, details[row[1]])
+        command = command_of(row, details[row[:2]])
         try:
-            assignments.append(_assignment(row, command, details[row[1]], states[row[1]], sealer, until))
+            assignment = _assignment(row, command, details[row[:2]], states[row[1]], hands.sealer, until)
+            assignments.append(replace(assignment, hindrance=hindrances[row[:2]]))
         except StoreError as error:
             outcome = Outcome(TargetState.FAILED, code=FailureCode.UNREACHABLE, reason=str(error))
             ended.append(CommandUpdate(replace(command, state=outcome.state), row[6], None, outcome=outcome))
@@ -97,7 +114,7 @@ def any_waiting(connection: Connection, endpoint_id: int, now: datetime) -> bool
 
 
 def take_waiting(
-    connection: Connection, sealer: KeySealer, owner: str, endpoint_id: int, now: datetime, until: datetime
+    connection: Connection, hands: Hands, owner: str, endpoint_id: int, now: datetime, until: datetime
 ) -> list[CommandAssignment]:
     """All commands that wait for an endpoint, in the order in which they were asked for."""
     pick = _WAITING if connection.dialect.name == "sqlite" else f"{_WAITING} FOR UPDATE SKIP LOCKED"
@@ -105,11 +122,15 @@ def take_waiting(
     rows = sorted(tuple(row) for row in connection.execute(text(_TAKE.format(pick=pick)), values).all())
     if not rows:
         return []
-    source, keys = key_source(connection, (_T.request_id, _T.endpoint_id), [row[:2] for row in rows])
-    # Of one endpoint, so that its commands are told apart by their requests.
-    details = {row[-1]: tuple(row[:-1]) for row in connection.exec_driver_sql(_DETAILS_BY_REQUEST.format(keys=source), keys).all()}
+    details = details_of(connection, rows)
     state = _reserved(connection, [endpoint_id])[endpoint_id]
-    return [_assignment(row, _command(row, details[row[0]]), details[row[0]], state, sealer, until) for row in rows]
+    hindrances = _hindrances(connection, rows, details, hands.utility, now)
+    found = []
+    for row in rows:
+        detail = details[row[:2]]
+        assignment = _assignment(row, command_of(row, detail), detail, state, hands.sealer, until)
+        found.append(replace(assignment, hindrance=hindrances[row[:2]]))
+    return found
 
 
 def release(connection: Connection, owner: str, now: datetime) -> None:
@@ -132,22 +153,72 @@ def _one_of_each_endpoint(connection: Connection, rows: list[Row], now: datetime
     for row in rows:
         first.setdefault(row[1], row)
     for row in [row for row in rows if first[row[1]] is not row]:
-        this_one = update(partner_tables.deferred_target).where(_T.request_id == row[0], _T.endpoint_id == row[1])
-        connection.execute(this_one.values(lease_owner=None, due_us=to_us(now)))
+        _give_back(connection, row, now)
     return list(first.values())
+
+
+def details_of(connection: Connection, rows: Sequence[Row]) -> dict[Key, Row]:
+    """What else is known of commands and their endpoints, by request and endpoint, the first two of each row."""
+    source, keys = key_source(connection, (_T.request_id, _T.endpoint_id), [row[:2] for row in rows])
+    found = connection.exec_driver_sql(_DETAILS.format(keys=source), keys).all()
+    return {(row[0], row[1]): tuple(row) for row in found}
+
+
+def _at_their_pace(connection: Connection, rows: list[Row], details: Mapping[Key, Row], utility: Utility, now: datetime) -> list[Row]:
+    """Without the commands of batches that may not be begun yet: these, and all that are late beside them, get new turns."""
+    routers = {row[:2]: details[row[:2]][_ROUTER] or NO_ROUTER for row in rows if _is_paced(row, details[row[:2]], now)}
+    admitted = pacing.admit(connection, routers, now, utility.commands)
+    excess = [row for row in rows if row[:2] in routers and row[:2] not in admitted]
+    if not excess:
+        return rows
+    for row in excess:
+        _give_back(connection, row, now)
+    pacing.put_off(connection, now, utility.commands)
+    return [row for row in rows if row[:2] not in routers or row[:2] in admitted]
+
+
+def _is_paced(row: Row, detail: Row, now: datetime) -> bool:
+    """Whether a command is one of many that are begun one after the other, and begins."""
+    kind, _, _, expires_us, cancelled = detail[13:18]
+    asleep = CONFIGURATIONS[detail[4]].battery
+    over = bool(cancelled) or expires_us <= to_us(now)
+    return row[9] == Priority.BATCH.value and row[8] is None and kind not in UNSPOKEN and not asleep and not over
+
+
+def _hindrances(
+    connection: Connection, rows: Sequence[Row], details: Mapping[Key, Row], utility: Utility, now: datetime
+) -> dict[Key, Hindrance]:
+    """What stands in the way of commands."""
+    disconnected = sorted({row[1] for row in rows if row[3] == SwitchAction.DISCONNECT.value})
+    protections = protections_of(connection, disconnected) if disconnected else {}
+    found = {}
+    for row in rows:
+        detail = details[row[:2]]
+        action = None if row[3] is None else SwitchAction(row[3])
+        override = action is not None and bool(json.loads(detail[14]).get(OVERRIDE))
+        found[row[:2]] = hindrance(action, now, utility, protections.get(row[1], ()), override=override, cancelled=detail[17])
+    return found
+
+
+def _give_back(connection: Connection, row: Row, now: datetime) -> None:
+    this_one = update(partner_tables.deferred_target).where(_T.request_id == row[0], _T.endpoint_id == row[1])
+    connection.execute(this_one.values(lease_owner=None, due_us=to_us(now)))
 
 
 def _reserved(connection: Connection, endpoint_ids: list[int]) -> dict[int, Row]:
     """States of endpoints, with invocation ids reserved."""
+    if not endpoint_ids:
+        return {}
     lock_states(connection, endpoint_ids)
     ids_of = ", ".join(str(int(one)) for one in endpoint_ids)
     values = {"ids": COMMAND_INVOCATION_IDS, "id_max": INVOCATION_ID_MAX}
     return {row[0]: tuple(row) for row in connection.execute(text(_RESERVE.format(ids_of=ids_of)), values).all()}
 
 
-def _command(row: Row, detail: Row) -> Command:
+def command_of(row: Row, detail: Row) -> Command:
+    """A command as it was taken, or would be."""
     request_id, endpoint_id, _, action, state, attempts, _, began_us, told, priority, outcome = row
-    kind, parameters, accepted_us, expires_us = detail[12:16]
+    kind, parameters, accepted_us, expires_us = detail[13:17]
     asked: dict[str, str] = json.loads(parameters)
     return Command(
         command_id=CommandId(request_id, EndpointId(endpoint_id)),
@@ -167,7 +238,7 @@ def _command(row: Row, detail: Row) -> Command:
 
 
 def _assignment(row: Row, command: Command, detail: Row, state: Row, sealer: KeySealer, until: datetime) -> CommandAssignment:
-    _, meter_no, ap_title, configuration, key_id, sealed, router, *shipped, enabled, active = detail[:12]
+    _, _, meter_no, ap_title, configuration, key_id, sealed, router, *shipped, enabled, active = detail[:13]
     _, next_id, program, progress, collect_from_us, transport, host, port = state
     if not active:
         raise StoreError(f"meter {meter_no!r} is not active any more")

@@ -5,10 +5,10 @@ No row or result leaves `work`: it returns plain values.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 
 from adapters.store import limits
 from adapters.store.errors import DATABASE_ERRORS, StoreBusyError, database_name, store_error
+from adapters.store.lane import Find, Lane, rows_through
 from adapters.store.outage import Outage
 from headend.errors import StoreError
 
@@ -37,6 +38,7 @@ class Database:
         self._read_engine = _engine(url, writes=False)
         self._write_pool = ThreadPool(0, 1 if self.is_sqlite else limits.THREADS_MAX, "store-write")
         self._read_pool = ThreadPool(0, limits.THREADS_MAX, "store-read")
+        self._lane = Lane(self._read_engine, reactor, "store-look-up")
         self._outage = Outage(database_name(url), reactor)
         self._waiting: set[Deferred[Any]] = set()
         self._opened = False
@@ -64,6 +66,15 @@ class Database:
         """One read-only transaction that sees one state of the database throughout."""
         return self._queue(self._read_pool, self._read_engine, work, limits.PATIENCE_SECONDS)
 
+    def look_up(self, find: Find[T]) -> Deferred[T]:
+        """A few rows by key, at a fraction of what `read` costs; where that fails, as `read`."""
+        return self._begun(self._looked_up(find))
+
+    @property
+    def dialect(self) -> Dialect:
+        """How SQL is written here."""
+        return self._read_engine.dialect
+
     async def close(self) -> None:
         """Let what was begun end, then give back threads and connections."""
         if self._closed:
@@ -71,6 +82,7 @@ class Database:
         self._closed = True
         while self._waiting:
             await next(iter(self._waiting))
+        self._lane.stop()
         self._write_pool.stop()
         self._read_pool.stop()
         self._write_engine.dispose()
@@ -79,27 +91,49 @@ class Database:
     def _queue(
         self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float, perform: "Perform | None" = None
     ) -> Deferred[T]:
+        return self._begun(self._tried(pool, engine, work, patience_seconds, perform))
+
+    def _begun(self, work: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+        try:
+            self._require_room()
+        except StoreError:
+            work.close()
+            raise
+        ended: Deferred[None] = Deferred()
+        self._waiting.add(ended)
+        return Deferred.fromCoroutine(work).addBoth(self._end, ended)
+
+    def _require_room(self) -> None:
         if self._closed:
             raise StoreError(f"{database_name(self.url)} is closed")
         if len(self._waiting) >= limits.WORKS_WAITING_MAX:
             raise StoreBusyError(f"{database_name(self.url)} is overloaded: {len(self._waiting)} pieces of work are waiting")
-        ended: Deferred[None] = Deferred()
-        self._waiting.add(ended)
-        result = Deferred.fromCoroutine(self._tried(pool, engine, work, patience_seconds, perform or _transaction))
-        return result.addBoth(self._end, ended)
 
     def _end(self, result: Any, ended: Deferred[None]) -> Any:
         self._waiting.discard(ended)
         ended.callback(None)
         return result
 
-    async def _tried(self, pool: ThreadPool, engine: Engine, work: Work[T], patience_seconds: float, perform: "Perform") -> T:
+    async def _looked_up(self, find: Find[T]) -> T:
+        try:
+            return await self._lane.ask(find)
+        except DATABASE_ERRORS:
+            return await self._tried(self._read_pool, self._read_engine, lambda c: find(rows_through(c)))
+
+    async def _tried(
+        self,
+        pool: ThreadPool,
+        engine: Engine,
+        work: Work[T],
+        patience_seconds: float = limits.PATIENCE_SECONDS,
+        perform: "Perform | None" = None,
+    ) -> T:
         give_up_at = self._reactor.seconds() + patience_seconds
         wait_seconds = limits.RETRY_SECONDS_FIRST
         writes = engine is self._write_engine
         while True:
             try:
-                result: T = await deferToThreadPool(self._reactor, pool, perform, engine, work)
+                result: T = await deferToThreadPool(self._reactor, pool, perform or _transaction, engine, work)
             except DATABASE_ERRORS as failure:
                 error = store_error(failure, self.url)
             else:

@@ -6,22 +6,27 @@ which an index sees to.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, select, text
 from twisted.internet.defer import Deferred
 
-from adapters.store import partner_tables, schema
-from adapters.store.bulk import OnConflict, put
+from adapters.store import pacing, partner_tables, schema
+from adapters.store.bulk import OnConflict, fetch, put
 from adapters.store.database import Database
 from adapters.store.instants import to_us
 from adapters.store.meter_store import Conditions
+from adapters.store.protection_store import protections_of
+from headend.commands.arranging import Arrangement, Place, arrange, is_held_back
+from headend.commands.staggering import NO_ROUTER, Booked
 from headend.deferred_requests import Known, TransactionReusedError
 from headend.limits import MONITORINGS_MAX, TRANSACTION_DAYS
 from headend.model.deferred import DeferredKind, DeferredRequest, KnownMeter, Monitoring, TargetKey, TargetState
-from headend.model.endpoint import EndpointId
+from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.model.refusal import Refusal
+from headend.model.utility import Utility
 
 _Q, _T, _E = partner_tables.deferred_request.c, partner_tables.deferred_target.c, schema.endpoint.c
 _I, _P = schema.installation.c, schema.service_point.c
@@ -65,30 +70,43 @@ def _meters(connection: Connection, key: TargetKey, names: Sequence[str], only: 
             yield row[0], KnownMeter(EndpointId(row.endpoint_id), row.meter_no, row.configuration, bool(row.active))
 
 
-def accept(connection: Connection, request: DeferredRequest) -> tuple[Refusal, ...]:
-    """Store a request with its targets; the refusals to answer with, those of before where it is the same again."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request that was stored, now or, where it comes `again`, before: its number (None where nothing was worth it), what was refused."""
+
+    request_id: int | None
+    refusals: tuple[Refusal, ...]
+    again: bool = False
+
+
+def accept(connection: Connection, request: DeferredRequest, utility: Utility, batch_id: int | None = None) -> Accepted:
+    """Store a request with its targets, each with its turn; the one of before where it is the same again.
+
+    `batch_id` is the batch that it is part of, where it is not one of its own.
+    """
+    lock(connection)
     before = _before(connection, request)
     if before is not None:
         return before
-    if not request.targets:
-        return request.refusals
+    arrangement = arranged(connection, request, utility)
+    refusals = (*request.refusals, *arrangement.refusals)
+    if not arrangement.targets:
+        return Accepted(None, refusals)
     request_id = (connection.execute(select(func.max(_Q.request_id))).scalar() or 0) + 1
-    put(connection, partner_tables.deferred_request, [_request_row(request_id, request)], OnConflict.FAIL)
-    due_us = to_us(request.begins or request.accepted)
+    batch_id = (batch_id or request_id) if request.is_batch else None
+    put(connection, partner_tables.deferred_request, [_request_row(request_id, request, refusals, batch_id)], OnConflict.FAIL)
     accepted, now_us = TargetState.ACCEPTED.value, to_us(request.accepted)
     rows = [
         (
             request_id,
-            target.endpoint_id,
+            one.target.endpoint_id,
             position,
-            target.action.value if target.action else None,
-            int(target.action is not None),
-            _json(target.details),
+            one.target.action.value if one.target.action else None,
+            int(one.target.action is not None),
+            _json(one.target.details),
             accepted,
             0,
-            due_us,
+            to_us(one.due),
             now_us,
             "",
             request.priority.value,
@@ -98,14 +116,39 @@ def accept(connection: Connection, request: DeferredRequest) -> tuple[Refusal, .
             None,
             None,
         )
-        for position, target in enumerate(request.targets)
+        for position, one in enumerate(arrangement.targets)
     ]
     put(connection, partner_tables.deferred_target, rows, OnConflict.FAIL)
-    return request.refusals
+    return Accepted(request_id, refusals)
 
 
-def _before(connection: Connection, request: DeferredRequest) -> tuple[Refusal, ...] | None:
-    """What the same request was answered; None for a new one.
+def lock(connection: Connection) -> None:
+    """Nobody else accepts anything until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def arranged(connection: Connection, request: DeferredRequest, utility: Utility, taken: Booked | None = None) -> Arrangement:
+    """What of a request would be carried out when; `taken` are turns that others of the same batch would have."""
+    endpoint_ids = [target.endpoint_id for target in request.targets]
+    held_back = [target.endpoint_id for target in request.targets if is_held_back(target.action, override=False)]
+    protections = protections_of(connection, held_back) if held_back else {}
+    rows = fetch(connection, schema.endpoint, ("endpoint_id",), [(one,) for one in endpoint_ids])
+    places = {
+        row[0]: Place(row[_ROUTER] or NO_ROUTER, CONFIGURATIONS[row[_CONFIGURATION]].battery, protections.get(row[0], ())) for row in rows
+    }
+    turns = dict(pacing.booked(connection, request.begins or request.accepted)) if request.is_batch else {}
+    for key, count in (taken or {}).items():
+        turns[key] = turns.get(key, 0) + count
+    return arrange(request, places, turns, utility)
+
+
+_COLUMNS = [column.name for column in schema.endpoint.columns]
+_ROUTER, _CONFIGURATION = _COLUMNS.index("router_id"), _COLUMNS.index("configuration")
+
+
+def _before(connection: Connection, request: DeferredRequest) -> Accepted | None:
+    """What became of the same request; None for a new one.
 
     Raises TransactionReusedError where the transaction id stands for another that is young, or not done
     """
@@ -116,7 +159,7 @@ def _before(connection: Connection, request: DeferredRequest) -> tuple[Refusal, 
     if row is None:
         return None
     if row.fingerprint == request.fingerprint:
-        return tuple(Refusal(object_id, reason) for object_id, reason in json.loads(row.refusals))
+        return Accepted(row.request_id, tuple(Refusal(object_id, reason) for object_id, reason in json.loads(row.refusals)), again=True)
     young = row.accepted_us > to_us(request.accepted - timedelta(days=TRANSACTION_DAYS))
     still_open = select(_T.request_id).where(_T.request_id == row.request_id, _T.state.in_(_OPEN)).limit(1)
     if young or connection.execute(still_open).first() is not None:
@@ -124,7 +167,7 @@ def _before(connection: Connection, request: DeferredRequest) -> tuple[Refusal, 
     return None
 
 
-def _request_row(request_id: int, request: DeferredRequest) -> tuple[Any, ...]:
+def _request_row(request_id: int, request: DeferredRequest, refusals: Sequence[Refusal], batch_id: int | None) -> tuple[Any, ...]:
     return (
         request_id,
         request.partner,
@@ -140,7 +183,10 @@ def _request_row(request_id: int, request: DeferredRequest) -> tuple[Any, ...]:
         None if request.begins is None else to_us(request.begins),
         to_us(request.expires),
         request.fingerprint,
-        json.dumps([(refusal.object_id, refusal.reason) for refusal in request.refusals]),
+        json.dumps([(refusal.object_id, refusal.reason) for refusal in refusals]),
+        batch_id,
+        request.title,
+        "",
     )
 
 
@@ -160,16 +206,10 @@ def monitorings(connection: Connection, partner: str, now: datetime) -> list[Mon
     return found
 
 
-def cancel(connection: Connection, request_ids: Sequence[int], now: datetime) -> None:
-    """Cancel every target of these requests that is not done, nor may have been."""
-    # What an endpoint may have been told already comes to its end, whoever does not want it any more.
-    open_ones = update(partner_tables.deferred_target).where(_T.request_id.in_(request_ids), _T.state.in_(_OPEN), _T.told.is_(None))
-    connection.execute(open_ones.values(state=TargetState.CANCELLED.value, due_us=None, lease_owner=None, changed_us=to_us(now)))
-
-
 class DeferredPart:
     """DeferredRequests of a store; a restricted one finds meters within its conditions only."""
 
+    utility: Utility
     _database: Database
     _only: Conditions = ()
 
@@ -178,10 +218,7 @@ class DeferredPart:
         return self._database.read(lambda c: known_meters(c, names, self._only))
 
     def accept_deferred(self, request: DeferredRequest) -> Deferred[tuple[Refusal, ...]]:
-        return self._database.run(lambda c: accept(c, request))
+        return self._database.run(lambda c: accept(c, request, self.utility).refusals)
 
     def monitorings(self, partner: str, now: datetime) -> Deferred[list[Monitoring]]:
         return self._database.read(lambda c: monitorings(c, partner, now))
-
-    def cancel_deferred(self, request_ids: Sequence[int], now: datetime) -> Deferred[None]:
-        return self._database.run(lambda c: cancel(c, request_ids, now))

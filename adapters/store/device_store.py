@@ -1,7 +1,8 @@
 """Switches and outage detection devices: which meters have one, and what is known of its state."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select
@@ -68,21 +69,39 @@ def switch_meters(connection: Connection, after: str, limit: int) -> Page[MeterE
     return Page([entry_of(tuple(row)[:-5]) for row in rows], remaining)
 
 
+@dataclass(frozen=True, slots=True)
+class SwitchNote:
+    """What was learned of a switch: how it stands, whether it obeys; None where that was not learned."""
+
+    endpoint_id: int
+    state: SwitchState | None
+    known_by: KnownBy | None
+    enabled: bool | None = None
+
+
+def note_switches(connection: Connection, notes: Sequence[SwitchNote], since: datetime) -> None:
+    """What was learned of switches, in this order; how they stand is so since then. Takes their states until the transaction ends."""
+    endpoint_ids = sorted({note.endpoint_id for note in notes})
+    lock_states(connection, endpoint_ids)
+    known = {row[0]: tuple(row) for row in fetch(connection, schema.switch_state, ("endpoint_id",), [(one,) for one in endpoint_ids])}
+    since_us = to_us(since)
+    for note in notes:
+        _, enabled, state, known_us, known_by = known.get(note.endpoint_id, (None, 1, SwitchState.UNKNOWN.value, None, None))
+        enabled = enabled if note.enabled is None else int(note.enabled)
+        if note.state is not None and (known_us is None or known_us <= since_us):
+            state, known_us, known_by = note.state.value, since_us, note.known_by and note.known_by.value
+        known[note.endpoint_id] = (note.endpoint_id, enabled, state, known_us, known_by)
+    put(connection, schema.switch_state, [known[endpoint_id] for endpoint_id in endpoint_ids], OnConflict.REPLACE)
+
+
 def note_switch_state(connection: Connection, meter_no: str, state: SwitchState, since: datetime, known_by: KnownBy) -> None:
     """A switch stands so since then."""
-    endpoint_id = _locked(connection, meter_no)
-    known = _known(connection, endpoint_id)
-    if known is None or known.since_us is None or known.since_us <= to_us(since):
-        row = (endpoint_id, 1 if known is None else known.enabled, state.value, to_us(since), known_by.value)
-        put(connection, schema.switch_state, [row], OnConflict.REPLACE)
+    note_switches(connection, [SwitchNote(_locked(connection, meter_no), state, known_by)], since)
 
 
 def enable_switch(connection: Connection, meter_no: str, *, enabled: bool) -> None:
     """A switch obeys commands, or does not."""
-    endpoint_id = _locked(connection, meter_no)
-    known = _known(connection, endpoint_id)
-    rest = (SwitchState.UNKNOWN.value, None, None) if known is None else tuple(known)[2:]
-    put(connection, schema.switch_state, [(endpoint_id, int(enabled), *rest)], OnConflict.REPLACE)
+    note_switches(connection, [SwitchNote(_locked(connection, meter_no), None, None, enabled)], datetime.min.replace(tzinfo=UTC))
 
 
 def outage_device(connection: Connection, meter_no: str) -> OutageDevice | None:
@@ -149,10 +168,6 @@ def _locked(connection: Connection, meter_no: str) -> int:
         raise UnknownMeterError(meter_no)
     lock_states(connection, [endpoint_id])
     return int(endpoint_id)
-
-
-def _known(connection: Connection, endpoint_id: int) -> Row[Any] | None:
-    return connection.execute(select(schema.switch_state).where(_W.endpoint_id == endpoint_id)).first()
 
 
 class DevicePart:

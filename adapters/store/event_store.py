@@ -72,7 +72,7 @@ def _statement(form: str, connection: Connection, codes: Codes, only: Conditions
     return form.format(
         id="endpoint.endpoint_id" if joined else "v.endpoint_id",
         source=_JOINED if joined else _ALONE,
-        also=_codes(codes) + also(connection, only),
+        also=_codes(codes) + also(connection.dialect, only),
     )
 
 

@@ -1,47 +1,54 @@
 """The message log: exchanges in the order of their numbers, counted day by day so that keeping to a size costs no look at all of them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, text
 from twisted.internet.defer import Deferred
 
 from adapters.store import partner_tables
+from adapters.store.bulk import OnConflict, put
 from adapters.store.database import Database
 from adapters.store.instants import DAY_US, from_us, to_us
 from adapters.store.limits import MESSAGES_PURGED_AT_ONCE
-from headend.message_log import Direction, Envelopes, MessageEntry, MessageFilter, TransactionProgress
+from headend.message_log import Direction, MessageEntry, MessageFilter, MessagePack, PackedEnvelopes, TransactionProgress
 
-_M, _D = partner_tables.message.c, partner_tables.message_day.c
+_M, _P, _D = partner_tables.message.c, partner_tables.message_pack.c, partner_tables.message_day.c
 _Q, _T = partner_tables.deferred_request.c, partner_tables.deferred_target.c
 
-_ENTRY = [column for column in partner_tables.message.columns if column.name not in {"message_no", "request", "answer"}]
-_SAME = [column.name for column in _ENTRY if column.name not in {"direction", "began_us"}]
-"""Columns that hold what the entry's field of their name does."""
+_ENTRY = [column for column in partner_tables.message.columns if column.name not in {"message_no", "pack_no", "place", "octets_kept"}]
+_values_of = attrgetter(*[column.name for column in _ENTRY if column.name not in {"direction", "began_us"}])
+"""Values of the columns that hold what the entry's field of their name does."""
 
 _COUNT = (
     "INSERT INTO message_day (day, messages, octets) VALUES (:day, :messages, :octets)"
     " ON CONFLICT (day) DO UPDATE SET messages = message_day.messages + excluded.messages, octets = message_day.octets + excluded.octets"
 )
+_LESS = "UPDATE message_pack SET messages = messages - :gone WHERE pack_no = :pack_no"
 ROW_OCTETS = 200
 """What a row costs beside its envelopes, about."""
 
 
-def add(connection: Connection, messages: Sequence[tuple[MessageEntry, Envelopes]]) -> None:
+def add(connection: Connection, packs: Sequence[MessagePack]) -> None:
     """Store exchanges."""
-    if not messages:
-        return
-    rows, counts = [], dict[int, list[int]]()
-    for entry, envelopes in messages:
-        values: dict[str, Any] = {name: getattr(entry, name) for name in _SAME}
-        values["direction"], values["began_us"] = entry.direction.value, to_us(entry.began)
-        rows.append(values | {"request": envelopes.request, "answer": envelopes.answer})
-        count = counts.setdefault(values["began_us"] // DAY_US, [0, 0])
-        count[0] += 1
-        count[1] += ROW_OCTETS + len(envelopes.request) + len(envelopes.answer)
-    connection.execute(partner_tables.message.insert(), rows)
-    _recount(connection, counts)
+    rows: list[tuple[Any, ...]] = []
+    counts: dict[int, list[int]] = {}
+    for pack in packs:
+        values = {"messages": len(pack.entries), "octets": pack.octets}
+        pack_no = connection.execute(partner_tables.message_pack.insert().values(values).returning(_P.pack_no)).scalar_one()
+        octets_kept = len(pack.octets) // len(pack.entries)
+        for place, entry in enumerate(pack.entries):
+            began_us = to_us(entry.began)
+            rows.append((entry.direction.value, began_us, *_values_of(entry), pack_no, place, octets_kept))
+            count = counts.setdefault(began_us // DAY_US, [0, 0])
+            count[0] += 1
+            count[1] += ROW_OCTETS + octets_kept
+    if rows:
+        put(connection, partner_tables.message, rows, OnConflict.FAIL)
+        _recount(connection, counts)
 
 
 def listed(connection: Connection, wanted: MessageFilter, limit: int) -> list[tuple[int, MessageEntry]]:
@@ -54,10 +61,11 @@ def listed(connection: Connection, wanted: MessageFilter, limit: int) -> list[tu
     return [(row[0], _entry(tuple(row)[1:])) for row in rows]
 
 
-def found(connection: Connection, number: int) -> tuple[MessageEntry, Envelopes] | None:
+def found(connection: Connection, number: int) -> tuple[MessageEntry, PackedEnvelopes] | None:
     """One exchange whole."""
-    row = connection.execute(select(*_ENTRY, _M.request, _M.answer).where(_M.message_no == number)).first()
-    return None if row is None else (_entry(tuple(row)[:-2]), Envelopes(row.request, row.answer))
+    whole = select(*_ENTRY, _M.place, _P.octets).join(partner_tables.message_pack, _P.pack_no == _M.pack_no)
+    row = connection.execute(whole.where(_M.message_no == number)).first()
+    return None if row is None else (_entry(tuple(row)[:-2]), PackedEnvelopes(row.octets, row.place))
 
 
 def purge(connection: Connection, before: datetime, octets_max: int) -> int:
@@ -69,13 +77,15 @@ def purge(connection: Connection, before: datetime, octets_max: int) -> int:
     chosen = list(connection.execute(oldest).scalars())
     if not chosen:
         return 0
-    size = func.length(_M.request) + func.length(_M.answer) + ROW_OCTETS
-    forgotten = delete(partner_tables.message).where(_M.message_no.in_(chosen)).returning(_M.began_us, size)
+    forgotten = delete(partner_tables.message).where(_M.message_no.in_(chosen)).returning(_M.began_us, _M.octets_kept, _M.pack_no)
     counts: dict[int, list[int]] = {}
-    for began_us, octets in connection.execute(forgotten):
+    unpacked: Counter[int] = Counter()
+    for began_us, octets_kept, pack_no in connection.execute(forgotten):
         count = counts.setdefault(began_us // DAY_US, [0, 0])
         count[0] -= 1
-        count[1] -= octets
+        count[1] -= ROW_OCTETS + octets_kept
+        unpacked[pack_no] += 1
+    _forget_packs(connection, unpacked)
     _recount(connection, counts)
     connection.execute(delete(partner_tables.message_day).where(_D.messages <= 0))
     return len(chosen)
@@ -95,6 +105,13 @@ def transaction_progress(connection: Connection, transaction_id: str) -> list[Tr
         states = {**progress[request_id].states, state: count} if request_id in progress else {state: count}
         progress[request_id] = TransactionProgress(request_id, partner, operation, from_us(accepted_us), from_us(expires_us), states)
     return list(progress.values())
+
+
+def _forget_packs(connection: Connection, gone: Mapping[int, int]) -> None:
+    """So many exchanges less in each pack; one without any goes."""
+    connection.execute(text(_LESS), [{"pack_no": pack_no, "gone": count} for pack_no, count in sorted(gone.items())])
+    emptied = delete(partner_tables.message_pack).where(_P.pack_no.in_(sorted(gone)), _P.messages <= 0)
+    connection.execute(emptied)
 
 
 def _recount(connection: Connection, counts: dict[int, list[int]]) -> None:
@@ -130,13 +147,13 @@ class MessagePart:
 
     _database: Database
 
-    def add_messages(self, messages: Sequence[tuple[MessageEntry, Envelopes]]) -> Deferred[None]:
-        return self._database.run(lambda c: add(c, messages))
+    def add_messages(self, packs: Sequence[MessagePack]) -> Deferred[None]:
+        return self._database.run(lambda c: add(c, packs))
 
     def messages(self, wanted: MessageFilter, limit: int) -> Deferred[list[tuple[int, MessageEntry]]]:
         return self._database.read(lambda c: listed(c, wanted, limit))
 
-    def message(self, number: int) -> Deferred[tuple[MessageEntry, Envelopes] | None]:
+    def message(self, number: int) -> Deferred[tuple[MessageEntry, PackedEnvelopes] | None]:
         return self._database.read(lambda c: found(c, number))
 
     def purge_messages(self, before: datetime, octets_max: int) -> Deferred[int]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, and_, func, or_, select
 
 from adapters.store import schema
 from adapters.store.bulk import key_source, rows_of
@@ -37,9 +37,9 @@ _NAMED = (
 )
 
 
-def also(connection: Connection, only: Conditions) -> str:
+def also(dialect: Dialect, only: Conditions) -> str:
     """Conditions to put behind those of a statement that is text."""
-    compiled = [one.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}) for one in only]
+    compiled = [one.compile(dialect=dialect, compile_kwargs={"literal_binds": True}) for one in only]
     return "".join(f" AND {one}" for one in compiled)
 
 
@@ -71,7 +71,7 @@ def meter_page(connection: Connection, meter_set: MeterSet, after: EndpointId, l
         row = connection.execute(ordered.order_by(_E.endpoint_id.desc()).limit(1)).first()
     else:
         row = connection.execute(ordered.order_by(_E.endpoint_id).offset(limit - 1).limit(1)).first()
-    return MeterPage(None if row is None else _meter(row), max(0, total - limit))
+    return MeterPage(None if row is None else meter_of(row), max(0, total - limit))
 
 
 def meters_in(
@@ -79,7 +79,7 @@ def meters_in(
 ) -> list[Meter]:
     """Meters of a set after an endpoint, up to and with `last`."""
     inside = and_(_in_set(meter_set), _E.endpoint_id > after, _E.endpoint_id <= last, *only)
-    return [_meter(row) for row in connection.execute(_METERS.where(inside).order_by(_E.endpoint_id).limit(limit))]
+    return [meter_of(row) for row in connection.execute(_METERS.where(inside).order_by(_E.endpoint_id).limit(limit))]
 
 
 def terms(
@@ -107,8 +107,8 @@ def _meters_by(connection: Connection, column: Column[Any], values: Collection[A
     wanted = list(values)
     for start in range(0, len(wanted), KEYS_PER_QUERY_MAX):
         source, parameters = key_source(connection, [column], [(value,) for value in wanted[start : start + KEYS_PER_QUERY_MAX]])
-        statement = _NAMED.format(keys=source, column=column.name, only=also(connection, only))
-        found += [_meter(row) for row in rows_of(connection, statement, parameters)]
+        statement = _NAMED.format(keys=source, column=column.name, only=also(connection.dialect, only))
+        found += [meter_of(row) for row in rows_of(connection, statement, parameters)]
     return found
 
 
@@ -127,7 +127,8 @@ def _in_set(meter_set: MeterSet) -> ColumnElement[bool]:
             return at_point.where(_P.bill_cycle == bill_cycle, during).exists()
 
 
-def _meter(row: Any) -> Meter:
+def meter_of(row: Any) -> Meter:
+    """The value of one row of what these statements select."""
     endpoint_id, meter_no, serial_no, ap_title, configuration, active, newest_us = row
     return Meter(EndpointId(endpoint_id), meter_no, serial_no, ap_title, configuration, bool(active), newest_us)
 

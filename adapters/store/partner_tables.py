@@ -46,6 +46,9 @@ deferred_request = Table(
     _big("expires_us"),
     _octets("fingerprint"),
     _text("refusals"),
+    _big("batch_id", nullable=True),
+    _text("title"),
+    _text("cancelled"),
 )
 
 deferred_target = Table(
@@ -90,8 +93,11 @@ message = Table(
     _big("octets_in"),
     _big("octets_out"),
     _text("verdict"),
-    _octets("request"),
-    _octets("answer"),
+    _big("pack_no"),
+    _small("place"),
+    _int("octets_kept"),
 )
+
+message_pack = Table("message_pack", metadata, numbered("pack_no"), _int("messages"), _octets("octets"))
 
 message_day = Table("message_day", metadata, _int("day", key=True), _big("messages"), _big("octets"))

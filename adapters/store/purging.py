@@ -10,6 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, select, text, tuple_
 
 from adapters.store import house_tables, partner_tables, plan_tables, schema
+from adapters.store.delivery_tables import delivery
+from adapters.store.export_tables import export_run
 from adapters.store.instants import DAY_US, to_day
 from adapters.store.partitions import partition_days, partition_name
 from headend.housekeeping import Position, PurgeStep
@@ -59,6 +61,10 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
     ),
     DataClass.GAS_DAYS: (Stage(plan_tables.gas_day_adjustment, "day", Age.DAY), Stage(plan_tables.gas_day, "day", Age.DAY)),
     DataClass.CHANGES: (Stage(schema.endpoint_change, "change_seq", Age.CHANGE),),
+    DataClass.DELIVERIES: (
+        Stage(delivery, "settled_us", Age.INSTANT),
+        Stage(export_run, "ended_us", Age.INSTANT),
+    ),
 }
 """By class; voltage shares rows with other intervals and is thinned out (`thinning`)."""
 

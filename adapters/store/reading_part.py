@@ -11,12 +11,13 @@ from adapters.store.database import Database
 from adapters.store.gathering import Gathering
 from adapters.store.limits import NAMES_GATHERED_MAX
 from adapters.store.meter_store import Conditions
+from adapters.store.newest_reading import MetersRead, NewestReading
 from headend.model.billing import MeterTerm
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId, MeterEntry
 from headend.model.meters import Meter
 from headend.model.partner import MeterIdentifier
-from headend.model.readings import IntervalBlock, RegisterRow
+from headend.model.readings import IntervalBlock
 from headend.model.selections import MeterSet, Period, Quantities
 from headend.ports import Page
 from headend.reading_queries import ListedRow, MeterPage, Position, RegisterPage, Values
@@ -76,20 +77,19 @@ class ReadingPart:
     def latest_of(self, meters: Sequence[Meter], wanted: Quantities, period: Period | None, now: datetime) -> Deferred[Values]:
         return self._database.read(lambda c: reading_store.latest_of(c, meters, wanted, period, now))
 
-    def newest_registers(self, identifier: MeterIdentifier, name: str) -> Deferred[list[tuple[Meter, list[RegisterRow]]]]:
+    def newest_registers(self, identifier: MeterIdentifier, name: str) -> Deferred[MetersRead]:
         gathering = self._gatherings.get(identifier)
         if gathering is None:
-            gathering = self._gatherings[identifier] = Gathering(partial(self._newest_registers, identifier), [], NAMES_GATHERED_MAX)
+            find = NewestReading(self._database.dialect, identifier, self._only)
+            gathering = self._gatherings[identifier] = Gathering(partial(self._looked_up, find), [], NAMES_GATHERED_MAX)
         return gathering.ask(name)
 
     @cached_property
-    def _gatherings(self) -> dict[MeterIdentifier, Gathering[list[tuple[Meter, list[RegisterRow]]]]]:
+    def _gatherings(self) -> dict[MeterIdentifier, Gathering[MetersRead]]:
         return {}
 
-    def _newest_registers(
-        self, identifier: MeterIdentifier, names: Sequence[str]
-    ) -> Deferred[Mapping[str, list[tuple[Meter, list[RegisterRow]]]]]:
-        return self._database.read(lambda c: reading_store.newest_registers(c, identifier, names, self._only))
+    def _looked_up(self, find: NewestReading, names: Sequence[str]) -> Deferred[Mapping[str, MetersRead]]:
+        return self._database.look_up(lambda rows: find(rows, names))
 
     def interval_blocks(
         self, meter_no: str, start: datetime, end: datetime, channels: Collection[ChannelId] | None = None

@@ -9,14 +9,13 @@ from adapters.store import schema
 from adapters.store.bulk import fetch, key_source, rows_of
 from adapters.store.day_packing import unpack_days
 from adapters.store.instants import DAY_US, from_day, to_us
-from adapters.store.meter_store import Conditions, meters_named
+from adapters.store.meter_store import Conditions
 from headend.limits import LATEST_LOOK_BACK_DAYS
 from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
 from headend.model.meters import Meter
-from headend.model.partner import MeterIdentifier
 from headend.model.readings import IntervalBlock, RegisterRow
-from headend.model.selections import EVERYTHING, Period, Quantities
+from headend.model.selections import Period, Quantities
 from headend.reading_queries import Values
 
 _E = schema.endpoint.c
@@ -38,20 +37,6 @@ def latest_of(connection: Connection, meters: Sequence[Meter], wanted: Quantitie
         looked_at = period or Period(now - timedelta(days=LATEST_LOOK_BACK_DAYS), now + timedelta(days=1))
         blocks = _newest_blocks(connection, [meter.endpoint_id for meter in meters], looked_at, wanted)
     return Values(registers, blocks)
-
-
-def newest_registers(
-    connection: Connection, identifier: MeterIdentifier, names: Collection[str], only: Conditions = ()
-) -> dict[str, list[tuple[Meter, list[RegisterRow]]]]:
-    """By each identifier the endpoints that have it, and the registers of each one's newest instant."""
-    meters = meters_named(connection, identifier, names, only)
-    registers: dict[int, list[RegisterRow]] = {}
-    for row in _newest_registers(connection, meters, EVERYTHING.registers, None):
-        registers.setdefault(row.endpoint_id, []).append(row)
-    found: dict[str, list[tuple[Meter, list[RegisterRow]]]] = {}
-    for meter in meters:
-        found.setdefault(meter.called(identifier), []).append((meter, registers.get(meter.endpoint_id, [])))
-    return found
 
 
 def interval_blocks(

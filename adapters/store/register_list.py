@@ -51,7 +51,7 @@ def register_page(
     instants = _INSTANTS.format(
         id="endpoint.endpoint_id" if joined else "r.endpoint_id",
         source=_JOINED if joined else _ALONE,
-        also=_channels(channels) + also(connection, only),
+        also=_channels(channels) + also(connection.dialect, only),
     )
     parameters = (begin.endpoint_id, to_us(period.start), to_us(period.end), *begin)
     ((total,),) = rows_of(connection, f"SELECT count(*) FROM ({instants}) AS k", parameters)  # noqa: S608
@@ -73,7 +73,7 @@ def register_rows(
     assert limit >= ROWS_PER_INSTANT_MAX, "one instant must fit"
     begin = after or Position(EndpointId(0), 0)
     start, end = to_us(period.start), to_us(period.end)
-    statement = _ROWS.format(also=_channels(channels) + also(connection, only))
+    statement = _ROWS.format(also=_channels(channels) + also(connection.dialect, only))
     # As many endpoints at first as have so many midnights; where there is less, the search widens.
     span = max(1, min(ENDPOINTS_PER_SEARCH_MAX, limit // (int(period.days) + 1)))
     found: list[ListedRow] = []
@@ -92,7 +92,7 @@ def register_rows(
 
 def latest_page(connection: Connection, after: EndpointId, limit: int, only: Conditions = ()) -> RegisterPage:
     """Where a page of newest instants ends, one a meter, and how many follow it."""
-    newest = _LATEST.format(also=also(connection, only))
+    newest = _LATEST.format(also=also(connection.dialect, only))
     ((total,),) = rows_of(connection, f"SELECT count(*) FROM ({newest}) AS k", (after,))  # noqa: S608
     order = "1 DESC LIMIT 1" if total <= limit else f"1 LIMIT 1 OFFSET {limit - 1}"
     last = rows_of(connection, f"{newest} ORDER BY {order}", (after,)) if limit else []
@@ -103,7 +103,7 @@ def latest_rows(
     connection: Connection, after: EndpointId, last: EndpointId, limit: int, only: Conditions = ()
 ) -> list[ListedRow]:
     """Reads of the newest instants of up to `limit` meters after an endpoint, up to and with `last`."""
-    statement = f"{_LATEST.format(also=also(connection, only))} AND endpoint.endpoint_id <= ? ORDER BY 1 LIMIT ?"
+    statement = f"{_LATEST.format(also=also(connection.dialect, only))} AND endpoint.endpoint_id <= ? ORDER BY 1 LIMIT ?"
     newest = rows_of(connection, statement, (after, last, limit))
     if not newest:
         return []

@@ -111,7 +111,9 @@ def _outage_since(connection: Connection, endpoint_id: int, heard_us: int | None
 
 
 def _last_exception(connection: Connection, endpoint_id: int) -> ExceptionRecord | None:
+    """The newest but for those that only tell of the silence."""
     x = schema.exception_record.c
-    newest = select(x.occurred_us, x.kind, x.reason).where(x.endpoint_id == endpoint_id).order_by(x.occurred_us.desc()).limit(1)
+    told = x.endpoint_id == endpoint_id, x.kind != ExceptionKind.NO_PUSH.value
+    newest = select(x.occurred_us, x.kind, x.reason).where(*told).order_by(x.occurred_us.desc()).limit(1)
     row = connection.execute(newest).first()
     return None if row is None else ExceptionRecord(EndpointId(endpoint_id), ExceptionKind(row.kind), from_us(row.occurred_us), row.reason)

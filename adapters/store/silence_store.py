@@ -1,8 +1,9 @@
 """Silences of endpoints: who may be silent, what is known about those, and what a look came to, recorded in one transaction."""
 
+from array import array
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, func, select, text
 from twisted.internet.defer import Deferred
@@ -12,11 +13,13 @@ from adapters.store.bulk import OnConflict, put, rows_of
 from adapters.store.database import Database
 from adapters.store.instants import from_us, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
+from adapters.store.progress_packing import unpack_progress
 from adapters.store.router_packing import unpack_health
 from adapters.store.silence_evidence import evidence
 from adapters.store.silence_packing import pack_silence, unpack_silence
 from adapters.store.watch_tables import endpoint_silence
 from adapters.store.work_item_store import change_work_items
+from headend.collection_plan import longest_pause
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
@@ -25,22 +28,30 @@ from headend.silence_ports import SilenceEntry, SilenceRecord
 
 _OK = SilenceState.OK.value
 
+# Of those that are silent already only the ones that were heard since are looked at each time.
 _MISSED = (
-    "SELECT endpoint_id FROM endpoint_state WHERE missed_us <= ? AND (heard_us IS NULL OR heard_us < missed_us)"
-    " UNION SELECT endpoint_id FROM endpoint_silence WHERE state <> 'ok'"
+    "SELECT s.endpoint_id FROM endpoint_state AS s WHERE s.missed_us <= ? AND (s.heard_us IS NULL OR s.heard_us < s.missed_us)"
+    " AND NOT EXISTS (SELECT 1 FROM endpoint_silence AS z WHERE z.endpoint_id = s.endpoint_id AND z.state <> 'ok')"
 )
+_HEARD = (
+    "SELECT z.endpoint_id FROM endpoint_silence AS z JOIN endpoint_state AS s ON s.endpoint_id = z.endpoint_id"
+    " WHERE z.state <> 'ok' AND s.heard_us > coalesce(z.since_us, 0) - ?"
+)
+_SILENT = "SELECT endpoint_id FROM endpoint_silence WHERE state <> 'ok'"
+# Nobody waits for one that was never heard and is not installed.
 _ASLEEP = (
-    " UNION SELECT b.endpoint_id FROM endpoint AS b JOIN endpoint_state AS w ON w.endpoint_id = b.endpoint_id"
-    " WHERE b.active = 1 AND b.polled = 0 AND b.ap_title IS NOT NULL AND coalesce(w.heard_us, 0) <= ?"
+    "SELECT s.endpoint_id FROM endpoint AS b JOIN endpoint_state AS s ON s.endpoint_id = b.endpoint_id"
+    " WHERE b.active = 1 AND b.polled = 0 AND b.ap_title IS NOT NULL AND (s.heard_us <= ? OR (s.heard_us IS NULL AND EXISTS"
+    " (SELECT 1 FROM installation AS i WHERE i.endpoint_id = b.endpoint_id AND i.ended_us IS NULL)))"
+    " AND NOT EXISTS (SELECT 1 FROM endpoint_silence AS z WHERE z.endpoint_id = s.endpoint_id AND z.state <> 'ok')"
 )
 _CONTACTS = (
     "SELECT e.endpoint_id, e.meter_no, r.name, e.configuration, e.active, e.polled, e.ap_title IS NOT NULL, s.heard_us, s.missed,"
-    " s.missed_us, e.created_us,"
+    " s.missed_us, e.created_us, s.progress,"
     " (SELECT max(i.started_us) FROM installation AS i WHERE i.endpoint_id = e.endpoint_id AND i.ended_us IS NULL), z.packed"
-    " FROM ({suspects}) AS x JOIN endpoint AS e ON e.endpoint_id = x.endpoint_id"
-    " JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id"
+    " FROM endpoint AS e JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id"
     " LEFT JOIN router AS r ON r.router_id = e.router_id LEFT JOIN endpoint_silence AS z ON z.endpoint_id = e.endpoint_id"
-    " WHERE e.endpoint_id > ? ORDER BY e.endpoint_id LIMIT ?"
+    " WHERE e.endpoint_id IN ({ids}) ORDER BY e.endpoint_id"
 )
 # Not where nobody scheduled anything yet: how far back to read is not known there.
 _ASK = (
@@ -50,19 +61,26 @@ _ASK = (
 _E, _S, _R, _Z = schema.endpoint.c, schema.endpoint_state.c, schema.router.c, endpoint_silence.c
 
 
-def contacts(
-    connection: Connection, after: int, limit: int, now: datetime, policy: SilencePolicy, *, wakeups: bool
-) -> list[tuple[EndpointContact, Silence | None]]:
-    """Endpoints that may be silent, or were, in order of id."""
+def suspects(connection: Connection, now: datetime, policy: SilencePolicy, *, all_of_them: bool) -> Sequence[EndpointId]:
+    """Endpoints that may be silent, or may be so no more, in order of id; packed, since they may be very many."""
     late = to_us(now - timedelta(seconds=policy.late_seconds))
-    suspects, bounds = (_MISSED + _ASLEEP, (late, late)) if wakeups else (_MISSED, (late,))
-    rows = rows_of(connection, _CONTACTS.format(suspects=suspects), (*bounds, after, limit))
-    return [(_contact(row), None if row[12] is None else unpack_silence(row[0], bytes(row[12]))) for row in rows]
+    parts: list[tuple[str, tuple[int, ...]]] = [(_MISSED, (late,))]
+    parts += [(_SILENT, ()), (_ASLEEP, (late,))] if all_of_them else [(_HEARD, (int(policy.wake_grace_seconds * 1e6),))]
+    found = {row[0] for statement, bounds in parts for row in rows_of(connection, statement, bounds)}
+    return cast("Sequence[EndpointId]", array("q", sorted(found)))
+
+
+def contacts(connection: Connection, endpoint_ids: Sequence[EndpointId]) -> list[tuple[EndpointContact, Silence | None]]:
+    """What is known of them, in order of id."""
+    rows = rows_of(connection, _CONTACTS.format(ids=", ".join(map(str, endpoint_ids))), ())
+    return [(_contact(row), None if row[13] is None else unpack_silence(row[0], bytes(row[13]))) for row in rows]
 
 
 def _contact(row: Any) -> EndpointContact:
-    endpoint_id, meter_no, router, configuration, active, polled, shipped, heard_us, missed, missed_us, created_us, installed_us, _ = row
+    endpoint_id, meter_no, router, configuration, active, polled, shipped, heard_us, missed, missed_us, created_us, progress, *rest = row
+    installed_us, _ = rest
     battery = not polled and CONFIGURATIONS[configuration].battery
+    wake_ups = unpack_progress(bytes(progress)).wake_ups if battery else ()
     return EndpointContact(
         endpoint_id=EndpointId(endpoint_id),
         meter_no=meter_no,
@@ -73,6 +91,7 @@ def _contact(row: Any) -> EndpointContact:
         expected=None if installed_us is None else from_us(max(installed_us, created_us)),
         missed=missed,
         missed_since=None if missed_us is None else from_us(missed_us),
+        wake=longest_pause(wake_ups) if wake_ups else None,
     )
 
 
@@ -131,10 +150,11 @@ class SilencePart:
     def router_healths(self) -> Deferred[dict[str, RouterHealth]]:
         return self._database.read(healths)
 
-    def contacts(
-        self, after: int, limit: int, now: datetime, policy: SilencePolicy, *, wakeups: bool
-    ) -> Deferred[list[tuple[EndpointContact, Silence | None]]]:
-        return self._database.read(lambda c: contacts(c, after, limit, now, policy, wakeups=wakeups))
+    def silence_suspects(self, now: datetime, policy: SilencePolicy, *, all_of_them: bool) -> Deferred[Sequence[EndpointId]]:
+        return self._database.read(lambda c: suspects(c, now, policy, all_of_them=all_of_them))
+
+    def contacts(self, endpoint_ids: Sequence[EndpointId]) -> Deferred[list[tuple[EndpointContact, Silence | None]]]:
+        return self._database.read(lambda c: contacts(c, endpoint_ids))
 
     def silence_evidence(self, endpoint_ids: Sequence[EndpointId]) -> Deferred[dict[EndpointId, Evidence]]:
         return self._database.read(lambda c: evidence(c, endpoint_ids))

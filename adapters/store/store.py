@@ -10,14 +10,19 @@ from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
+from adapters.store.batch_store import BatchPart
+from adapters.store.billing_store import BillingPart
+from adapters.store.cancelling import CancellingPart
 from adapters.store.code_list_store import CodeListPart
 from adapters.store.command_store import CommandPart
 from adapters.store.completeness_store import CompletenessPart
 from adapters.store.database import Database, Work, parse_url
 from adapters.store.deferred_store import DeferredPart
+from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_store import EventPart
+from adapters.store.export_store import ExportPart
 from adapters.store.gap_store import GapPart
 from adapters.store.gas_day_store import GasDayPart
 from adapters.store.group_store import GroupPart
@@ -29,6 +34,7 @@ from adapters.store.migration import migrate
 from adapters.store.monitoring_store import MonitoringPart
 from adapters.store.partitions import DayKey, PartitionsWantedError, make_partitions
 from adapters.store.plan_store import PlanPart
+from adapters.store.protection_store import ProtectionPart
 from adapters.store.reading_part import ReadingPart
 from adapters.store.recording import record
 from adapters.store.registration_store import RegistrationPart
@@ -76,6 +82,9 @@ class Store(
     CodeListPart,
     DeferredPart,
     CommandPart,
+    CancellingPart,
+    BatchPart,
+    ProtectionPart,
     TellingPart,
     MessagePart,
     RouterPart,
@@ -85,6 +94,9 @@ class Store(
     HousekeepingPart,
     StatusPart,
     UsagePart,
+    DeliveryPart,
+    ExportPart,
+    BillingPart,
 ):
     """CollectionStore and ProvisioningStore of one utility, and the ports of its parts.
 
@@ -96,6 +108,7 @@ class Store(
         self._database = database
         self._sealer = sealer
         self._partitions: set[DayKey] | None = None if database.is_sqlite else set()
+        self._restricted: dict[MeterScope, RestrictedStore] = {}
 
     def close(self) -> Awaitable[None]:
         """Let what was begun end, then give back threads, connections and files."""
@@ -104,7 +117,13 @@ class Store(
     def seen_by(self, scope: MeterScope | None) -> "Store":
         """The store as a partner sees it that knows only the meters of a scope; all of it without one."""
         # No subclass: it answers for every port by refusing what it does not have.
-        return self if scope is None else cast("Store", RestrictedStore(self._database, self._sealer, scope))
+        if scope is None:
+            return self
+        if scope not in self._restricted:
+            self._restricted[scope] = RestrictedStore(
+                self.utility, self._database, self._sealer, scope, self._partitions, self.with_partitions
+            )
+        return cast("Store", self._restricted[scope])
 
     def lease(self, owner: str, count: int, now: datetime, until: datetime) -> Deferred[list[Assignment]]:
         return self._database.run(lambda c: leasing.lease(c, self._sealer, owner, count, now=now, until=until))

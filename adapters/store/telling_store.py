@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, distinct, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from twisted.internet.defer import Deferred
 
 from adapters.store import partner_tables, schema
@@ -24,7 +24,7 @@ _QUEUED = "queued"
 
 def partners(connection: Connection, now: datetime) -> list[str]:
     """Partners for whom something is due."""
-    due = select(distinct(_O.subscriber)).where(_O.state == _QUEUED, _O.kind == OUTCOME, _O.next_try_us <= to_us(now))
+    due = select(_O.subscriber).distinct().where(_O.state == _QUEUED, _O.kind == OUTCOME, _O.next_try_us <= to_us(now))
     return list(connection.execute(due.order_by(_O.subscriber)).scalars())
 
 

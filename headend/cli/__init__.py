@@ -1,54 +1,66 @@
-"""The `headend` command."""
+"""The `headend` command: each of its commands is imported when it is the one that is run, as most need little of what the others do."""
+
+from importlib import import_module
 
 import click
 
-from headend.cli.backup import backup, restore
-from headend.cli.certificate import certificate
-from headend.cli.commands import COMMANDS_OF_METERS
-from headend.cli.completeness import completeness
-from headend.cli.demo import demo
-from headend.cli.emulate import emulate
-from headend.cli.endpoints import endpoints
-from headend.cli.gas_day import gas_day
-from headend.cli.imports import import_
-from headend.cli.messages import messages
-from headend.cli.password import password
-from headend.cli.purge import purge
-from headend.cli.routers import routers
-from headend.cli.schedules import schedules
-from headend.cli.self_check import self_check
-from headend.cli.selftest import selftest
-from headend.cli.serve import serve
-from headend.cli.status import status
-from headend.cli.usage import usage
-from headend.cli.work import work
-
-COMMANDS = (
-    demo,
-    serve,
-    emulate,
-    import_,
-    *COMMANDS_OF_METERS,
-    endpoints,
-    routers,
-    work,
-    status,
-    usage,
-    schedules,
-    completeness,
-    gas_day,
-    purge,
-    backup,
-    restore,
-    messages,
-    certificate,
-    password,
-    selftest,
-    self_check,
-)
+COMMANDS = {
+    "demo": "demo:demo",
+    "serve": "serve:serve",
+    "emulate": "emulate:emulate",
+    "import": "imports:import_",
+    "read": "commands:read_",
+    "ping": "commands:ping_",
+    "voltage": "commands:voltage_",
+    "switch": "commands:switch_",
+    "connect": "commands:connect_",
+    "disconnect": "commands:disconnect_",
+    "reset-demand": "commands:reset_demand",
+    "set-clock": "commands:set_clock",
+    "batch": "batch:batch",
+    "protected": "protected:protected",
+    "endpoints": "endpoints:endpoints",
+    "routers": "routers:routers",
+    "work": "work:work",
+    "status": "status:status",
+    "usage": "usage:usage",
+    "schedules": "schedules:schedules",
+    "completeness": "completeness:completeness",
+    "gas-day": "gas_day:gas_day",
+    "purge": "purge:purge",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "messages": "messages:messages",
+    "export": "exports:export",
+    "billing": "billing:billing",
+    "deliveries": "deliveries:deliveries",
+    "validate": "validate:validate",
+    "certificate": "certificate:certificate",
+    "password": "password:password",
+    "selftest": "selftest:selftest",
+    "self-check": "self_check:self_check",
+}
+"""What a user types, and where it is: a module of this package, and the command in it."""
 
 
-@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In alphabetical order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """None for a name that there is not."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        command = getattr(import_module(f"{__name__}.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="open-ami-headend")
 def main() -> None:
     """An open AMI head-end: reads meters over ANSI C12.22 and answers CIS, MDM and OMS over MultiSpeak 3.0 and 4.1.6."""

@@ -18,9 +18,9 @@ from headend.cli.command_report import view_json, view_line, view_table
 from headend.cli.failing import settings_or_exit
 from headend.cli.imports import utility_named
 from headend.cli.running import run_on_reactor
-from headend.commands.ordering import OVERRIDE, REQUESTER, order, wanted_of
+from headend.commands.ordering import REQUESTER, order, wanted_of
 from headend.errors import RequestError
-from headend.model.command import CommandView
+from headend.model.command import OVERRIDE, CommandView
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
 from headend.settings import Settings, UtilitySettings
 
@@ -117,10 +117,13 @@ def connect_(
 
 @click.command("disconnect")
 @click.option("--assist", is_flag=True, help="Has no meaning for disconnecting; kept with the command.")
+@click.option("--override", "reason", help="Disconnect in quiet times, or a protected meter, and why; needs a permission.")
 @_options
-def disconnect_(meters: tuple[str, ...], config: Path, utility_id: str | None, expires: float, as_json: bool, assist: bool) -> None:
-    """Disconnect METERS."""
-    parameters = {"assist": "true"} if assist else {}
+def disconnect_(
+    meters: tuple[str, ...], config: Path, utility_id: str | None, expires: float, as_json: bool, assist: bool, reason: str | None
+) -> None:
+    """Disconnect METERS, unless they are protected or these are quiet times."""
+    parameters = ({"assist": "true"} if assist else {}) | ({OVERRIDE: reason} if reason else {})
     _run(config, utility_id, Order(DeferredKind.SWITCH, meters, expires, as_json, SwitchAction.DISCONNECT, parameters))
 
 
@@ -159,11 +162,12 @@ async def _ordered(reactor: Any, store: Store, utility: UtilitySettings, who: st
     request, refusals = order(
         wanted.kind, targets, known, utility.utility, who, order_id, now, wanted.expires_seconds, wanted.parameters
     )
-    for refusal in refusals:
-        click.echo(f"headend: {refusal.reason}", err=True)
     views: Sequence[CommandView] = ()
     if request.targets:
-        await store.accept_deferred(request)
+        refusals = list(await store.accept_deferred(request))
+    for refusal in refusals:
+        click.echo(f"headend: {refusal.reason}", err=True)
+    if request.targets:
         views = await _awaited(reactor, store, REQUESTER + who, order_id, wanted)
     if wanted.as_json:
         refused = [{"meter": refusal.object_id, "reason": refusal.reason} for refusal in refusals]

@@ -1,5 +1,6 @@
-"""`headend import`: makes the endpoints of a shipment, accounts and service points, or routers known to a utility."""
+"""`headend import`: makes the endpoints of a shipment, accounts and service points, routers, or who is protected known to a utility."""
 
+import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from adapters.store import Store, open_store
 from headend.cli.failing import settings_or_exit
 from headend.cli.running import run_on_reactor
+from headend.commands.batch_file import protected_problems, read_protected
 from headend.errors import RequestError
 from headend.provisioning import ImportFile, read_customers, read_shipment
 from headend.provisioning_rows import FILE_OCTETS_MAX, FileFormat
@@ -19,7 +21,7 @@ from headend.settings import Settings, UtilitySettings
 
 @click.group("import")
 def import_() -> None:
-    """Make endpoints, customers, service points and routers known."""
+    """Make endpoints, customers, service points, routers and the protected list known."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,6 +57,37 @@ def routers(file: Path, config: Path, utility_id: str | None, good_ones: bool) -
     """Routers from FILE (CSV or JSON): name, SNMP addresses and credentials, place, nodes expected in the mesh."""
     settings = settings_or_exit(config)
     run_on_reactor(lambda reactor: _import(reactor, settings, utility_id, file, read_routers, good_ones, Store.import_routers))
+
+
+@import_.command()
+@_options
+@click.option("--by", default=getpass.getuser, help="Who says so; by default who is logged in.", show_default=False)
+def protected(file: Path, config: Path, utility_id: str | None, good_ones: bool, by: str) -> None:
+    """The protected list from FILE (CSV or JSON): meter_no or account_no, kind (medical, weather, other), from, until, note.
+
+    An entry with the same meter or account, kind and first day gets the last day and note of the file.
+    """
+    settings = settings_or_exit(config)
+    run_on_reactor(lambda reactor: _import_protected(reactor, utility_named(settings, utility_id), file, good_ones, by))
+
+
+async def _import_protected(reactor: Any, utility: UtilitySettings, file: Path, good_ones: bool, by: str) -> int:
+    octets = octets_of(file)
+    found = read_protected(octets, FileFormat.of(file.name, octets))
+    store = await open_store(utility.database, utility.utility, utility.key_file, reactor, create_keys=True)
+    try:
+        unknown = await store.unknown_protected(found.items)
+        good = [one for one in found.items if (one.meter_no, one.account_no) not in unknown]
+        bad = found.bad_rows + len(found.items) - len(good)
+        for problem in [*found.problems, *protected_problems(found.items, unknown)]:
+            click.echo(f"{file}: {problem}", err=True)
+        if bad and not good_ones:
+            raise RequestError(f"nothing was imported: {bad} bad row{'s' if bad != 1 else ''}; --good-ones imports the others")
+        changed = await store.keep_protections(good, by, datetime.now(UTC))
+    finally:
+        await store.close()
+    click.echo(f"{file}: {len(good)} entries read, {changed} new or changed, {bad} bad")
+    return 1 if bad else 0
 
 
 async def _import(

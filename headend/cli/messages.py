@@ -17,7 +17,7 @@ from headend.cli.failing import settings_or_exit
 from headend.cli.imports import utility_named
 from headend.cli.running import run_on_reactor
 from headend.errors import RequestError
-from headend.message_log import Envelopes, MessageEntry, MessageFilter, TransactionProgress
+from headend.message_log import MessageEntry, MessageFilter, PackedEnvelopes, TransactionProgress
 from headend.settings import UtilitySettings
 from multispeak.packed_envelopes import laid_out, unpacked
 
@@ -191,8 +191,8 @@ def _show_json(exchanges: list[Numbered]) -> None:
         click.echo(json.dumps({"number": number} | asdict(entry), default=_text))
 
 
-def _show_whole(number: int, entry: MessageEntry, envelopes: Envelopes, utility: UtilitySettings, *, as_json: bool) -> None:
-    request, answer = unpacked(envelopes.request), unpacked(envelopes.answer)
+def _show_whole(number: int, entry: MessageEntry, envelopes: PackedEnvelopes, utility: UtilitySettings, *, as_json: bool) -> None:
+    request, answer = unpacked(envelopes.octets, envelopes.place)
     if as_json:
         whole = {"number": number} | asdict(entry) | {"request": request, "answer": answer}
         click.echo(json.dumps(whole, default=_text))

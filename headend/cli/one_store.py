@@ -12,8 +12,8 @@ from headend.cli.imports import utility_named
 from headend.cli.running import run_on_reactor
 from headend.settings import Settings, UtilitySettings
 
-Work = Callable[[Any, Store, UtilitySettings], Awaitable[None]]
-"""What is done with a store, on a reactor."""
+Work = Callable[[Any, Store, UtilitySettings], Awaitable[int | None]]
+"""What is done with a store, on a reactor; the status to end with, where it is not 0."""
 
 
 def store_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,7 +37,6 @@ async def _opened(reactor: Any, settings: Settings, utility_id: str | None, work
     utility = utility_named(settings, utility_id)
     store = await open_store(utility.database, utility.utility, utility.key_file, reactor)
     try:
-        await work(reactor, store, utility)
+        return await work(reactor, store, utility) or 0
     finally:
         await store.close()
-    return 0

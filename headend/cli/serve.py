@@ -55,6 +55,9 @@ def _begin_work(utility: UtilityService) -> None:
     """Begin what a utility's roles do regularly, and say where they listen."""
     if Role.DISPATCHER in utility.roles:
         utility.keep_house()
+        utility.deliver_files()
+        utility.make_exports()
+        utility.answer_billing()
         utility.take_gas_days()
         utility.review_days()
         utility.watch_silences()

@@ -15,6 +15,7 @@ class Dropped(StrEnum):
     WRONG_CODE = "wrong authentication code"
     THROTTLED = "too many wrong codes"
     REPLAYED = "replayed"
+    UNTIMELY = "old, or its clock was set back"
     LATE_REPLY = "late or duplicate reply"
     STRAY_REPLY = "reply nobody waits for"
     OVERFLOW = "too many waiting"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from headend.commands.policy import CommandPolicy
-from headend.model.command import NOTHING_FOUND, Command, FailureCode, Found, Outcome, Told
+from headend.model.command import NOTHING_FOUND, UNHINDERED, Command, CommandAssignment, FailureCode, Found, Hindrance, Outcome, Told
 from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
 
 
@@ -18,6 +18,7 @@ class TakenUp:
 
     sleeps: bool
     switch_enabled: bool
+    hindrance: Hindrance = UNHINDERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,14 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Somebody does not want it any more."""
+    """Somebody does not want it any more, and why."""
+
+    reason: str
+
+
+def taken_up(assignment: CommandAssignment, *, sleeps: bool) -> TakenUp:
+    """That one was handed out."""
+    return TakenUp(sleeps, assignment.switch_enabled, assignment.hindrance)
 
 
 Happening = TakenUp | Telling | Understood | Ended | Unanswered | Cancelled
@@ -96,8 +104,8 @@ def step(command: Command, happening: Happening, now: datetime, policy: CommandP
     if command.state.terminal:
         return command, Ignore()
     match happening:
-        case TakenUp(sleeps, switch_enabled):
-            return _taken_up(command, now, policy, sleeps=sleeps, switch_enabled=switch_enabled)
+        case TakenUp():
+            return _held_back(command, happening.hindrance, now) or _taken_up(command, happening, now, policy)
         case Telling(told):
             if command.told is not None or now >= command.expires:
                 return command, Ignore()
@@ -108,22 +116,42 @@ def step(command: Command, happening: Happening, now: datetime, policy: CommandP
             return _ended(command, outcome, now)
         case Unanswered(reason, found):
             return _unanswered(command, reason, found, now, policy)
-        case Cancelled():
-            if command.told is not None:
-                return command, Ignore()
-            return _answered(command, Outcome(TargetState.CANCELLED, code=FailureCode.CANCELLED, reason="cancelled"))
+        case Cancelled(reason):
+            return _cancelled(command, reason) if command.told is None else (command, Ignore())
 
 
-def _taken_up(command: Command, now: datetime, policy: CommandPolicy, *, sleeps: bool, switch_enabled: bool) -> Step:
+def _cancelled(command: Command, reason: str) -> Step:
+    return _answered(command, Outcome(TargetState.CANCELLED, code=FailureCode.CANCELLED, reason=reason))
+
+
+def _held_back(command: Command, hindrance: Hindrance, now: datetime) -> Step | None:
+    """What becomes of a command in whose way something stands; None where nothing does. What was told goes on to its end."""
+    if command.told is not None:
+        return None
+    if hindrance.cancelled:
+        return _cancelled(command, hindrance.cancelled)
+    if now >= command.expires:
+        return _answered(command, _expired(command))
+    if hindrance.protection:
+        return _answered(command, Outcome(TargetState.FAILED, code=FailureCode.PROTECTED, reason=hindrance.protection))
+    if hindrance.quiet_until is None:
+        return None
+    if hindrance.quiet_until >= command.expires:
+        reason = f"it expires before the quiet times end at {hindrance.quiet_until:%Y-%m-%d %H:%M} UTC"
+        return _answered(command, Outcome(TargetState.EXPIRED, code=FailureCode.EXPIRED, reason=reason))
+    return replace(command, state=TargetState.QUEUED), Wait(hindrance.quiet_until)
+
+
+def _taken_up(command: Command, happening: TakenUp, now: datetime, policy: CommandPolicy) -> Step:
     if now >= command.expires:
         return _answered(command, _expired(command))
     if command.action in {SwitchAction.ENABLE, SwitchAction.DISABLE}:
         found = Found(enabled=command.action is SwitchAction.ENABLE)
         return _answered(command, Outcome(TargetState.SUCCEEDED, found))
-    if command.actuates and command.told is None and not switch_enabled:
+    if command.actuates and command.told is None and not happening.switch_enabled:
         reason = "the switch has been disabled; enable it first"
         return _answered(command, Outcome(TargetState.FAILED, code=FailureCode.SWITCH_DISABLED, reason=reason))
-    if command.kind in {DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION} or sleeps:
+    if command.kind in {DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION} or happening.sleeps:
         return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(command.expires)
     began = command.began or now
     state = _at_least(command, TargetState.QUEUED if changes_something(command) else TargetState.SENT)

@@ -9,9 +9,6 @@ from headend.model.deferred import DeferredKind, DeferredRequest, SwitchAction, 
 from headend.model.refusal import Refusal
 from headend.model.utility import Utility
 
-OVERRIDE = "override"
-"""The parameter that says why a connection is made although there is voltage on the load side."""
-
 REQUESTER = "person:"
 """What the name of a requester begins with who is no partner; no partner's may, as settings see to it."""
 

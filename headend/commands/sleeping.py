@@ -14,7 +14,7 @@ from headend.c1219.procedures import ProcedureRequest, ProcedureResult, ResultCo
 from headend.c1219.program import MeterProgram
 from headend.c1219.tables import ST_PROCEDURE_INITIATE
 from headend.c1222.services import FullWrite
-from headend.commands.machine import Answer, Decision, Ended, GoOn, TakenUp, Telling, Wait, step
+from headend.commands.machine import Answer, Decision, Ended, GoOn, Telling, Wait, step, taken_up
 from headend.commands.policy import CommandPolicy
 from headend.commands.ports import CommandStore
 from headend.commands.switch_talk import POSITIONS, REFUSALS, STATES
@@ -103,7 +103,7 @@ class SleepingCommands:
     ) -> tuple[Command, Decision, bytes | None]:
         """(the command now, what is decided, what goes with the acknowledgement for it)."""
         now, policy, command = self._now(), self._policy, assignment.command
-        command, decision = step(command, TakenUp(sleeps=False, switch_enabled=assignment.switch_enabled), now, policy)
+        command, decision = step(command, taken_up(assignment, sleeps=False), now, policy)
         if isinstance(decision, Answer | Wait):
             return command, decision, None
         if command.kind in _READS:

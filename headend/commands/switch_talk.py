@@ -81,6 +81,8 @@ def move_talk(meter: Meter, action: SwitchAction) -> Talk[Found]:
     forced = bool(meter.command.override) and position is SwitchPosition.CLOSED
     told = Told(PROCEDURE_SWITCH, sequence, meter.now)
     after = yield from tell(meter, PROCEDURE_SWITCH, sequence, SwitchService(SwitchCommand(position, forced=forced)), _BEFORE[:2])
+    if after.whole(MT_SWITCH_STATE) is not None and switch_of(meter, after).position is SwitchPosition.MOVING:
+        yield Pause(meter.policy.look_seconds)
     return (yield from _verified(meter, position, told, result_of(meter, after, told)))
 
 

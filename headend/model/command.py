@@ -36,7 +36,12 @@ class FailureCode(StrEnum):
     INDETERMINATE = "indeterminate"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    PROTECTED = "protected"
     UNREACHABLE = "no key or address"
+
+
+OVERRIDE = "override"
+"""The parameter that says why a command is given against what holds it back: voltage on the load side, the protected list, quiet times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class Outcome:
 class Command:
     """One endpoint of a request. `began` is when it was first taken up; `told` what was, once anything was.
 
-    `override` is why a connection is made although there is voltage on the load side, empty where it is not. `every_seconds` is how often
+    `override` is why it is given against what would hold it back (see OVERRIDE), empty where it is not. `every_seconds` is how often
     a monitoring asks, `reported` whether it has told of the silence that lasts.
     """
 
@@ -111,6 +116,18 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Hindrance:
+    """What stands in the way of a command: it was cancelled (why), the meter is protected (why), nobody is disconnected until then."""
+
+    cancelled: str = ""
+    protection: str = ""
+    quiet_until: datetime | None = None
+
+
+UNHINDERED = Hindrance()
+
+
+@dataclass(frozen=True, slots=True)
 class CommandAssignment:
     """A command handed out with all that the conversation needs; see `Assignment`.
 
@@ -133,6 +150,7 @@ class CommandAssignment:
     first_invocation_id: int
     invocation_ids: int
     switch_enabled: bool = True
+    hindrance: Hindrance = UNHINDERED
 
     @property
     def configured(self) -> Configuration:

@@ -43,6 +43,10 @@ class SwitchAction(StrEnum):
     UNLIMIT_POWER = "unlimit power"
 
 
+UNSPOKEN = frozenset({DeferredKind.MONITORING, DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION})
+"""Kinds that have no pace: a monitoring has its own, the others wait for something to happen."""
+
+
 class Priority(IntEnum):
     """Who goes first: somebody who waits, then the many that may wait."""
 
@@ -112,12 +116,13 @@ class WantedTarget:
 
 @dataclass(frozen=True, slots=True)
 class DeferredTarget:
-    """One endpoint of an accepted request."""
+    """One endpoint of an accepted request. `object_id` is how the caller named it."""
 
     endpoint_id: EndpointId
     meter_no: str
     action: SwitchAction | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    object_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class DeferredRequest:
     `transaction_id` is told back untouched in every answer; None where the caller sent none. `begins` is when to begin, where that is not
     at once. After `expires` a target not yet done is dropped. `answers` are the notifications that may bring the outcome, the usual one
     first. `parameters` are what else was asked, by the names of the contract. `fingerprint` tells whether a request is the same again.
+    `many` is set where a batch was asked for, however few they are; `title` is what people call that.
     """
 
     kind: DeferredKind
@@ -144,12 +150,20 @@ class DeferredRequest:
     fingerprint: bytes
     targets: tuple[DeferredTarget, ...]
     refusals: tuple[Refusal, ...] = ()
+    many: bool = False
+    title: str = ""
 
     @property
     def priority(self) -> Priority:
         """Few endpoints now: somebody waits for them."""
-        waited_for = self.begins is None and self.kind is not DeferredKind.MONITORING and len(self.targets) <= PERSON_TARGETS_MAX
+        few = len(self.targets) <= PERSON_TARGETS_MAX and not self.many
+        waited_for = self.begins is None and self.kind is not DeferredKind.MONITORING and few
         return Priority.PERSON if waited_for else Priority.BATCH
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether its targets are begun one after the other, and it is shown among batches."""
+        return self.priority is Priority.BATCH and self.kind not in UNSPOKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from headend.errors import RequestError
 from headend.model.endpoint import Commodity
 
 
@@ -20,6 +21,7 @@ class Category(StrEnum):
     """What it is about."""
 
     POWER = "power"
+    VOLTAGE = "voltage"
     TAMPER = "tamper"
     CLOCK = "clock"
     BATTERY = "battery"
@@ -29,6 +31,8 @@ class Category(StrEnum):
     METERING = "metering"
     ACCESS = "access"
     LOG = "log"
+    USAGE = "usage"
+    NETWORK = "network"
 
 
 class OutageMeaning(StrEnum):
@@ -46,13 +50,13 @@ class CimCode:
     sub_domain: int
     event: int
 
-    def of_device(self, commodity: Commodity) -> str:
-        """The whole code of a meter, e.g. `3.26.0.47`."""
+    def of_device(self, commodity: Commodity | None) -> str:
+        """The whole code of a meter's event, e.g. `3.26.0.47`; of a router's where `commodity` is None."""
         return f"{DEVICE_KINDS[commodity]}.{self.domain}.{self.sub_domain}.{self.event}"
 
 
-DEVICE_KINDS = {Commodity.ELECTRIC: 3, Commodity.GAS: 4, Commodity.WATER: 24}
-"""Kinds of device in IEC 61968-9.
+DEVICE_KINDS = {Commodity.ELECTRIC: 3, Commodity.GAS: 4, Commodity.WATER: 24, None: 5}
+"""Kinds of device in IEC 61968-9; None stands for a router, which is a gateway there.
 
 Source  reference/multispeak.md 10
 """
@@ -62,7 +66,8 @@ Source  reference/multispeak.md 10
 class EventKind:
     """One entry of the catalogue.
 
-    `code` is our own: the C12.19 event number, manufacturer events from 2048 on. `cim` is None where no source shows a code. `phrase` is
+    `code` is our own: the C12.19 event number, manufacturer events from 2048 on, those of routers (`router_catalogue`), which have no
+    `commodities`. `cim` is None where no source shows a code. `phrase` is
     MultiSpeak 3.0's for it, exactly as in that enumeration, empty where it has none. `clears` is the code of the event whose condition
     this one ends.
     """
@@ -97,6 +102,19 @@ class EventCatalogue:
             assert kind.code not in by_code, f"event {kind.code} stands in the catalogue twice"
             by_code[kind.code] = kind
         return cls(by_code)
+
+    def changed(self, kinds: Iterable[EventKind]) -> "EventCatalogue":
+        """The same with other entries for some codes, or more of them. Raises RequestError for what ends a condition that is not there."""
+        changed = {**self.kinds, **{kind.code: kind for kind in kinds}}
+        lost = [kind for kind in changed.values() if kind.clears is not None and kind.clears not in changed]
+        if lost:
+            raise RequestError(f"event {lost[0].code} clears {lost[0].clears}, which the catalogue has not got")
+        return EventCatalogue(changed)
+
+    def name_of(self, code: int) -> str:
+        """What people call it."""
+        kind = self.kinds.get(code)
+        return f"event {code}" if kind is None else kind.name
 
     def with_phrase(self, phrase: str) -> frozenset[int]:
         """Codes of the kinds that MultiSpeak 3.0 calls so."""

@@ -21,6 +21,7 @@ class DataClass(StrEnum):
     COMMANDS = "commands"
     GAS_DAYS = "gas_days"
     CHANGES = "changes"
+    DELIVERIES = "deliveries"
 
 
 VOLTAGE_CHANNELS: frozenset[ChannelId] = frozenset(c.channel_id for c in CHANNELS.values() if c.unit is Unit.VOLT)

@@ -130,13 +130,13 @@ def test_a_repeated_request_gets_the_same_reply_and_a_new_one_does_not() -> None
 
 def test_a_message_is_accepted_once_and_the_window_survives() -> None:
     window = ReplayWindow()
-    assert window.accept(SECONDS, 5, NOW) is Freshness.FRESH
+    window.accept(SECONDS, 5, NOW)
     again = ReplayWindow(window.packed)
     assert len(again.packed) == 6
     with pytest.raises(ReplayError, match="repeated"):
         again.accept(SECONDS, 5, NOW)
-    assert again.accept(SECONDS, 4, NOW) is Freshness.FRESH  # late, but within the window
-    assert again.accept(SECONDS - 800, 9, NOW) is Freshness.FRESH
+    again.accept(SECONDS, 4, NOW)  # late, but within the window
+    again.accept(SECONDS - 800, 9, NOW)
     with pytest.raises(ReplayError, match="repeated"):
         again.accept(SECONDS - 800, 9, NOW)
 
@@ -150,23 +150,61 @@ def test_a_full_window_refuses_what_is_older_than_all_it_holds() -> None:
         window.accept(SECONDS, 100, NOW)
     with pytest.raises(ReplayError, match="older"):
         window.accept(SECONDS - 1, 200, NOW)
-    assert window.accept(SECONDS + 1, 1, NOW) is Freshness.FRESH
+    window.accept(SECONDS + 1, 1, NOW)
     assert len(window.packed) == 6 * REPLAY_ENTRIES
 
 
-@pytest.mark.parametrize("off", [REPLAY_SECONDS + 1, -REPLAY_SECONDS - 1, -SECONDS])
-def test_a_clock_far_off_is_refused_unless_it_recovers(off: int) -> None:
+FAR_OFF = [REPLAY_SECONDS + 100, -REPLAY_SECONDS - 100, -SECONDS, 2**31]
+
+
+@pytest.mark.parametrize("off", FAR_OFF)
+def test_a_clock_far_off_is_refused_where_only_fresh_messages_are_good(off: int) -> None:
     window = ReplayWindow()
     with pytest.raises(ReplayError, match="900 s from the clock"):
         window.accept(SECONDS + off, 5, NOW)
-    assert window.accept(SECONDS + off, 5, NOW, recovery=True) is Freshness.RECOVERY
-    assert window.packed == b""
-    assert window.accept(SECONDS, 5, NOW, recovery=True) is Freshness.FRESH
-    with pytest.raises(ReplayError):
-        window.accept(SECONDS, 5, NOW, recovery=True)
 
 
-@pytest.mark.parametrize("octets", [b"x", bytes(5), bytes(6 * REPLAY_ENTRIES + 6)])
+@pytest.mark.parametrize("off", FAR_OFF)
+def test_a_clock_far_off_makes_a_message_that_is_newer_than_all_doubtful_and_it_is_accepted_once(off: int) -> None:
+    window = ReplayWindow()
+    assert window.judge(SECONDS + off, 5, NOW) is Freshness.DOUBTFUL
+    assert window.judge(SECONDS + off + 10, 6, NOW) is Freshness.DOUBTFUL
+    again = ReplayWindow(window.packed)
+    for seconds, number in ((0, 5), (10, 6), (5, 6)):
+        with pytest.raises(ReplayError, match="doubtful"):
+            again.judge(SECONDS + off + seconds, number, NOW)
+    assert again.judge(SECONDS + off + 20, 5, NOW) is Freshness.UNTIMELY  # a number of the past
+    assert again.judge(SECONDS + off + 10, 7, NOW) is Freshness.UNTIMELY  # a second of the past
+    assert again.packed == window.packed
+
+
+def test_a_clock_that_was_set_back_makes_untimely_what_may_be_played_again() -> None:
+    window = ReplayWindow()
+    assert window.judge(SECONDS - 2_000, 4, NOW - timedelta(seconds=2_000)) is Freshness.FRESH
+    assert window.judge(SECONDS - 2_000, 4, NOW) is Freshness.UNTIMELY
+    assert window.judge(SECONDS - 2_001, 5, NOW) is Freshness.UNTIMELY
+    assert window.judge(SECONDS - 1_999, 5, NOW) is Freshness.DOUBTFUL
+    assert window.judge(SECONDS, 6, NOW) is Freshness.FRESH
+
+
+def test_doubtful_messages_stay_refused_when_their_time_comes_and_others_are_not() -> None:
+    window = ReplayWindow()
+    ahead = 86_400
+    for number in (10, 11, 12):
+        assert window.judge(SECONDS + ahead + number, number, NOW) is Freshness.DOUBTFUL
+    assert window.judge(SECONDS + 30, 13, NOW) is Freshness.FRESH  # its clock is right again
+    later = NOW + timedelta(seconds=ahead)
+    for number in (10, 11, 12):
+        with pytest.raises(ReplayError, match="doubtful"):
+            window.judge(SECONDS + ahead + number, number, later)
+    assert window.judge(SECONDS + ahead + 11, 30, later) is Freshness.FRESH
+    assert window.judge(SECONDS + ahead + 3_000, 31, later + timedelta(seconds=3_000)) is Freshness.FRESH
+    assert len(window.packed) == 3 * 6  # what was doubtful is past, and forgotten
+    for number in (10, 11, 12):
+        assert window.judge(SECONDS + ahead + number, number, later + timedelta(seconds=3_000)) is Freshness.UNTIMELY
+
+
+@pytest.mark.parametrize("octets", [b"x", bytes(5), bytes(6 * REPLAY_ENTRIES + 6), b"\1" + bytes(6), b"\2" + bytes(12)])
 def test_octets_that_are_no_window_are_refused(octets: bytes) -> None:
     with pytest.raises(ValueError, match="no replay window"):
         ReplayWindow(octets)
@@ -185,6 +223,26 @@ def test_nothing_is_ever_accepted_twice(messages: list[tuple[int, int]]) -> None
         window = ReplayWindow(window.packed)
     if len(set(messages)) <= REPLAY_ENTRIES:
         assert accepted == set(messages)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-5, 5), st.integers(0, 60)), max_size=80))
+def test_nothing_is_ever_taken_twice_whatever_clocks_do(messages: list[tuple[int, int, int]]) -> None:
+    """Time goes on by steps of ten minutes; messages are dated so many steps off, and any of them comes again at any time."""
+    window, taken, now = ReplayWindow(), set[tuple[int, int]](), NOW
+    sent: list[tuple[int, int]] = []
+    for steps, off, again in messages:
+        now += timedelta(minutes=10 * steps)
+        fresh = int(now.timestamp()) + 600 * off, len(sent) + 1
+        iv, number = sent[again] if again < len(sent) else fresh
+        sent.append((iv, number) if again < len(sent) else fresh)
+        try:
+            freshness = window.judge(iv, number, now)
+        except ReplayError:
+            continue
+        if freshness is not Freshness.UNTIMELY:
+            assert (iv, number) not in taken
+            taken.add((iv, number))
+        window = ReplayWindow(window.packed)
 
 
 def test_wrong_codes_throttle_their_peer_for_as_long_as_they_come() -> None:

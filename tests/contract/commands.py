@@ -12,10 +12,13 @@ from headend.limits import PERSON_TARGETS_MAX
 from headend.model.command import CommandAssignment, CommandUpdate, CommandView
 from headend.model.deferred import DeferredKind, DeferredRequest, DeferredTarget, SwitchAction
 from headend.model.endpoint import EndpointId
+from headend.model.protection import Protection
+from headend.model.refusal import Refusal
+from headend.model.utility import Utility
 from headend.switches import KnownBy, SwitchState
 from tests.memory_commands import MemoryCommands
 from tests.memory_store import MemoryEndpoint
-from tests.store.world import NOW, OpenStore, shipment
+from tests.store.world import NOW, UTILITY, OpenStore, shipment
 
 UNTIL = NOW + timedelta(minutes=2)
 UNREACHABLE = 4
@@ -61,18 +64,18 @@ class CommandStoreUnderTest:
     memory: MemoryCommands | None
 
     @classmethod
-    def of(cls, fixture: pytest.FixtureRequest) -> "CommandStoreUnderTest":
+    def of(cls, fixture: pytest.FixtureRequest, utility: Utility = UTILITY, endpoints: int = len(MANY)) -> "CommandStoreUnderTest":
         """The kind that the fixture's parameter names."""
         if fixture.param == "memory":
-            return cls(None, MemoryCommands([_endpoint(n) for n in MANY]))
+            return cls(None, MemoryCommands([_endpoint(n) for n in range(1, endpoints + 1)], utility=utility))
         fixture.getfixturevalue("running")
         url = fixture.getfixturevalue("postgresql_url") if fixture.param == "postgresql" else None
         from tests.store.world import opened
 
         place = fixture.getfixturevalue("tmp_path")
-        store = opened(fixture.getfixturevalue("running"), url or f"sqlite:///{place}/store.sqlite", place / "keys")
+        store = opened(fixture.getfixturevalue("running"), url or f"sqlite:///{place}/store.sqlite", place / "keys", utility)
         fixture.addfinalizer(lambda: store.call("close"))
-        items = shipment(len(MANY))
+        items = shipment(endpoints)
         store.call("import_shipment", items, NOW)
         store.sql(f"DELETE FROM endpoint_key WHERE endpoint_id = {UNREACHABLE}")
         return cls(store, None)
@@ -82,8 +85,19 @@ class CommandStoreUnderTest:
             return self.opened.call(name, *arguments)
         return result_of(getattr(self.memory, name)(*arguments))
 
-    def accept(self, wanted: DeferredRequest) -> None:
-        self._call("accept_deferred", wanted)
+    def accept(self, wanted: DeferredRequest) -> list[Refusal]:
+        return list(self._call("accept_deferred", wanted))
+
+    def cancel(self, request_id: int, reason: str) -> None:
+        self._call("cancel_deferred", [request_id], NOW, reason)
+
+    def protect(self, endpoint: int, protection: Protection) -> None:
+        """Put an endpoint's meter on the protected list."""
+        if self.opened is not None:
+            self.opened.call("keep_protections", [protection], "test", NOW)
+        else:
+            assert self.memory is not None
+            self.memory.protections[endpoint] = (protection,)
 
     def due(self, now: datetime) -> bool:
         return bool(self._call("command_due", now))

@@ -74,7 +74,7 @@ def test_somebody_who_waits_goes_before_many_that_may_wait(commands: CommandStor
     (first,) = commands.take("me", 1, 1, NOW, UNTIL)
     assert (first.command.kind, first.command.priority) == (DeferredKind.PING, Priority.PERSON)
     assert commands.take("me", 10, 0, NOW, UNTIL) == [], "no room is kept for batches"
-    batch = commands.take("me", 10, 2, NOW, UNTIL)
+    batch = commands.take("me", 10, 2, NOW + timedelta(seconds=1), UNTIL)
     assert [each.command.priority for each in batch] == [Priority.BATCH] * 2
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from headend.collection.policy import CollectionPolicy
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind
-from headend.model.collection import Collected
+from headend.model.collection import Collected, Progress
 from headend.model.endpoint import EndpointId
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
 from headend.model.router import RouterStatus
@@ -226,6 +226,16 @@ def test_a_plan_of_wakeups_says_how_long_one_may_sleep(kept: Kept) -> None:
     assert kept.look(12).changed == 0
     assert kept.look(12.5).changed == 2
     assert kept.state(1) is SilenceState.LATE
+
+
+def test_what_an_endpoint_says_of_its_wakeups_counts_before_its_plan(kept: Kept) -> None:
+    kept.call("import_shipment", shipment(2, configuration="gas"), NOW)
+    daily = Progress(wake_ups=(600,))
+    kept.call("record", [Collected(EndpointId(1), NOW, progress=daily), Collected(EndpointId(2), NOW)], NOW, (), RETRIES)
+    assert kept.look(23).changed == 1
+    assert (kept.state(1), kept.state(2)) == (None, SilenceState.LATE)
+    assert kept.look(24.5).changed == 2
+    assert kept.state(1) is SilenceState.NOT_COMMUNICATING
 
 
 def test_what_a_person_does_stays(kept: Kept) -> None:

@@ -23,7 +23,7 @@ from headend.commands.machine import (
     step,
 )
 from headend.commands.policy import CommandPolicy
-from headend.model.command import Command, CommandId, FailureCode, Outcome, Told
+from headend.model.command import Command, CommandId, FailureCode, Hindrance, Outcome, Told
 from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
 from headend.model.endpoint import EndpointId
 
@@ -77,9 +77,16 @@ class CommandLife(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    @rule(sleeps=st.booleans(), enabled=st.booleans())
-    def is_taken_up(self, sleeps: bool, enabled: bool) -> None:
-        self.happens(TakenUp(sleeps=sleeps, switch_enabled=enabled))
+    @rule(
+        sleeps=st.booleans(),
+        enabled=st.booleans(),
+        cancelled=st.sampled_from(["", "cancelled by a person"]),
+        protection=st.sampled_from(["", "", "protected (medical)"]),
+        quiet_seconds=st.sampled_from([None, None, 60, 90_000]),
+    )
+    def is_taken_up(self, sleeps: bool, enabled: bool, cancelled: str, protection: str, quiet_seconds: int | None) -> None:
+        quiet_until = None if quiet_seconds is None else self.now + timedelta(seconds=quiet_seconds)
+        self.happens(TakenUp(sleeps, enabled, Hindrance(cancelled, protection, quiet_until)))
 
     @rule()
     def is_about_to_be_told(self) -> None:
@@ -103,7 +110,7 @@ class CommandLife(RuleBasedStateMachine):
     @rule()
     def is_cancelled(self) -> None:
         may_have_been_done = self.command.told is not None
-        decision = self.happens(Cancelled())
+        decision = self.happens(Cancelled("nobody wants it"))
         assert not (may_have_been_done and isinstance(decision, Answer)), "what may have been done is never said to be cancelled"
 
     @invariant()

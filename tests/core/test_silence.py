@@ -200,6 +200,11 @@ EVIDENCE = Evidence("udp://10.0.0.7:1153", False, NOW, "north", replace(UP["nort
             "it answers, and what it says cannot be verified",
             Party.OPERATOR,
         ),
+        (
+            {"battery": True, "heard": None, "last_exception": ExceptionRecord(EndpointId(1), ExceptionKind.CLOCK, NOW, "dated wrongly")},
+            "what comes from it is dated wrongly",
+            Party.UTILITY,
+        ),
     ],
 )
 def test_the_likeliest_cause_is_told_first(changes: dict[str, object], verdict: str, turn: Party) -> None:

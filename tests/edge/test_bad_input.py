@@ -1,6 +1,7 @@
 """What real stacks and careless clients send, tried on every operation: the wrong door, odd attributes, lists twice over and too long."""
 
 import copy
+import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -280,3 +281,78 @@ def test_a_large_message_full_of_errors_is_refused_in_time_that_grows_with_its_l
 def test_a_large_message_with_a_few_errors_is_told_where_they_are() -> None:
     said, _ = refusal(wrong_objects(1, 10_000))
     assert said.startswith("DomainNamesChangedNotification/changedDomainNames/domainNameChange, line 2: Element 'domainNameChange'")
+
+
+AN_INSTANT = re.compile(r"\d{4}(-\d\d-\d\d(T[\d:.+-]+Z?)?)")
+FAR = {"year 12026": r"12026\1", "year 9999": "9999-12-31T23:59:59-06:00", "before meters": "1066-10-14T12:00:00Z"}
+
+
+def item_type(contract: Contract, type_name: str) -> str:
+    """Type of the objects of a list, or of the first list of what holds several; of a list of texts that of text."""
+    members = [m for kind in contract.lineage(type_name) for m in kind.elements]
+    many = [m.type_name for m in members if m.many]
+    if not members:
+        return type_name
+    return many[0] if many else item_type(contract, members[0].type_name)
+
+
+def is_instant(contract: Contract, type_name: str) -> bool:
+    kind = contract.types.get(type_name)
+    return (kind is None or kind.simple) and contract.built_in(type_name) == "dateTime"
+
+
+def renamed(one: etree._Element) -> etree._Element:
+    """An object like another, about something else."""
+    other = copy.deepcopy(one)
+    for element in other.iter():
+        if etree.QName(element).localname in {"meterNo", "meterID", "electricMeterID"} and element.text:
+            element.text += "-BAD"
+        for name in ("objectID", "meterNo"):
+            if element.get(name):
+                element.set(name, element.get(name, "") + "-BAD")
+    return other
+
+
+def spoiled(contract: Contract, one: etree._Element, type_name: str, far: str) -> bool:
+    """Move an object's first date to where none can be, or give it one there; whether its type has any."""
+    for element in one.iter():
+        if element.text and AN_INSTANT.fullmatch(element.text) and "T" in element.text:
+            element.text = AN_INSTANT.sub(FAR[far], element.text)
+            return True
+    members = [m for kind in contract.lineage(type_name) for m in kind.elements]
+    order = [contract.tag(m.name) for m in members]
+    for member in members:
+        if is_instant(contract, member.type_name) and one.find(contract.tag(member.name)) is None:
+            before = [child for child in one if child.tag in order and order.index(str(child.tag)) < order.index(contract.tag(member.name))]
+            date = etree.Element(contract.tag(member.name))
+            date.text = AN_INSTANT.sub(FAR[far], "2026-03-02T00:00:00-06:00")
+            one.insert(len(before), date)
+            return True
+    return False
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("far", FAR, ids=str)
+def test_a_date_that_cannot_be_held_is_the_matter_of_its_object_alone(site: StoreSite, version: str, far: str) -> None:
+    tried = []
+    for service, operation in operations(version):
+        for name in listed(CONTRACTS[version], operation) if acts(operation.name) else ():
+            (type_name,) = (p.type_name for p in operation.request if p.name == name)
+            alone = request(site, version, service, operation, f"{version}-alone-{name}-{far}")
+            beside = request(site, version, service, operation, f"{version}-beside-{name}-{far}")
+            found = beside.find(CONTRACTS[version].tag(name))
+            if found is None or not len(found):
+                continue
+            objects = list_of(found)
+            bad = renamed(objects[0])
+            if not spoiled(CONTRACTS[version], bad, item_type(CONTRACTS[version], type_name), far):
+                continue
+            objects.insert(0, bad)
+            first = site.ask(version, service, operation.name, inside(alone))
+            second = site.ask(version, service, operation.name, inside(beside))
+            assert fault(second) is None is fault(first), (operation.name, fault(second))
+            told = errors(second)
+            if far == "year 12026":
+                assert len(told) == len(errors(first)) + 1, (operation.name, told)
+            tried.append(operation.name)
+    assert len(tried) > 10, tried

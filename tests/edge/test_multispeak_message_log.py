@@ -16,7 +16,7 @@ from headend.model.partner import Caller
 from multispeak import message_log
 from multispeak.exchange_notes import EndpointNotes
 from multispeak.http_hardening import BoundedSite
-from multispeak.limits import LOG_PURGE_SECONDS
+from multispeak.limits import LOG_PACK_CHARACTERS_MAX, LOG_PACK_MAX, LOG_PURGE_SECONDS
 from multispeak.message_log import LogPolicy, MessageLog, NotedExchange, packed_exchanges
 from multispeak.object_counts import objects_asked, objects_told
 from multispeak.packed_envelopes import unpacked
@@ -99,8 +99,7 @@ def test_what_is_noted_is_written_without_secrets_in_order_and_at_the_end_all_of
     writing.stop()
     assert [entry.transaction_id for entry in stored(store)] == [str(number) for number in range(1_200)]
     _, envelopes = store.call("message", 1)
-    assert unpacked(envelopes.request) == '<h Pwd="…"/>'
-    assert unpacked(envelopes.answer) == "<answer/>"
+    assert unpacked(envelopes.octets, envelopes.place) == ('<h Pwd="…"/>', "<answer/>")
     assert writing.log.dropped == 0
 
 
@@ -149,10 +148,18 @@ def test_old_exchanges_are_forgotten_as_time_goes_by(store: OpenStore, writing: 
 
 
 def test_of_a_long_envelope_the_head_is_kept() -> None:
-    (entry, envelopes), *_ = packed_exchanges([NotedExchange(ENTRY, b"<a>" + b"x" * 5_000, b'<h Pwd="' + b"y" * 5_000)], 1_000)
-    assert entry == ENTRY
-    assert unpacked(envelopes.request) == "<a>" + "x" * 997
-    assert unpacked(envelopes.answer) == '<h Pwd="…'
+    (pack,) = packed_exchanges([NotedExchange(ENTRY, b"<a>" + b"x" * 5_000, b'<h Pwd="' + b"y" * 5_000)], 1_000)
+    assert pack.entries == (ENTRY,)
+    assert unpacked(pack.octets, 0) == ("<a>" + "x" * 997, '<h Pwd="…')
+
+
+def test_a_pack_is_full_after_so_many_exchanges_or_so_much_text() -> None:
+    def packs(count: int, request: bytes) -> list[int]:
+        return [len(pack.entries) for pack in packed_exchanges([NotedExchange(ENTRY, request, b"")] * count, 1_000_000)]
+
+    assert packs(0, b"") == []
+    assert packs(2 * LOG_PACK_MAX + 1, b"<a/>") == [LOG_PACK_MAX, LOG_PACK_MAX, 1]
+    assert packs(5, b"x" * (LOG_PACK_CHARACTERS_MAX // 2)) == [2, 2, 1]
 
 
 def test_nothing_of_a_noted_exchange_shows() -> None:

@@ -99,11 +99,12 @@ def test_no_text_costs_the_square_of_its_length(piece: str) -> None:
     assert time.thread_time() - before < 2
 
 
-def test_packing_keeps_the_text_and_nothing_costs_nothing() -> None:
+def test_packing_keeps_texts_apart_whatever_they_hold() -> None:
     text = "<a>ü</a>" * 1_000
-    assert unpacked(packed(text)) == text
-    assert len(packed(text)) < len(text) / 20
-    assert (packed(""), unpacked(b"")) == (b"", "")
+    envelopes = [(text, ""), ("", ""), ("not\0XML", "<b/>")]
+    pack = packed(envelopes)
+    assert [unpacked(pack, place) for place in range(3)] == [(text, ""), ("", ""), ("not\N{REPLACEMENT CHARACTER}XML", "<b/>")]
+    assert len(pack) < len(text) / 20
 
 
 def test_an_envelope_is_laid_out_for_people_and_a_broken_one_is_shown_as_it_is() -> None:

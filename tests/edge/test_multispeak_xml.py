@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from multispeak.limits import REPAIRS_MAX
 from multispeak.readers import Readers
 from multispeak.records import Record, Records, fields_of
 from multispeak.schema import MessageCheck, compile_schema
+from multispeak.unheld_values import require_held
 from multispeak.writers import Writers, escape
 from multispeak.xml_values import (
     UnreadableValueError,
@@ -144,6 +146,32 @@ def test_date_times(text: str, value: datetime) -> None:
 def test_date_times_that_are_none(text: str) -> None:
     with pytest.raises(UnreadableValueError, match="is not an xs:dateTime"):
         read_date_time(text)
+
+
+def schedules_read(*times: str, number: str = "1") -> list[Any]:
+    ns = CONTRACTS["3.0"].namespace
+    listed = "".join(
+        f'<schedule objectID="{i}"><absoluteTimeSchedule><timePoint><absoluteTime>{time}</absoluteTime>'
+        f"<sequenceNumber>{number}</sequenceNumber></timePoint></absoluteTimeSchedule></schedule>"
+        for i, time in enumerate(times)
+    )
+    read: list[Any] = READERS["3.0"].of("ArrayOfSchedule")(etree.fromstring(f'<a xmlns="{ns}">{listed}</a>')).schedule
+    return read
+
+
+def test_a_value_that_cannot_be_held_stays_in_its_object() -> None:
+    good, bad, last = schedules_read("2026-03-01T06:00:00Z", "12026-03-01T06:00:00Z", "2026-03-02T06:00:00Z")
+    require_held([good, last])
+    with pytest.raises(UnreadableValueError, match="'12026-03-01T06:00:00Z' is not an xs:dateTime"):
+        require_held(bad)
+    value = bad.absoluteTimeSchedule.timePoint[0].absoluteTime
+    assert repr(value) == "Unheld('12026-03-01T06:00:00Z')"
+    for use in (bool, str, int, hash, list, lambda v: v.year, lambda v: v < 3, lambda v: v > 3, lambda v: v == 3, lambda v: f"{v}"):
+        with pytest.raises(UnreadableValueError):
+            use(value)
+    (endless,) = schedules_read("2026-03-01T06:00:00Z", number="9" * 5_000)
+    with pytest.raises(UnreadableValueError, match="is not an xs:"):
+        require_held(endless)
 
 
 def test_values_as_written() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from tests.conftest import RunningReactor
 from tests.loopback.processes import WAIT_SECONDS, run
 from tests.loopback.processes import running as running_command
 from tests.loopback.stored import UTILITY, rows_of, tally_of, values_as_held, wait_for
+from tests.ports import free_port
 from tests.store.world import opened
 
 ENDPOINTS = 24
@@ -44,14 +44,6 @@ interrogations = ["{hours_away}:00"]
 window_minutes = 1
 """)
     return file
-
-
-def free_port() -> int:
-    """A port that UDP and TCP are free at."""
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(tcp.getsockname())
-        return int(tcp.getsockname()[1])
 
 
 @pytest.mark.postgresql

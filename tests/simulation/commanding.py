@@ -3,11 +3,13 @@
 import json
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from random import Random
 
 from headend.collector import Collector
 from headend.commands.policy import CommandPolicy
 from headend.model.command import CommandView
+from headend.model.command_rules import CommandRules
 from headend.model.deferred import DeferredKind, DeferredRequest, SwitchAction
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, Transport
 from tests.contract.commands import request, result_of
@@ -18,14 +20,17 @@ from tests.simulation.field import Field
 class CommandedField(Field):
     """`Field`, whose collector carries commands out."""
 
-    def __init__(self, seed: int, endpoints: int = 20, command_policy: CommandPolicy | None = None) -> None:
+    def __init__(
+        self, seed: int, endpoints: int = 20, command_policy: CommandPolicy | None = None, rules: CommandRules | None = None
+    ) -> None:
+        self.rules = rules or CommandRules()
         self.command_policy = command_policy or CommandPolicy()
         self.commands: MemoryCommands | None = None
         super().__init__(seed, endpoints)
 
     def new_collector(self) -> Collector:
         if self.commands is None:
-            self.commands = MemoryCommands(list(self.store.endpoints.values()), self.store)
+            self.commands = MemoryCommands(list(self.store.endpoints.values()), self.store, replace(self.utility, commands=self.rules))
         collector = Collector(
             self.utility,
             self.store,

@@ -216,3 +216,21 @@ def test_two_commands_of_a_valve_follow_each_other() -> None:
         field.pass_time(60)
     assert [field.views(one)[0].found.switch for one in (first, second)] == [SwitchState.DISCONNECTED, SwitchState.CONNECTED]
     assert field.actuations(valve) == 2
+
+
+def test_somebody_who_waits_is_not_held_up_by_a_batch_behind_the_same_router() -> None:
+    field = CommandedField(8, 200)
+    homes = field.switched()
+    person, *many = homes
+    field.order(many, DeferredKind.READ, expires=timedelta(hours=3))
+    silent = [field.store.endpoints[home].meter_no for home in many]
+    field.world.faults.install([Fault(FaultKind.SILENCE, meter_no=meter_no) for meter_no in silent])
+    field.collector.start()
+    for _ in range(400):
+        field.clock.advance(0.1)
+    assert field.collector.commands.active >= 24, "the batch takes all it may"
+    began = field.clock.seconds()
+    transaction = field.order([person], DeferredKind.PING)
+    while not field.views(transaction)[0].state.terminal:
+        field.clock.advance(0.05)
+    assert field.clock.seconds() - began < 5

@@ -31,7 +31,7 @@ def fleet(store: OpenStore) -> OpenStore:
 
 def test_gaps_are_found_handed_out_and_given_up(fleet: OpenStore) -> None:
     now = datetime.fromisoformat("2026-07-04T12:00:00+00:00")
-    filler = DayReview(fleet.store.utility, fleet.store, lambda: now, at_once)
+    filler = DayReview(fleet.store.utility, fleet.store, lambda: now, at_once, "me")
     fleet.running.wait(filler.look)
     assert fleet.call("reviewed") == date(2026, 7, 2)
     kept = fleet.sql("SELECT endpoint_id, start_us, end_us, tries FROM interval_gap ORDER BY start_us")
@@ -58,7 +58,7 @@ def test_a_register_that_went_back_is_noticed_once(fleet: OpenStore) -> None:
     reads = (register(3, 99_999_990, instant=midnight - timedelta(days=1)), register(3, 12, instant=midnight))
     fleet.call("record", [Collected(EndpointId(3), now, register_reads=reads)], now)
     for _ in range(2):
-        fleet.running.wait(DayReview(fleet.store.utility, fleet.store, lambda: now, at_once).look)
+        fleet.running.wait(DayReview(fleet.store.utility, fleet.store, lambda: now, at_once, "me").look)
         fleet.sql("DELETE FROM gap_mark")
     noticed = fleet.sql("SELECT endpoint_id, reason FROM exception_record WHERE kind = 'register rollover'")
     assert noticed == [(3, "energy_delivered began anew at zero: 99999990, then 12")]
@@ -66,7 +66,7 @@ def test_a_register_that_went_back_is_noticed_once(fleet: OpenStore) -> None:
 
 def test_old_gaps_are_forgotten(fleet: OpenStore) -> None:
     now = datetime.fromisoformat("2026-07-04T12:00:00+00:00")
-    fleet.running.wait(DayReview(fleet.store.utility, fleet.store, lambda: now, at_once).look)
+    fleet.running.wait(DayReview(fleet.store.utility, fleet.store, lambda: now, at_once, "me").look)
     assert fleet.sql("SELECT count(*) FROM interval_gap") != [(0,)]
     fleet.call("keep_review", [], [], DAY + timedelta(days=2 * GAP_DAYS + 2), last=True)
     assert fleet.sql("SELECT count(*) FROM interval_gap") == [(0,)]

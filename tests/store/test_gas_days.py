@@ -36,7 +36,7 @@ class Days:
     def __init__(self, store: OpenStore) -> None:
         self.store = store
         self.now = END
-        self.driver = GasDayDriver(store.store.utility, store.store, lambda: self.now, RULE)
+        self.driver = GasDayDriver(store.store.utility, store.store, lambda: self.now, RULE, "me")
 
     def look(self, now: datetime) -> list[tuple[str, GasDayState, int, int, int]]:
         self.now = now

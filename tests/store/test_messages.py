@@ -7,17 +7,18 @@ import pytest
 
 from adapters.store import message_store
 from adapters.store.message_store import ROW_OCTETS
-from headend.message_log import ANSWERED, Direction, Envelopes, MessageEntry, MessageFilter
+from headend.message_log import ANSWERED, Direction, MessageEntry, MessageFilter, MessagePack, PackedEnvelopes
 from tests.store.world import NOW, OpenStore
 
 ENTRY = MessageEntry(
     Direction.IN, NOW, 1_500, "cis", "192.0.2.1", "MR_Server", "3.0", "1.1", "GetReadingsByDate", "t-1", "r-1", 0, 3, 400, 9_000, ANSWERED
 )
-ENVELOPES = Envelopes(b"\x00request", b"answer\xff")
+ENVELOPES = b"\x00request answer\xff"
 
 
 def add(store: OpenStore, *entries: MessageEntry) -> None:
-    store.call("add_messages", [(entry, ENVELOPES) for entry in entries])
+    """Each in a pack of its own."""
+    store.call("add_messages", [MessagePack((entry,), ENVELOPES) for entry in entries])
 
 
 def listed(store: OpenStore, limit: int = 100, **wanted: object) -> list[int]:
@@ -29,7 +30,7 @@ def test_an_exchange_comes_back_whole(store: OpenStore) -> None:
     add(store, ENTRY, outgoing)
     add(store)
     assert store.call("messages", MessageFilter(), 10) == [(1, ENTRY), (2, outgoing)]
-    assert store.call("message", 2) == (outgoing, ENVELOPES)
+    assert store.call("message", 2) == (outgoing, PackedEnvelopes(ENVELOPES, 0))
     assert store.call("message", 3) is None
 
 
@@ -66,7 +67,7 @@ def test_old_exchanges_are_forgotten_some_at_a_time(store: OpenStore, monkeypatc
 def test_the_oldest_go_until_the_others_fit(store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(message_store, "MESSAGES_PURGED_AT_ONCE", 1)
     add(store, *(replace(ENTRY, began=NOW + timedelta(hours=hours)) for hours in range(4)))
-    each = ROW_OCTETS + len(ENVELOPES.request) + len(ENVELOPES.answer)
+    each = ROW_OCTETS + len(ENVELOPES)
     assert store.sql("SELECT sum(messages), sum(octets) FROM message_day") == [(4, 4 * each)]
     forgotten = 0
     while store.call("purge_messages", NOW - timedelta(days=5), 2 * each + 1):
@@ -82,3 +83,16 @@ def test_numbers_go_on(store: OpenStore) -> None:
     assert listed(store) == []
     add(store, ENTRY)
     assert len(listed(store)) == 1
+
+
+def test_a_pack_goes_with_the_last_of_its_exchanges(store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_store, "MESSAGES_PURGED_AT_ONCE", 2)
+    entries = [replace(ENTRY, transaction_id=str(number), began=NOW + timedelta(hours=number)) for number in range(5)]
+    store.call("add_messages", [MessagePack(entries[:3], b"first"), MessagePack(entries[3:], b"second")])
+    assert store.call("message", 3) == (entries[2], PackedEnvelopes(b"first", 2))
+    assert store.call("message", 5) == (entries[4], PackedEnvelopes(b"second", 1))
+    left = []
+    while store.call("purge_messages", NOW + timedelta(days=1), 1_000_000):
+        left.append((listed(store), store.sql("SELECT pack_no, messages FROM message_pack ORDER BY pack_no")))
+    assert left == [([3, 4, 5], [(1, 1), (2, 2)]), ([5], [(2, 1)]), ([], [])]
+    assert store.sql("SELECT * FROM message_day") == []

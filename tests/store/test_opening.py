@@ -1,28 +1,37 @@
 """Opening a store: migrations step by step, and databases that are broken, foreign, newer, locked or not there."""
 
 import sqlite3
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from adapters.store import message_store
 from adapters.store.change_packing import unpack_changes
 from adapters.store.columns import metadata
 from adapters.store.database import parse_url
 from adapters.store.errors import StoreBusyError, StoreCorruptedError, StoreMismatchError, StoreUnreachableError
+from adapters.store.instants import DAY_US
 from adapters.store.migration import migrate, revisions, stored_revision
+from adapters.store.upgrading import steps
 from headend.errors import StoreError
 from headend.model.utility import UtilityId
+from multispeak.packed_envelopes import unpacked
 from tests.conftest import RunningReactor
 from tests.store.world import FROM, NOW, UNTIL, UTILITY, OpenStore, endpoint_day, opened, shipment
+
+
+def test_files_are_named_after_their_revisions_and_make_one_chain() -> None:
+    assert [script.revision for script in steps().walk_revisions()][::-1] == revisions()
 
 
 @pytest.mark.parametrize("revision", revisions())
 def test_each_migration_takes_the_schema_one_step_on(database_url: str, revision: str) -> None:
     engine = create_engine(parse_url(database_url))
-    steps = revisions()
-    for step in steps[: steps.index(revision) + 1]:
+    known = revisions()
+    for step in known[: known.index(revision) + 1]:
         with engine.begin() as connection:
             migrate(connection, step)
     with engine.begin() as connection:
@@ -43,6 +52,32 @@ def test_changes_stored_row_by_row_are_packed(database_url: str) -> None:
     engine.dispose()
     assert [seq for seq, _ in packed] == list(range(1, 1_003))
     assert {unpack_changes(octets) == {1: (6, 7), 2: (7, 7), 3: (6, 7)} for _, octets in packed} == {True}
+
+
+def test_envelopes_stored_one_by_one_are_packed_together(database_url: str) -> None:
+    engine = create_engine(parse_url(database_url))
+    names = "direction began_us duration_us partner address server version soap operation transaction_id registration_id"
+    names += " objects_in objects_out octets_in octets_out verdict request answer"
+    with engine.begin() as connection:
+        migrate(connection, "0024")
+        marks = ", ".join(f":{name}" for name in names.split())
+        rows = [
+            {name: 0 if name.endswith(("_us", "in", "out")) else "" for name in names.split()}
+            | {"direction": "in", "began_us": day * DAY_US, "request": zlib.compress(f"request {day}".encode()), "answer": b""}
+            for day in range(40)
+        ]
+        connection.execute(text(f"INSERT INTO message ({', '.join(names.split())}) VALUES ({marks})"), rows)
+        connection.execute(text("INSERT INTO message_day VALUES (0, 40, 123456)"))
+    with engine.begin() as connection:
+        migrate(connection, "0025")
+        kept = [message_store.found(connection, number) for number in range(1, 41)]
+        days = connection.execute(text("SELECT day, messages, octets FROM message_day ORDER BY day")).all()
+    engine.dispose()
+    envelopes = [found[1] for found in kept if found]
+    assert [unpacked(one.octets, one.place) for one in envelopes] == [(f"request {day}", "") for day in range(40)]
+    assert [one.place for one in envelopes] == [*range(32), *range(8)]
+    assert [row[:2] for row in days] == [(day, 1) for day in range(40)]
+    assert all(200 < row.octets < 220 for row in days)
 
 
 def test_the_migrated_database_is_what_queries_expect(store: OpenStore) -> None:

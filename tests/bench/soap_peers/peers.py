@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from headend.housekeeping import ACCOUNT, PURGE
 from tests import postgresql
 from tests.bench.filled_store import NIGHT, fill
 from tests.conftest import RunningReactor
@@ -108,7 +109,12 @@ def _served(name: str, kind: str, url: str, directory: Path) -> Iterator[Peer]:
         store = opened(running, url, directory / "keys")
         fill(store, kind, polled=False)
         # What days lack is looked for once, for minutes of a million endpoints; not while calls are measured.
-        store.call("keep_review", [], [], datetime.now(UTC).date(), last=True)
+        now = datetime.now(UTC)
+        store.call("keep_review", [], [], now.date(), last=True)
+        # The same of what is past its time, and of what is used: once a day.
+        for work in (PURGE, ACCOUNT):
+            store.call("claim_work", work, "bench", now, now + timedelta(hours=1), now)
+            store.call("finish_work", work, "bench", now)
         store.call("close")
     finally:
         running.stop()

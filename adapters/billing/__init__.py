@@ -1,0 +1,1 @@
+"""The AMI billing export as XML: requests in, responses out, confirmations; over HTTP and as files."""

@@ -1,0 +1,108 @@
+"""Small reads on a thread of their own, over a connection of the driver's own.
+
+To find a few rows by key costs less than what stands around it elsewhere: SQLAlchemy's transaction, and a pool's bookkeeping of threads
+and connections. What fails here is for the usual way, which knows how to wait, to try again, and what to say.
+"""
+
+import asyncio
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from adapters.store.errors import DATABASE_ERRORS
+
+T = TypeVar("T")
+Rows = Callable[[str, tuple[Any, ...]], list[Any]]
+"""Runs a statement with its parameters, as the driver writes them, and gives its rows as the driver makes them."""
+Find = Callable[[Rows], T]
+"""A read of few rows. Each statement sees the newest state, so two of them may see two."""
+
+
+def rows_through(connection: Connection) -> Rows:
+    """Rows of a transaction, for a `find` that is done the usual way."""
+
+    def rows(statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        cursor = connection.exec_driver_sql(statement, parameters).cursor
+        assert cursor is not None, f"{statement} has no rows"
+        return list(cursor.fetchall())
+
+    return rows
+
+
+class Lane:
+    """One thread that reads, with a connection that it opens at the first question; questions wait their turn."""
+
+    def __init__(self, engine: Engine, reactor: Any, name: str) -> None:
+        self._engine = engine
+        self._reactor = reactor
+        self._questions: SimpleQueue[tuple[Find[Any], Deferred[Any]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name=name, daemon=True)
+        self._connection: Any = None
+        self._tell: Callable[..., object] = reactor.callFromThread
+
+    def ask(self, find: Find[T]) -> Deferred[T]:
+        """What is found. Fails with what the driver or `find` raises."""
+        answer: Deferred[T] = Deferred()
+        if self._thread.ident is None:
+            self._tell = _caller_of(self._reactor)
+            self._thread.start()
+        self._questions.put((find, answer))
+        return answer
+
+    def stop(self) -> None:
+        """Answer what was asked, and end."""
+        if self._thread.ident is not None:
+            self._questions.put(None)
+            self._thread.join()
+
+    def _work(self) -> None:
+        while (question := self._questions.get()) is not None:
+            find, answer = question
+            try:
+                found = find(self._rows)
+            except Exception as error:  # noqa: BLE001 - told to whoever asked
+                if isinstance(error, DATABASE_ERRORS):
+                    self._close()
+                self._tell(answer.errback, Failure())
+            else:
+                self._tell(answer.callback, found)
+        self._close()
+
+    def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        if self._connection is None:
+            self._connection = _opened(self._engine)
+        rows: list[Any] = self._connection.execute(statement, parameters).fetchall()
+        return rows
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _caller_of(reactor: Any) -> Callable[..., object]:
+    """What calls a function on the reactor's thread, on which this is called."""
+    try:
+        # Half of what Twisted's own way costs on an asyncio reactor, which goes through a timer.
+        return asyncio.get_running_loop().call_soon_threadsafe
+    except RuntimeError:
+        call: Callable[..., object] = reactor.callFromThread
+        return call
+
+
+def _opened(engine: Engine) -> Any:
+    """A connection of the driver's that no pool knows of, every statement its own transaction."""
+    pooled = engine.raw_connection()
+    connection: Any = pooled.driver_connection
+    pooled.detach()
+    if engine.dialect.name == "postgresql":
+        connection.autocommit = True
+        # Statements here name the partitions they read by constants, so that a plan can be kept.
+        connection.prepare_threshold = 2
+        connection.execute("SET default_transaction_read_only = on")
+    return connection

@@ -1,0 +1,183 @@
+"""Makes exports when they are due, and hands their files over to delivery; a run that was broken off is made again."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from headend.errors import HeadEndError, StoreError
+from headend.exports import batch_name, due_at, due_days, file_sets, local_days, wanted_of
+from headend.limits import EXPORT_CLAIM_SECONDS, METERS_PER_EXPORT_STEP
+from headend.model.delivery import FinishedFile
+from headend.model.endpoint import EndpointId
+from headend.model.export import ExportRun, ExportSchedule, ExportStore, FileSet, MeterData, Part
+from headend.model.selections import Period
+from headend.model.utility import Utility
+
+LOOK_SECONDS = 15
+"""How often it is looked whether an export is due: it begins at most so late."""
+
+Tell = Callable[[str, int, int], Awaitable[None]]
+"""Hears of progress: the kind of files, meters written, meters there are."""
+
+
+async def tell_nobody(_kind: str, _done: int, _total: int) -> None:
+    """A `Tell` for runs that nobody watches."""
+
+
+class PartsMaker(Protocol):
+    """Writes the parts of one set of files."""
+
+    def add(self, data: Sequence[MeterData], period: Period) -> Awaitable[None]:
+        """Meters with what they have of a period. Raises HeadEndError where there is no room."""
+
+    def finish(self) -> Awaitable[list[Part]]:
+        """All parts, whole."""
+
+    def abandon(self) -> Awaitable[None]:
+        """Remove what was written."""
+
+
+class FileMaker(Protocol):
+    """Makes files in a run's own directory."""
+
+    def parts(self, schedule: ExportSchedule, run: ExportRun, files: FileSet, period: Period) -> PartsMaker:
+        """A set of files to be written."""
+
+    def manifest(self, schedule: ExportSchedule, run: ExportRun, parts: Sequence[Part]) -> Awaitable[FinishedFile]:
+        """The file that says what belongs together."""
+
+
+class RegularWork(Protocol):
+    """Claims of regular work."""
+
+    def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
+        """Whether `owner` may do some regular work until `until`."""
+
+    def finish_work(self, work: str, owner: str, done: datetime) -> Awaitable[None]:
+        """`owner` did it."""
+
+
+class ExportsStore(ExportStore, RegularWork, Protocol):
+    """All that exports need of a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Makes runs of one utility, one after the other."""
+
+    utility: Utility
+    store: ExportStore
+    maker: FileMaker
+    now: Callable[[], datetime]
+
+    async def run(self, schedule: ExportSchedule, run: ExportRun, tell: Tell = tell_nobody) -> list[FinishedFile]:
+        """Write all files of a run, the manifest last. Raises HeadEndError; then nothing is left of it."""
+        period = Period(*self.utility.day_bounds(run.day))
+        parts: list[Part] = []
+        try:
+            for files in file_sets(schedule, corrections=run.from_seq < run.to_seq):
+                parts += await self._set(schedule, run, files, period, tell)
+            manifest = await self.maker.manifest(schedule, run, parts)
+        except HeadEndError as error:
+            await self.store.fail_run(run, str(error), self.now())
+            raise
+        files_made = [*(part.file for part in parts), manifest]
+        deadline = run.as_of + timedelta(minutes=schedule.deadline_minutes)
+        batch = batch_name(self.utility, schedule, run)
+        await self.store.end_run(run, batch, parts, files_made, schedule.targets, self.now(), deadline)
+        return files_made
+
+    async def _set(self, schedule: ExportSchedule, run: ExportRun, files: FileSet, period: Period, tell: Tell) -> list[Part]:
+        maker = self.maker.parts(schedule, run, files, period)
+        try:
+            if files.corrections:
+                await self._correct(maker, run, files, tell)
+            else:
+                await self._write(maker, files, period, tell)
+            return await maker.finish()
+        except HeadEndError:
+            await maker.abandon()
+            raise
+
+    async def _write(self, maker: PartsMaker, files: FileSet, period: Period, tell: Tell) -> None:
+        wanted, after, done = wanted_of(files), EndpointId(0), 0
+        total = await self.store.count_export_meters(wanted, period)
+        while data := await self.store.export_meters(wanted, period, after, METERS_PER_EXPORT_STEP):
+            await maker.add(data, period)
+            after, done = EndpointId(data[-1].meter.endpoint_id), done + len(data)
+            await tell(files.kind, done, max(total, done))
+
+    async def _correct(self, maker: PartsMaker, run: ExportRun, files: FileSet, tell: Tell) -> None:
+        """Days before the run's whose data changed since the last run, by day."""
+        wanted = wanted_of(files)
+        by_day: dict[date, list[EndpointId]] = {}
+        for endpoint_id, (first, last) in (await self.store.export_changed(wanted, run.from_seq, run.to_seq)).items():
+            for day in local_days(self.utility, first, last, run.day):
+                by_day.setdefault(day, []).append(endpoint_id)
+        total, done = sum(map(len, by_day.values())), 0
+        for day in sorted(by_day):
+            period, ids = Period(*self.utility.day_bounds(day)), by_day[day]
+            for start in range(0, len(ids), METERS_PER_EXPORT_STEP):
+                data = await self.store.export_these(wanted, period, ids[start : start + METERS_PER_EXPORT_STEP])
+                await maker.add(data, period)
+                done += len(data)
+                await tell(files.kind, done, total)
+
+
+class ExportDriver:
+    """The regular exports of one utility in one process."""
+
+    log = Logger()
+
+    def __init__(self, exporter: Exporter, store: ExportsStore, schedules: Sequence[ExportSchedule], owner: str) -> None:
+        self._exporter = exporter
+        self._store = store
+        self._schedules = schedules
+        self._owner = owner
+
+    async def look(self) -> None:
+        """Make what is due. Never raises for what cannot be done now: a later look does it."""
+        for schedule in self._schedules:
+            try:
+                await self._look_at(schedule)
+            except HeadEndError as error:
+                self.log.warn("export {export} not made: {error}", export=schedule.name, error=error)
+
+    async def _look_at(self, schedule: ExportSchedule) -> None:
+        last = await self._store.last_scheduled_day(schedule.name)
+        work = f"export {schedule.name}"
+        for day in due_days(self._exporter.utility, schedule, last, self._exporter.now()):
+            if not await self._claim(work):
+                return
+            try:
+                await self._make(schedule, day, work)
+            finally:
+                await self._give_back(work)
+
+    async def _make(self, schedule: ExportSchedule, day: date, work: str) -> None:
+        claimed = self._exporter.now()
+
+        async def hold(_kind: str, _done: int, _total: int) -> None:
+            nonlocal claimed
+            if self._exporter.now() - claimed > timedelta(seconds=EXPORT_CLAIM_SECONDS / 4):
+                claimed = self._exporter.now()
+                await self._claim(work)
+
+        run = await self._store.begin_run(schedule.name, day, due_at(self._exporter.utility, schedule, day), scheduled=True)
+        files = await self._exporter.run(schedule, run, hold)
+        octets = sum(file.size for file in files)
+        words = {"export": schedule.name, "day": day, "files": len(files), "octets": octets}
+        self.log.info("export {export} of {day}: {files} files, {octets} octets", **words)
+
+    def _claim(self, work: str) -> Awaitable[bool]:
+        now = self._exporter.now()
+        return self._store.claim_work(work, self._owner, now, now + timedelta(seconds=EXPORT_CLAIM_SECONDS), now)
+
+    async def _give_back(self, work: str) -> None:
+        try:
+            await self._store.finish_work(work, self._owner, self._exporter.now())
+        except StoreError as error:
+            self.log.warn("a claim expires by itself: {error}", error=error)
