@@ -45,8 +45,8 @@ def _our_side(tls: PeerTls) -> dict[str, Any]:
     """Our certificate as options of a context; none where we have none to show."""
     if tls.certificate_file is None or tls.key_file is None:
         return {}
-    ours, *chain = certificates_in(tls.certificate_file)
-    return {"privateKey": crypto.PKey.from_cryptography_key(key_in(tls.key_file)), "certificate": ours, "extraCertChain": chain}
+    ours, *chain = (one.to_cryptography() for one in certificates_in(tls.certificate_file))
+    return {"privateKey": key_in(tls.key_file), "certificate": ours, "extraCertChain": chain}
 
 
 @implementer(IOpenSSLClientConnectionCreator)

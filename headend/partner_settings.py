@@ -23,7 +23,7 @@ from headend.model.partner import (
     PeerTls,
 )
 from headend.passwords import hash_problem, is_hash
-from headend.settings_section import HttpUrl, Section, base_of
+from headend.settings_section import HttpUrl, Section, beside
 
 PASSWORD_CHARACTERS_MIN = 8
 """Characters of a partner's password: fewer are guessed within the attempts that are let through in a month."""
@@ -94,7 +94,7 @@ class PeerTlsSettings(Section):
     @field_validator("ca_file", "cert_file", "key_file")
     @classmethod
     def _beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return None if value is None else base_of(info) / value
+        return None if value is None else beside(value, info)
 
     @field_validator("sha256")
     @classmethod

@@ -23,7 +23,7 @@ from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
-from headend.settings_section import Section, base_of
+from headend.settings_section import Section, beside
 from headend.silence_settings import SilenceSettings
 from headend.suspicion_settings import SuspicionSettings
 
@@ -64,7 +64,7 @@ class TlsSettings(Section):
     @field_validator("certificate", "key", "client_ca")
     @classmethod
     def _beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return None if value is None else base_of(info) / value
+        return None if value is None else beside(value, info)
 
 
 class ServerSettings(Section):
@@ -256,11 +256,10 @@ class UtilitySettings(Section):
     @field_validator("database", "key_file")
     @classmethod
     def _beside_the_file(cls, value: str | Path, info: ValidationInfo) -> str | Path:
-        base = base_of(info)
         if isinstance(value, Path):
-            return base / value
+            return beside(value, info)
         prefix = "sqlite:///"
-        return f"{prefix}{base / value.removeprefix(prefix)}" if value.startswith(prefix) else value
+        return f"{prefix}{beside(Path(value.removeprefix(prefix)), info)}" if value.startswith(prefix) else value
 
     @property
     def spool(self) -> Path:

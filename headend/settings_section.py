@@ -17,7 +17,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-def base_of(info: ValidationInfo) -> Path:
-    """What relative paths are relative to."""
+def beside(value: Path, info: ValidationInfo) -> Path:
+    """A path relative to the settings file."""
     base: Path = (info.context or {}).get("base", Path())
-    return base
+    return base / value

@@ -29,7 +29,7 @@ from multispeak.message_header import HeaderWriter, RequestHeader
 from multispeak.message_log import NotedExchange
 from multispeak.outcome_bodies import Notice, OutcomeBodies
 from multispeak.peer_client import PeerClient
-from multispeak.peer_connections import failure_words
+from multispeak.peer_connections import AddressRefusedError, failure_words
 from multispeak.records import Records
 from multispeak.spyne_import import NS_SOAP11_ENV, NS_SOAP12_ENV
 
@@ -178,6 +178,8 @@ class Notifier:
         try:
             status, answer = await self._client(partner).post(telling.response_url, bound.operation.soap_action, body)
             verdict = verdict_of(status, answer)
+        except AddressRefusedError as error:
+            verdict = Verdict(Delivery.REFUSED, failure_words(error, profile.timeout_seconds))
         except Exception as error:  # noqa: BLE001  # whatever a partner's server does, the other partners are told
             reachable = False
             verdict = Verdict(Delivery.QUEUED, failure_words(error, profile.timeout_seconds))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet import error as net_error
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
@@ -54,7 +55,7 @@ class PeerEndpoints:
         host: bytes = uri.host.strip(b"[]")
         endpoint = _CheckedEndpoint(self._reactor, host.decode("ascii"), uri.port, self._problem_of)
         if uri.scheme == b"https":
-            return wrapClientTLS(self._policy.creatorForNetloc(host, uri.port), endpoint)
+            return wrapClientTLS(self._policy.creatorForNetloc(host, uri.port), endpoint, self._reactor)
         return endpoint
 
 
@@ -129,6 +130,8 @@ def failure_words(error: BaseException, timeout_seconds: float) -> str:
             return "connection refused"
         case net_error.TimeoutError():
             return f"no connection within {CONNECT_SECONDS:g} seconds"
+        case VerificationError():
+            return "TLS: its certificate is another server's"
         case SSL.Error():
             return f"TLS: {_tls_words(error)}"
         case net_error.ConnectionLost() | net_error.ConnectionDone():

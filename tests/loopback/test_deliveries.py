@@ -110,7 +110,7 @@ def telling(url: str) -> Telling:
 
 
 @pytest.fixture
-def told(running_reactor: RunningReactor) -> Iterator[Callable[..., Attempt]]:
+def told(running: RunningReactor) -> Iterator[Callable[..., Attempt]]:
     """Tells something at an address; what came of it."""
     notifiers: list[Notifier] = []
 
@@ -118,14 +118,14 @@ def told(running_reactor: RunningReactor) -> Iterator[Callable[..., Attempt]]:
         asked = NotificationProfile(**{"networks": HERE, "timeout_seconds": 2.0, **profile})
         partner = Partner("oms", "OMS", "pass-word", notifications=asked)
         around = Surroundings(UTILITY, {"oms": partner}, {"oms": PeerPolicy(asked.tls)}, SimpleNamespace(), lambda: NOW, Random(1))
-        notifier = Notifier(around, running_reactor.reactor)
+        notifier = Notifier(around, running.reactor)
         notifiers.append(notifier)
-        (attempt,) = running_reactor.call(notifier.tell, telling(url))
+        (attempt,) = running.wait(notifier.tell, telling(url))
         return attempt
 
     yield tell
     for notifier in notifiers:
-        running_reactor.call(notifier.stop)
+        running.wait(notifier.stop)
 
 
 @pytest.mark.parametrize(
