@@ -4,7 +4,8 @@ GET /clock · POST /clock {advance?, rate?} · GET /endpoints?first=&limit= · G
 GET /truth?start=&end= (one line an endpoint) · GET, POST /faults · POST /endpoints/<meter_no>/events {event, argument?, alarm?} ·
 GET, POST /endpoints/<meter_no>/switch {stuck?, load_side_volts?, press_button?} ·
 POST /wake {seconds, meter_no?} · POST /head-end {host, port, wake_within?, trap_port?} · GET /traffic · GET /routers ·
-POST /routers/<name>/faults {down?, hung?, primary_lost?, on_battery?, door_open?, …} · POST /routers/<name>/reboot {seconds?} · POST /stop
+POST /routers/<name>/faults {down?, hung?, primary_lost?, on_battery?, door_open?, …} · POST /routers/<name>/reboot {seconds?} ·
+GET, POST /storm {feeder?, percent?, seconds?, lost_percent?, …} · POST /storm/replay {events} · POST /storm/calm · POST /stop
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -26,6 +27,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from emulators.faults import SECONDS_MAX, fault_from_json, fault_to_json
 from emulators.router_device import RouterFaults
+from emulators.storm import STORM_FIELDS, storm_from_json
 from emulators.truth import endpoint_truth
 from emulators.utility import PAGE_MAX, SWITCH_FIELDS, Utility
 from headend.errors import RequestError, UnknownMeterError
@@ -108,6 +110,14 @@ class ControlResource(Resource):
                 return self._wake(_body(request, {"seconds", "meter_no"}))
             case b"GET", ("traffic",):
                 return {"sockets": {name: asdict(traffic) for name, traffic in utility.traffic.items()}}
+            case b"GET", ("storm",):
+                return dict(utility.weather.to_json())
+            case b"POST", ("storm",):
+                return utility.storm(storm_from_json(_body(request, STORM_FIELDS)))
+            case b"POST", ("storm", "replay"):
+                return utility.replay(_body(request, {"events"}))
+            case b"POST", ("storm", "calm"):
+                return {"calmed": utility.weather.calm()}
             case b"POST", ("stop",):
                 self._stop()
                 return {"stopping": True}

@@ -52,9 +52,13 @@ class Initiator:
         waiting = self._waiting[index] = _Waiting(invocation_id, octets, ended, transmissions)
         self._transmit(index, waiting)
 
-    def tell(self, index: int, services: Sequence[bytes], qualifier: int) -> None:
-        """Send a message that wants none."""
-        self._send(index, self._encode(index, services, ResponseControl.NEVER, qualifier)[0])
+    def tell(self, index: int, services: Sequence[bytes], qualifier: int, delay_seconds: float = 0.0) -> None:
+        """Send a message that wants none, secured now, and on its way `delay_seconds` later."""
+        octets, _ = self._encode(index, services, ResponseControl.NEVER, qualifier)
+        if delay_seconds > 0:
+            self._reactor.callLater(delay_seconds, self._send, index, octets)
+        else:
+            self._send(index, octets)
 
     def _encode(self, index: int, services: Sequence[bytes], control: ResponseControl, qualifier: int | None) -> tuple[bytes, int]:
         world = self._world

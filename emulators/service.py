@@ -28,6 +28,7 @@ from emulators.router_agent import RouterAgent
 from emulators.router_fleet import AgentDatagrams, ManagedRouter, RouterFleet
 from emulators.router_node import RouterNode
 from emulators.sockets import BUFFER_OCTETS, LOOPBACK, NodeConnections, NodeDatagrams
+from emulators.storms import Storms
 from emulators.utility import Utility
 from emulators.wakeups import Wakeups
 from emulators.world import World
@@ -114,6 +115,8 @@ class EmulatorService:
 
     async def stop(self) -> None:
         """Fall silent and close every socket."""
+        if self.utility.storms is not None:
+            self.utility.storms.stop()
         if self.utility.wakeups is not None:
             self.utility.wakeups.stop()
         if self.utility.routers is not None:
@@ -257,6 +260,7 @@ async def _start(reactor: Any, options: EmulatorOptions) -> EmulatorService:
         stopped: Deferred[None] = Deferred()
         control = _listen_control(reactor, utility, sockets, options.control_port, stopped)
         utility.wakeups = sockets.wakeups(utility)
+        utility.storms = Storms(reactor, world, utility.wakeups)
         utility.routers = RouterFleet(reactor, sockets.managed)
         utility.routers.notify(options.trap_receiver)
         utility.routers.start()

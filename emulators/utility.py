@@ -9,6 +9,8 @@ from emulators.faults import Fault, FaultKind, matches
 from emulators.meter_procedures import set_device_clock
 from emulators.router_fleet import RouterFleet
 from emulators.router_node import Traffic
+from emulators.storm import StormOrder, Strike, counted, plan_storm, strikes_from_json
+from emulators.storms import Storms
 from emulators.switch import press_button, settle_switch
 from emulators.timeline import POWER_FAIL_BIT, Mark
 from emulators.wakeups import Wakeups
@@ -40,6 +42,7 @@ class Utility:
     wakeups: Wakeups | None = None
     head_end: tuple[str, int] | None = None
     routers: RouterFleet | None = None
+    storms: Storms | None = None
 
     def speak_to(self, head_end: tuple[str, int], wake_within: float | None) -> None:
         """Endpoints speak to this head-end from now on; from the first time they are given one, they wake and register."""
@@ -116,9 +119,34 @@ class Utility:
         if code is None:
             raise RequestError(f"event: {name!r} is none of {', '.join(EVENT_NAMES)}")
         index = self.index(meter_no)
-        self.world.state(index).log(LoggedEvent(self.world.now, code, argument))
+        event = LoggedEvent(self.world.now, code, argument)
+        self.world.state(index).log(event)
         if alarm and self.wakeups is not None:
-            self.wakeups.alarm(index)
+            self.wakeups.alarm(index, event)
+
+    @property
+    def weather(self) -> Storms:
+        """The storms under way. Raises RequestError."""
+        if self.storms is None:
+            raise RequestError("storm: these endpoints only answer")
+        return self.storms
+
+    def storm(self, order: StormOrder) -> dict[str, object]:
+        """Begin a storm; what it comes to. The same storms in the same world come to the same. Raises RequestError."""
+        strikes = plan_storm(order, self.world.population, self.world.faults.random)
+        self._begin(strikes)
+        return counted(strikes)
+
+    def replay(self, body: dict[str, object]) -> dict[str, object]:
+        """Let a part of a recording happen; what it comes to, and meters of it that there are none of. Raises RequestError."""
+        strikes, strangers = strikes_from_json(body, self.world.population)
+        self._begin(strikes)
+        return {**counted(strikes), "unknown": strangers}
+
+    def _begin(self, strikes: Sequence[Strike]) -> None:
+        if self.head_end is None:
+            raise RequestError("storm: endpoints have no head-end to tell")
+        self.weather.begin(strikes)
 
     def switch_of(self, meter_no: str) -> dict[str, Any]:
         """How a switch stands. Raises RequestError where there is none."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from emulators.device_events import LoggedEvent
 from emulators.initiator import Initiator
 from emulators.meter import Meter
 from emulators.meter_node import MeterNode
@@ -206,10 +207,11 @@ class Wakeups:
             return
         self._initiator.ask(index, [service.encode()], ended)
 
-    def alarm(self, index: int) -> None:
-        """Send the newest event of an endpoint at once, as one entry of ST76."""
+    def alarm(self, index: int, event: LoggedEvent, delay_seconds: float = 0.0) -> None:
+        """Send an event of an endpoint at once, as one entry of ST76; it arrives `delay_seconds` real seconds later than others."""
         meter = self._world.meter(index)
         events = meter.events()
-        if events:
-            entry = meter.log_entry(len(events) - 1, events[-1])
-            self._initiator.tell(index, [FullWrite(76, entry).encode()], NOTIFICATION | URGENT)
+        number = next((n for n in range(len(events) - 1, -1, -1) if events[n] == event), None)
+        if number is not None:
+            entry = meter.log_entry(number, event)
+            self._initiator.tell(index, [FullWrite(76, entry).encode()], NOTIFICATION | URGENT, delay_seconds)

@@ -10,6 +10,7 @@ from headend.delivery_settings import TargetName
 from headend.limits import EXPORT_SCHEDULES_MAX, METERS_PER_FILE_MAX
 from headend.model.endpoint import Commodity
 from headend.model.export import Content, ExportFormat, ExportSchedule
+from headend.record_exports import RESERVED, RecordExport
 from headend.settings_section import Section, beside
 
 
@@ -29,6 +30,13 @@ class ScheduleSettings(Section):
     deadline_minutes: int = Field(default=60, ge=1, le=1_440)
     meters_per_file: int = Field(default=METERS_PER_FILE_MAX, ge=1, le=METERS_PER_FILE_MAX)
     corrections: bool = True
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, value: str) -> str:
+        if value in RESERVED:
+            raise ValueError(f"{value!r} is the name of an export of its own")
+        return value
 
     @field_validator("at")
     @classmethod
@@ -53,14 +61,35 @@ class ScheduleSettings(Section):
         )
 
 
+class RecordSettings(Section):
+    """Where gas days or master data go as files, and how many minutes after they are due they are to be there; `at` is for master data."""
+
+    at: Annotated[str, Field(pattern=r"^[0-2]?\d:[0-5]\d$")] = "06:00"
+    targets: tuple[TargetName, ...] = ()
+    deadline_minutes: int = Field(default=60, ge=1, le=1_440)
+
+    @field_validator("at")
+    @classmethod
+    def _wall_time(cls, value: str) -> str:
+        parse_time(value)
+        return value
+
+    @property
+    def export(self) -> RecordExport:
+        """As the core knows it."""
+        return RecordExport(self.targets, self.deadline_minutes, parse_time(self.at))
+
+
 class ExportSettings(Section):
-    """Regular exports; where files are made and wait to be delivered (a directory for each utility below `spool`), and how many days
-    delivered ones stay there.
+    """Regular exports of readings, of gas days and of master data; where files are made and wait to be delivered (a directory for each
+    utility below `spool`), and how many days delivered ones stay there.
     """
 
     spool: Path = Path("spool")
     keep_days: float = Field(default=7, ge=0, le=400)
     schedules: tuple[ScheduleSettings, ...] = Field(default=(), max_length=EXPORT_SCHEDULES_MAX)
+    gas_day: RecordSettings | None = None
+    master_data: RecordSettings | None = None
 
     model_config = Section.model_config | {"validate_default": True}
 

@@ -51,6 +51,21 @@ LATEST_LOOK_BACK_DAYS = 35
 EVENTS_PER_FETCH = 20_000
 """Events of a history log fetched at once."""
 
+CASES_PER_LOOK = 1_000
+"""Events judged in one transaction: a few tenths of a second."""
+
+QUEUES_TOLD_MAX = 64
+"""Queues of subscribers told at once: each waits for its own server, and a slow one holds as many as it has connections."""
+
+EVENTS_PER_NOTIFICATION_MAX = 5_000
+"""Events in one notification: three megabytes of XML."""
+
+SUBSCRIPTIONS_PER_PARTNER_MAX = 100
+"""Subscriptions of one partner that stand in the settings: one for each of its systems and notifications, many times over."""
+
+SILENCINGS_MAX = 10_000
+"""Silencings that hold at once: each event is held against all of them."""
+
 EVENTS_PER_LOG_MAX = 10_000
 """Events of one meter in one history log: a day's fault makes hundreds; past it a shorter period must be asked for."""
 
@@ -117,8 +132,13 @@ DEFERRED_DAYS_MAX = 366
 MONITORINGS_MAX = 10_000
 """Open outage monitorings of one partner that are told in one answer."""
 
-COMMANDS_MAX = 256
-"""Commands under way at once, per driver: 150 a second that take a second or two each."""
+COMMANDS_MAX = 1_536
+"""Commands under way at once, per driver: 150 a second that take seven seconds each, as a switch does over a slow mesh, and a quarter for
+people who wait; each holds 10 KiB.
+"""
+
+COMMANDS_PER_TAKE = 256
+"""Commands handed out in one transaction: a twentieth of a second."""
 
 COMMANDS_PER_ROUTER_MAX = 32
 """Commands under way at once behind one router, beside what is collected there: a mesh shares one radio channel."""
@@ -132,8 +152,8 @@ COMMAND_LEASE_SECONDS = 120
 PERSON_TARGETS_MAX = 25
 """Targets of a request that goes first: more than one person waits for at a time, fewer than would hold another one up."""
 
-PER_ROUTER_PER_MINUTE = 240
-"""Commands of batches begun behind one router in a minute, unless settings say otherwise: a tenth of what a mesh carries."""
+PER_ROUTER_PER_MINUTE = 120
+"""Commands of batches begun behind one router in a minute, unless settings say otherwise: so many as are through in twelve seconds each."""
 
 PER_MINUTE = 6_000
 """Commands of batches begun in a minute in all, unless settings say otherwise: two thirds of what a machine with two cores carries out."""
@@ -207,8 +227,8 @@ TARGETS_MAX = 50
 EXPORT_SCHEDULES_MAX = 50
 """Regular exports of a utility."""
 
-BILLING_ITEMS_PER_STEP = 500
-"""Items of a billing request received and answered at once (reference/domain-itron-openway.md 3.1)."""
+BILLING_ITEMS_PER_STEP = 2_000
+"""Items of a billing request received and answered at once: a MiB or two, and a commit for each of them."""
 
 BILLING_ITEMS_MAX = 1_000_000
 """Items of one billing request: all accounts of a large utility."""

@@ -9,19 +9,24 @@ from cryptography.x509 import Name as X509Name
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from headend.commands.ordering import REQUESTER
+from headend.limits import EVENTS_PER_NOTIFICATION_MAX, SUBSCRIPTIONS_PER_PARTNER_MAX
 from headend.model.endpoint import Commodity
+from headend.model.event_kinds import Category, Severity
 from headend.model.habits import COMMON_HABITS, Habit
 from headend.model.partner import (
     ClientCertificate,
     Credentials,
     EnergyUnit,
+    EventChoice,
     MeterIdentifier,
     MeterScope,
     NotificationProfile,
     Partner,
     PeerServer,
     PeerTls,
+    StandingSubscription,
 )
+from headend.model.subscription import NOT_IN_V3, SUBJECT_OF
 from headend.passwords import hash_problem, is_hash
 from headend.settings_section import HttpUrl, Section, beside
 
@@ -110,6 +115,52 @@ class PeerTlsSettings(Section):
         return self
 
 
+class EventChoiceSettings(Section):
+    """Which events a partner is told, of those that it registers for; empty choices take all. The rest is at EventChoice."""
+
+    categories: frozenset[Category] = frozenset()
+    severities: frozenset[Severity] = frozenset()
+    commodities: frozenset[Commodity] = frozenset()
+    groups: frozenset[Text] = frozenset()
+    routers: bool = False
+    batch_objects: int = Field(default=500, ge=1, le=EVENTS_PER_NOTIFICATION_MAX)
+    delay_seconds: float = Field(default=0, ge=0, le=3_600)
+    connections: int = Field(default=4, ge=1, le=16)
+    lease_hours: float = Field(default=0, ge=0, le=87_600)
+
+    @property
+    def choice(self) -> EventChoice:
+        return EventChoice(**{name: getattr(self, name) for name in EventChoiceSettings.model_fields})
+
+
+class SubscriptionSettings(EventChoiceSettings):
+    """What a partner is told without having registered for it: at `url`, by these `notifications`."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
+    url: HttpUrl
+    version: Literal["3.0", "4.1.6"] = "4.1.6"
+    notifications: tuple[Text, ...] = Field(min_length=1, max_length=len(SUBJECT_OF))
+
+    @field_validator("notifications")
+    @classmethod
+    def _of_events(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        strange = [name for name in value if name not in SUBJECT_OF]
+        if strange:
+            raise ValueError(f"{', '.join(strange)}: notifications of events are {', '.join(SUBJECT_OF)}")
+        return value
+
+    @model_validator(mode="after")
+    def _in_the_version(self) -> "SubscriptionSettings":
+        missing = [name for name in self.notifications if name in NOT_IN_V3] if self.version == "3.0" else []
+        if missing:
+            raise ValueError(f"version 3.0 has no {' and no '.join(missing)}")
+        return self
+
+    @property
+    def subscription(self) -> StandingSubscription:
+        return StandingSubscription(self.name, self.url, self.version, self.notifications, self.choice)
+
+
 class NotificationSettings(Section):
     """How a partner is told things.
 
@@ -128,6 +179,8 @@ class NotificationSettings(Section):
     plural: bool = True
     timeout_seconds: float = Field(default=30, ge=1, le=600)
     tls: PeerTlsSettings = PeerTlsSettings()
+    events: EventChoiceSettings = EventChoiceSettings()
+    subscriptions: tuple[SubscriptionSettings, ...] = Field(default=(), max_length=SUBSCRIPTIONS_PER_PARTNER_MAX)
 
     @field_validator("urls")
     @classmethod
@@ -156,6 +209,9 @@ class NotificationSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "NotificationSettings":
+        names = [one.name for one in self.subscriptions]
+        if len(names) != len(set(names)):
+            raise ValueError("two subscriptions have one name")
         if self.version == "3.0" and PeerServer.NOT in {self.target, *self.urls}:
             raise ValueError("version 3.0 has no NOT server")
         return self
@@ -175,6 +231,8 @@ class NotificationSettings(Section):
             timeout_seconds=self.timeout_seconds,
             credentials=Credentials(self.user_id, self.password.get_secret_value()) if self.user_id else None,
             tls=PeerTls(self.tls.ca_file, self.tls.sha256, self.tls.cert_file, self.tls.key_file),
+            events=self.events.choice,
+            subscriptions=tuple(one.subscription for one in self.subscriptions),
         )
 
 

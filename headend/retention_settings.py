@@ -23,7 +23,8 @@ Days = Annotated[int, Field(ge=DAYS_MIN, le=DAYS_MAX)]
 class RetentionSettings(Section):
     """Days each class is kept: register reads, interval values but voltage, voltage, events of devices, exceptions, delivered or given-up
     notifications, closed work items, requests of which every target is done, gas days with what late data changed of them, the index
-    of changes by which partners ask for what is new, and what became of delivered files.
+    of changes by which partners ask for what is new, what became of
+    delivered files, and billing requests with their answers, counted from their deadline.
     """
 
     registers: Days = THIRTEEN_MONTHS
@@ -37,6 +38,7 @@ class RetentionSettings(Section):
     gas_days: Days = THIRTEEN_MONTHS
     changes: Days = DAYS_MIN
     deliveries: Days = THIRTEEN_MONTHS
+    billing: Days = THIRTEEN_MONTHS
 
     @property
     def retention(self) -> Retention:

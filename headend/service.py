@@ -24,8 +24,9 @@ from headend.day_review import DayReview
 from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, StoreError
+from headend.event_desk import LOOK_SECONDS as DESK_SECONDS
 from headend.export_driver import LOOK_SECONDS as EXPORT_SECONDS
-from headend.export_service import export_driver
+from headend.export_service import export_driver, record_driver
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
 from headend.gas_days import GasDayDriver
 from headend.gateway import check_profiles, message_log, serve_partners
@@ -96,6 +97,7 @@ class UtilityService:
         self.billing = billing_desk(settings, store, around)
         self._billing = billing_driver(self.billing, store, self._process)
         self._billing_inbox = billing_inbox(settings, self.billing, around)
+        self._records = record_driver(settings, store, around, self._process)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -197,6 +199,7 @@ class UtilityService:
         """From now on export days when they are due."""
         assert self._exports is not None, "a dispatcher has them"
         self._look_regularly(self._exports.look, EXPORT_SECONDS)
+        self._look_regularly(self._records.look, EXPORT_SECONDS)
 
     def answer_billing(self) -> None:
         """From now on see to billing requests that are open, and to files with new ones."""
@@ -254,6 +257,11 @@ class UtilityService:
             unlogged_exchanges=0 if self.messages is None else self.messages.dropped,
             status=self._status,
         )
+
+    def judge_events(self) -> None:
+        """From now on take up events as they are recorded, and decide who is told of them."""
+        assert self.telling is not None, "only dispatchers judge events"
+        self._look_regularly(self.telling.desk.look, DESK_SECONDS)
 
     def watch_silences(self) -> None:
         """From now on look for endpoints that are not heard."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from headend import limits
+from headend.alarm_settings import AlarmSettings
 from headend.billing_settings import BillingSettings
 from headend.c1222.identifiers import ApTitle
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_plan, parse_time
@@ -220,6 +221,7 @@ class UtilitySettings(Section):
     exports: ExportSettings = Field(default={}, validate_default=True)  # so that its path is beside the file
     billing: BillingSettings = BillingSettings()
     targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
+    alarms: AlarmSettings = AlarmSettings()
     events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
 
@@ -313,7 +315,9 @@ class Settings(Section):
 def _delivery_problems(utility: UtilitySettings) -> list[str]:
     """Names of targets and exports that are used twice, and targets that there are not."""
     targets, exports = [one.name for one in utility.targets], utility.exports.schedules
+    others = {"gas_day": utility.exports.gas_day, "master_data": utility.exports.master_data}
     strange = [f"export {one.name!r} goes to {to!r}, which is no target" for one in exports for to in one.targets if to not in targets]
+    strange += [f"{n} goes to {to!r}, which is no target" for n, one in others.items() if one for to in one.targets if to not in targets]
     strange += [f"billing goes to {to!r}, which is no target" for to in utility.billing.targets if to not in targets]
     partner = utility.billing.partner
     if partner and partner not in {one.user_id for one in utility.partners}:

@@ -5,14 +5,22 @@ from importlib.metadata import version
 from adapters.peer_tls import PeerPolicy
 from adapters.store import Store
 from headend.dispatcher import Dispatcher
+from headend.event_desk import EventDesk
+from headend.event_dispatcher import EventDispatcher
+from headend.process_name import process_name
 from headend.settings import UtilitySettings
+from headend.subscription_book import SubscriptionBook
 from headend.surrounding import Surrounding
+from multispeak.event_notifier import EventNotifier
 from multispeak.message_log import MessageLog
 from multispeak.notifier import Notifier, Surroundings
 
 
 class TellingService:
-    """The dispatcher of one utility. Raises RequestError naming a certificate file that cannot be used."""
+    """What tells the partners of one utility: outcomes of what they asked for, and events. `desk` decides about these.
+
+    Raises RequestError naming a certificate file that cannot be used.
+    """
 
     def __init__(self, settings: UtilitySettings, store: Store, around: Surrounding, messages: MessageLog | None) -> None:
         surroundings = Surroundings(
@@ -27,12 +35,19 @@ class TellingService:
         )
         self._notifier = Notifier(surroundings, around.reactor)
         self._dispatcher = Dispatcher(store, self._notifier, around.reactor, around.now)
+        owner, partners = process_name(), surroundings.partners
+        book = SubscriptionBook(store, partners, around.now)
+        teller = EventNotifier(surroundings, self._notifier)
+        self._events = EventDispatcher(store, book, teller, around.reactor, around.now, owner)
+        self.desk = EventDesk(settings.utility, store, around.now, owner, partners, settings.alarms.policy)
 
     def start(self) -> None:
         """Begin to tell."""
         self._dispatcher.start()
+        self._events.start()
 
     async def stop(self) -> None:
         """End what is under way, close connections."""
         await self._dispatcher.stop()
+        await self._events.stop()
         await self._notifier.stop()

@@ -3,11 +3,12 @@
 Source  reference/multispeak.md 5: some servers answer an errorObject for each object even where all went well, so none of them is a refusal
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lxml import etree
 
-from headend.model.telling import Delivery
+from headend.model.telling import Delivery, MessageId
 from multispeak.envelope import request_parser
 from multispeak.spyne_import import NS_SOAP11_ENV, NS_SOAP12_ENV
 
@@ -67,3 +68,23 @@ def _words(fault: etree._Element) -> str:
 def _beginning(octets: bytes) -> str:
     text = " ".join(octets[:200].decode("utf-8", "replace").split())
     return repr("".join(each for each in text if each.isprintable())[:80])
+
+
+def object_answers(octets: bytes, object_ids: Sequence[Sequence[str]], message_ids: Sequence[MessageId]) -> dict[MessageId, str]:
+    """What errorObjects of an answer say of single messages, by any of the ids that each was told under; nothing of those unnamed."""
+    if b"errorObject" not in octets:
+        return {}
+    root = _read(octets)
+    if root is None:
+        return {}
+    said: dict[str, str] = {}
+    for element in root.iter("{*}errorObject"):
+        words = element.get("errorString") or (element.text or "").strip()
+        if words:
+            said.setdefault(element.get("objectID", ""), f"errorObject: {words}"[:REASON_CHARACTERS_MAX])
+    found = {}
+    for message_id, ids in zip(message_ids, object_ids, strict=True):
+        words = next((said[one] for one in ids if one in said), "")
+        if words:
+            found[message_id] = words
+    return found

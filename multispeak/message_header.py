@@ -104,10 +104,12 @@ class HeaderWriter:
         """An id of ours, in random order."""
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
-    def write(self, utility_name: str, paging: Paging | None = None, credentials: Credentials | None = None) -> str:
+    def write(
+        self, utility_name: str, paging: Paging | None = None, credentials: Credentials | None = None, registration_id: str = ""
+    ) -> str:
         """The header element; `paging` is None for what is no list. On the last page nothing is left to go on from.
 
-        `credentials` are what we log in with, where we are the client.
+        `credentials` are what we log in with, and `registration_id` what a partner registered under, where we are the client.
         """
         now = self._now().isoformat(timespec="milliseconds")
         page = ""
@@ -115,4 +117,6 @@ class HeaderWriter:
             last_sent = escape(paging.last_sent) if paging.remaining else ""
             page = f' SessionID="{escape(paging.session_id)}" ObjectsRemaining="{paging.remaining}" LastSent="{last_sent}"'
         login = f' UserID="{escape(credentials.user_id)}" Pwd="{escape(credentials.password)}"' if credentials else ""
+        if registration_id:
+            login += f' RegistrationID="{escape(registration_id)}"'
         return f'{self._start}{login} Company="{escape(utility_name)}" MessageID="{self.new_id()}" TimeStamp="{now}"{page}/>'

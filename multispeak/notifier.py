@@ -14,12 +14,13 @@ from headend.errors import StoreError
 from headend.message_log import ANSWERED, Direction, MessageEntry
 from headend.model.deferred import DeferredKind, TargetState
 from headend.model.endpoint import EndpointId
+from headend.model.event_telling import EventTelling
 from headend.model.partner import Caller, Partner
 from headend.model.selections import LOADS, Period, quantities
 from headend.model.telling import Attempt, Delivery, Telling
 from headend.model.utility import Utility
 from headend.reading_engine import MeterValues, PeriodReader, Target
-from multispeak.answer_reading import Verdict, verdict_of
+from multispeak.answer_reading import Verdict, object_answers, verdict_of
 from multispeak.binding import ServiceBinding
 from multispeak.calls import Call, UtilityStore
 from multispeak.contract import load_contract
@@ -108,10 +109,11 @@ class Notifier:
             if attempts and not attempts[-1].reachable:
                 attempts.append(Attempt(notice.message_ids, Delivery.QUEUED, attempts[-1].reason, reachable=False))
             else:
-                attempts.append(await self._send(telling, partner, notice))
+                attempts.append(await self.send(telling, partner, notice))
         return attempts
 
-    def _face(self, version: str) -> Face:
+    def face(self, version: str) -> Face:
+        """One version, made when it is first needed."""
         found = self._faces.get(version)
         if found is None:
             found = self._faces[version] = Face(version, self._around)
@@ -125,7 +127,7 @@ class Notifier:
         return found
 
     async def _notices(self, telling: Telling, partner: Partner) -> list[Notice]:
-        face = self._face(partner.notifications.version or telling.version)
+        face = self.face(partner.notifications.version or telling.version)
         call = Call(
             operation=telling.operation,
             caller=Caller(self._around.utility, partner),
@@ -162,11 +164,13 @@ class Notifier:
         now = self._around.now()
         return Period(now - LOOK_BACK, now)
 
-    async def _send(self, telling: Telling, partner: Partner, notice: Notice) -> Attempt:
+    async def send(self, telling: Telling | EventTelling, partner: Partner, notice: Notice) -> Attempt:
+        """One attempt to send one notification. Never raises."""
         profile = partner.notifications
-        face = self._face(profile.version or telling.version)
+        face = self.face(profile.version or telling.version)
         bound = face.binding.operations[notice.name]
-        header = face.header.write(self._around.utility.name, credentials=profile.credentials)
+        credentials = notice.credentials or profile.credentials
+        header = face.header.write(self._around.utility.name, credentials=credentials, registration_id=notice.registration_id)
         envelope = ENVELOPES[profile.soap]
         body = (
             f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="{envelope}"><soap:Header>{header}</soap:Header>'
@@ -184,10 +188,18 @@ class Notifier:
             reachable = False
             verdict = Verdict(Delivery.QUEUED, failure_words(error, profile.timeout_seconds))
         self._note(telling, partner, notice, verdict, (began, self._reactor.seconds() - seconds), body, answer)
-        return Attempt(notice.message_ids, verdict.delivery, verdict.reason, reachable)
+        said = object_answers(answer, notice.object_ids, notice.message_ids) if notice.object_ids else {}
+        return Attempt(notice.message_ids, verdict.delivery, verdict.reason, reachable, said)
 
     def _note(
-        self, telling: Telling, partner: Partner, notice: Notice, verdict: Verdict, when: tuple[datetime, float], body: bytes, answer: bytes
+        self,
+        telling: Telling | EventTelling,
+        partner: Partner,
+        notice: Notice,
+        verdict: Verdict,
+        when: tuple[datetime, float],
+        body: bytes,
+        answer: bytes,
     ) -> None:
         notes = self._around.notes
         if notes is None:
@@ -203,13 +215,13 @@ class Notifier:
             soap=partner.notifications.soap,
             operation=notice.name,
             transaction_id=telling.transaction_id or "",
-            registration_id="",
+            registration_id=notice.registration_id,
             objects_in=len(notice.message_ids),
             objects_out=0,
             octets_in=len(body),
             octets_out=len(answer),
             verdict=ANSWERED if verdict.delivery is Delivery.ACKNOWLEDGED else verdict.reason or verdict.delivery.value,
         )
-        credentials = partner.notifications.credentials
+        credentials = notice.credentials or partner.notifications.credentials
         most = notes.envelope_octets_max
         notes.note(NotedExchange(entry, body[:most], answer[:most], (credentials.password,) if credentials else ()))

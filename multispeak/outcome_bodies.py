@@ -14,6 +14,7 @@ from typing import Any
 from headend.model.deferred import DeferredKind, TargetState
 from headend.model.endpoint import EndpointId
 from headend.model.instants import to_us
+from headend.model.partner import Credentials
 from headend.model.readings import RegisterRow
 from headend.model.selections import LOADS, REGISTERS, Period, quantities
 from headend.model.telling import MessageId, Supply, Telling, ToldObject
@@ -46,11 +47,18 @@ _SUPPLIES = {Supply.RESTORED: "Restoration", Supply.OUTAGE: "Outage", Supply.NO_
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notification: its operation, its parameters in order, and the messages that are delivered with it."""
+    """One notification: its operation, its parameters in order, and the messages that are delivered with it.
+
+    `object_ids` are what errorObjects may call each of these. `registration_id` is what it was registered for under, and `credentials`
+    what was registered with it, where they are not the partner's own.
+    """
 
     name: str
     values: tuple[Any, ...]
     message_ids: tuple[MessageId, ...]
+    object_ids: tuple[tuple[str, ...], ...] = ()
+    registration_id: str = ""
+    credentials: Credentials | None = None
 
 
 Values = Mapping[EndpointId, MeterValues]

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from adapters.store.command_packing import pack_outcome
@@ -12,7 +12,7 @@ from headend.c1222.exchange import next_invocation_id
 from headend.commands.arranging import Place, arrange, hindrance, is_held_back
 from headend.commands.machine import Answer, Cancelled, step
 from headend.commands.policy import CommandPolicy
-from headend.commands.staggering import NO_ROUTER, Booked, Waiting, admitted, minute_of, stagger, start_of
+from headend.commands.staggering import CATCH_UP_SECONDS, NO_ROUTER, Booked, Waiting, admitted, latest_turn, minute_of, stagger, start_of
 from headend.limits import COMMAND_INVOCATION_IDS
 from headend.model.command import (
     NOTHING_FOUND,
@@ -142,8 +142,11 @@ class MemoryCommands:
             and row.command.command_id.request_id not in self.cancelled
         ]
         late.sort(key=lambda row: (row.due, row.command.command_id))
-        waiting = [Waiting(self._routers[r.command.command_id.endpoint_id], r.command.expires, r.is_held_back) for r in late]
-        for row, due in zip(late, stagger(waiting, self._booked(now), now, self.utility.commands), strict=True):
+        begins = now + timedelta(seconds=CATCH_UP_SECONDS)
+        until = [latest_turn(now, row.command.expires) for row in late]
+        routers = [self._routers[row.command.command_id.endpoint_id] for row in late]
+        waiting = [Waiting(router, last, row.is_held_back) for router, last, row in zip(routers, until, late, strict=True)]
+        for row, due in zip(late, stagger(waiting, self._booked(begins), begins, self.utility.commands), strict=True):
             row.due = due or row.command.expires
 
     async def cancel_deferred(self, request_ids: Sequence[int], now: datetime, reason: str = "cancelled") -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import cancelling, deferred_store, partner_tables, schema
+from adapters.store.bulk import fetch
 from adapters.store.cancelling import Run
 from adapters.store.command_store import view_of
 from adapters.store.database import Database
@@ -22,6 +23,7 @@ from headend.model.deferred import DeferredRequest, TargetState
 from headend.model.refusal import Refusal
 from headend.model.utility import Utility
 
+_ROUTER = [column.name for column in schema.endpoint.columns].index("router_id")
 _Q, _T, _E = partner_tables.deferred_request.c, partner_tables.deferred_target.c, schema.endpoint.c
 
 
@@ -53,8 +55,8 @@ def preview(connection: Connection, requests: Sequence[DeferredRequest], utility
 
 
 def _routers(connection: Connection, endpoint_ids: Sequence[int]) -> dict[int, int]:
-    statement = select(_E.endpoint_id, _E.router_id).where(_E.endpoint_id.in_(endpoint_ids), _E.router_id.is_not(None))
-    return {row[0]: row[1] for row in connection.execute(statement)}
+    rows = fetch(connection, schema.endpoint, ("endpoint_id",), [(one,) for one in endpoint_ids])
+    return {row[0]: row[_ROUTER] for row in rows if row[_ROUTER] is not None}
 
 
 def summaries(connection: Connection, limit: int, batch_id: int | None = None) -> list[BatchSummary]:
@@ -117,7 +119,7 @@ def requests_of(connection: Connection, batch_id: int) -> list[int]:
 
 def endpoints_named(connection: Connection, meter_nos: Collection[str]) -> list[int]:
     """Endpoints by meter number; those that are not known are left out."""
-    return list(connection.execute(select(_E.endpoint_id).where(_E.meter_no.in_(meter_nos))).scalars())
+    return [row[0] for row in fetch(connection, schema.endpoint, ("meter_no",), [(one,) for one in meter_nos])]
 
 
 class BatchPart:

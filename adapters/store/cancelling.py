@@ -6,6 +6,7 @@ through; then its commands are gone through, some at a time.
 
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -68,9 +69,13 @@ async def cancel(
     """Cancel what can be cancelled of requests, or only of some of their endpoints; how many commands that were."""
     if only is None:
         await run(lambda c: mark(c, request_ids, reason))
+    chosen = None if only is None else sorted(only)
+    parts = [None] if chosen is None else [chosen[n : n + CANCELLED_AT_ONCE] for n in range(0, len(chosen), CANCELLED_AT_ONCE)]
     cancelled = 0
-    while more := await run(lambda c: cancel_some(c, request_ids, only, reason, now, partitions)):
-        cancelled += more
+    for part in parts:
+        some = partial(cancel_some, request_ids=request_ids, endpoint_ids=part, reason=reason, now=now, partitions=partitions)
+        while more := await run(some):
+            cancelled += more
     return cancelled
 
 

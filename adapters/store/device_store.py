@@ -127,11 +127,18 @@ def outaged_devices(connection: Connection, after: str, limit: int) -> Page[Outa
 
 def note_outage_state(connection: Connection, endpoint_ids: Sequence[EndpointId], state: OutageState, since: datetime) -> None:
     """These have, or have no, power since then."""
-    known_endpoints = lock_states(connection, sorted(set(endpoint_ids)))
+    note_outage_states(connection, [(endpoint_id, since) for endpoint_id in endpoint_ids], state)
+
+
+def note_outage_states(connection: Connection, since: Sequence[tuple[int, datetime]], state: OutageState) -> None:
+    """Each endpoint has, or has no, power since an instant of its own; older news than what is known changes nothing."""
+    wanted = dict(since)
+    known_endpoints = lock_states(connection, sorted(wanted))
     known = {row[0]: row for row in fetch(connection, schema.outage_state, ("endpoint_id",), [(one,) for one in known_endpoints])}
-    since_us, rows = to_us(since), []
+    rows = []
     for endpoint_id in known_endpoints:
         _, _, known_us, said_status = known.get(endpoint_id, (endpoint_id, None, None, None))
+        since_us = to_us(wanted[endpoint_id])
         if known_us is None or known_us <= since_us:
             rows.append((endpoint_id, state.value, since_us, said_status))
     put(connection, schema.outage_state, rows, OnConflict.REPLACE)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -11,7 +11,18 @@ from adapters.store import command_tables, partner_tables
 from adapters.store.bulk import OnConflict, key_source, put
 from adapters.store.instants import from_us, to_us
 from headend.commands.arranging import is_held_back
-from headend.commands.staggering import MINUTE_SECONDS, NO_ROUTER, Booked, Waiting, admitted, minute_of, stagger, start_of
+from headend.commands.staggering import (
+    CATCH_UP_SECONDS,
+    MINUTE_SECONDS,
+    NO_ROUTER,
+    Booked,
+    Waiting,
+    admitted,
+    latest_turn,
+    minute_of,
+    stagger,
+    start_of,
+)
 from headend.model.command import OVERRIDE
 from headend.model.command_rules import CommandRules
 from headend.model.deferred import UNSPOKEN, SwitchAction
@@ -69,8 +80,10 @@ def put_off(connection: Connection, now: datetime, rules: CommandRules) -> None:
     """New turns for all commands of batches that are due and not under way: there are more than may be begun now."""
     lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE OF t SKIP LOCKED"
     late = [tuple(row) for row in connection.execute(text(_LATE + lock), {"now": to_us(now)})]
-    waiting = _waiting(late)
-    turns = stagger(waiting, booked(connection, now), now, rules)
+    waiting = _waiting(late, now)
+    # Whoever has just caught up is ahead of the pace by that much; from then on turns and pace agree.
+    begins = now + timedelta(seconds=CATCH_UP_SECONDS)
+    turns = stagger(waiting, booked(connection, begins), begins, rules)
     # One that has no turn any more expires when it does.
     keys = [(row[0], row[1], row[4] if due is None else to_us(due)) for row, due in zip(late, turns, strict=True)]
     if keys:
@@ -78,12 +91,13 @@ def put_off(connection: Connection, now: datetime, rules: CommandRules) -> None:
         connection.exec_driver_sql(_PUT_OFF.format(keys=source), parameters)
 
 
-def _waiting(rows: Sequence[tuple[Any, ...]]) -> list[Waiting]:
+def _waiting(rows: Sequence[tuple[Any, ...]], now: datetime) -> list[Waiting]:
     overrides: dict[int, bool] = {}
     found = []
     for request_id, _, router, action, expires_us, parameters in rows:
         if request_id not in overrides:
             overrides[request_id] = bool(json.loads(parameters).get(OVERRIDE))
         told = None if action is None else SwitchAction(action)
-        found.append(Waiting(router, from_us(expires_us), is_held_back(told, override=overrides[request_id])))
+        until = latest_turn(now, from_us(expires_us))
+        found.append(Waiting(router, until, is_held_back(told, override=overrides[request_id])))
     return found

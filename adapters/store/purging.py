@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, select, text, tuple_
 
-from adapters.store import house_tables, partner_tables, plan_tables, schema
+from adapters.store import event_tables, house_tables, partner_tables, plan_tables, schema
+from adapters.store.billing_tables import billing_answer, billing_item, billing_item_meter, billing_request, billing_response
 from adapters.store.delivery_tables import delivery
 from adapters.store.export_tables import export_run
 from adapters.store.instants import DAY_US, to_day
@@ -30,6 +31,7 @@ class Age(Enum):
     INSTANT = auto()
     CHANGE = auto()
     REQUEST = auto()
+    BILLING = auto()
 
 
 class Stage(NamedTuple):
@@ -51,7 +53,10 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
         Stage(schema.interval_day, "day", Age.DAY, partitioned=True),
         Stage(schema.interval_day_history, "day", Age.DAY),
     ),
-    DataClass.EVENTS: (Stage(schema.device_event, "occurred_us", Age.INSTANT, partitioned=True, walked=True),),
+    DataClass.EVENTS: (
+        Stage(schema.device_event, "occurred_us", Age.INSTANT, partitioned=True, walked=True),
+        Stage(event_tables.event_case, "change_seq", Age.CHANGE),
+    ),
     DataClass.EXCEPTIONS: (Stage(schema.exception_record, "occurred_us", Age.INSTANT),),
     DataClass.NOTIFICATIONS: (Stage(schema.outbox, "change_seq", Age.CHANGE),),
     DataClass.WORK_ITEMS: (Stage(schema.work_item, "closed_us", Age.INSTANT),),
@@ -64,6 +69,10 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
     DataClass.DELIVERIES: (
         Stage(delivery, "settled_us", Age.INSTANT),
         Stage(export_run, "ended_us", Age.INSTANT),
+    ),
+    DataClass.BILLING: tuple(
+        Stage(table, "request_no", Age.BILLING)
+        for table in (billing_item_meter, billing_answer, billing_response, billing_item, billing_request)
     ),
 }
 """By class; voltage shares rows with other intervals and is thinned out (`thinning`)."""
@@ -150,12 +159,21 @@ def _is_old(connection: Connection, stage: Stage, before: int) -> ColumnElement[
             return column < before
         case Age.REQUEST:
             return column.in_(_settled_requests(before))
+        case Age.BILLING:
+            return column.in_(_billed(before))
         case Age.INSTANT:
             old = column < before * DAY_US
             return and_(old, select(func.max(_W)).scalar_subquery() > _W) if stage.table is schema.work_item else old
     marks = select(func.max(house_tables.change_day.c.change_seq)).where(house_tables.change_day.c.day <= before)
     old = column <= (connection.execute(marks).scalar() or 0)
     return and_(old, schema.outbox.c.state != "queued") if stage.table is schema.outbox else old
+
+
+def _billed(before: int) -> Select[tuple[int]]:
+    """Billing requests whose deadline was before a day; never the newest, by which the next is numbered."""
+    b = billing_request.c
+    newest = select(func.max(b.request_no)).scalar_subquery()
+    return select(b.request_no).where(b.deadline_us < before * DAY_US, b.request_no < newest)
 
 
 def _settled_requests(before: int) -> Select[tuple[int]]:

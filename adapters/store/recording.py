@@ -19,17 +19,16 @@ from adapters.store.bulk import OnConflict, fetch, put, rows_of
 from adapters.store.change_packing import pack_changes
 from adapters.store.day_packing import extended_days
 from adapters.store.endpoint_state import Ending, EndpointState, Outcome
+from adapters.store.event_recording import put_events
 from adapters.store.instants import DAY_US, from_day, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.merging import merge_days
 from adapters.store.partitions import DayKey, PartitionsWantedError
 from adapters.store.progress_packing import pack_tables
 from adapters.store.segments import PackingError, Segment
-from adapters.store.watch_tables import suspect_event
 from headend.model.collection import Collected
 from headend.model.interval_runs import IntervalRuns
 from headend.retries import RetryPolicy
-from headend.suspicion import SUSPICIOUS_CODES
 
 Row = tuple[Any, ...]
 
@@ -206,7 +205,7 @@ def _messages(batch: Sequence[Collected], changes: _Changes, now: datetime) -> N
             facts = (message.subscriber, message.kind, message.endpoint_id, message.payload)
             message_id = hashlib.sha256(repr(facts).encode()).digest()[:16]
             position = len(changes.messages)
-            row = (None, position, message_id, *facts, "queued", 0, now_us, now_us)
+            row = (None, position, message_id, *facts, "queued", 0, now_us, now_us, "")
             changes.messages.append(row)
 
 
@@ -272,8 +271,7 @@ def _write(connection: Connection, changes: _Changes, change_seq: int) -> None:
     put(connection, schema.interval_day, [(*row[:2], change_seq, row[3]) for row in changes.days], OnConflict.REPLACE)
     put(connection, schema.register_read_history, [row[:9] + seq for row in changes.reads_superseded], OnConflict.IGNORE)
     put(connection, schema.register_read, [row[:8] + seq for row in changes.reads], OnConflict.REPLACE)
-    put(connection, schema.device_event, [row[:7] + seq for row in changes.events], OnConflict.IGNORE)
-    put(connection, suspect_event, [(*row[:4], row[5]) for row in changes.events if row[2] in SUSPICIOUS_CODES], OnConflict.IGNORE)
+    put_events(connection, [row[:7] + seq for row in changes.events])
     put(connection, schema.outbox, [seq + row[1:] for row in changes.messages], OnConflict.IGNORE)
 
 

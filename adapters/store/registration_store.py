@@ -1,5 +1,6 @@
 """Registrations of partners: their ids, what they want to be told and where; passwords sealed under the utility's key file."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,19 +58,34 @@ def found(connection: Connection, registration_id: str, partner: str, sealer: Ke
     row = connection.execute(select(partner_tables.registration).where(*mine)).first()
     if row is None:
         return None
+    names = select(_N.notification).where(_N.registration_id == registration_id).order_by(_N.notification)
+    return _registration(row, connection.execute(names).scalars(), sealer)
+
+
+def every(connection: Connection, sealer: KeySealer) -> list[Registration]:
+    """What all partners have registered for."""
+    names: dict[str, list[str]] = {}
+    for name, registration_id in connection.execute(select(_N.notification, _N.registration_id).order_by(_N.notification)):
+        names.setdefault(registration_id, []).append(name)
+    rows = connection.execute(
+        select(partner_tables.registration).where(_R.registered_us.is_not(None)).order_by(_R.registered_us, _R.registration_id)
+    )
+    return [_registration(row, names.get(row.registration_id, ()), sealer) for row in rows]
+
+
+def _registration(row: Any, notifications: Iterable[str], sealer: KeySealer) -> Registration:
     credentials = None
     if row.response_password is not None:
-        credentials = Credentials(row.response_user_id, sealer.open_text(row.response_password, _owner(registration_id)))
-    names = select(_N.notification).where(_N.registration_id == registration_id).order_by(_N.notification)
+        credentials = Credentials(row.response_user_id, sealer.open_text(row.response_password, _owner(row.registration_id)))
     return Registration(
-        registration_id,
-        partner,
+        row.registration_id,
+        row.partner,
         row.version,
         row.server,
         row.response_url,
         credentials,
         row.function,
-        tuple(connection.execute(names).scalars()),
+        tuple(notifications),
         from_us(row.registered_us),
     )
 

@@ -9,8 +9,10 @@ from twisted.internet.defer import Deferred
 
 from adapters.store import schema
 from adapters.store.bulk import OnConflict, fetch, put
+from adapters.store.change_sequence import next_change
 from adapters.store.database import Database
 from adapters.store.errors import StoreMismatchError
+from adapters.store.event_recording import put_router_events
 from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.master_lock import lock_master_data
@@ -95,13 +97,22 @@ def record(connection: Connection, records: Sequence[RouterRecord]) -> None:
         events += [(e.router_id, e.sequence, e.code.value, to_us(e.occurred), e.detail) for e in one.events]
         finished += [(health.router_id, to_us(t.began), t.code.value, pack(t)) for t in one.finished]
     put(connection, schema.router_state, list(states.values()), OnConflict.REPLACE)
-    put(connection, schema.router_event, events, OnConflict.IGNORE)
+    _put_events(connection, events)
     put(connection, schema.router_troubleshooting, finished, OnConflict.IGNORE)
     for router_id in {row[0] for row in events}:
         _forget_old(connection, schema.router_event, "sequence", router_id, ROUTER_EVENTS_KEPT)
     for router_id in {row[0] for row in finished}:
         _forget_old(connection, schema.router_troubleshooting, "began_us", router_id, ROUTER_TROUBLESHOOTINGS_KEPT)
     change_work_items(connection, [change for one in records for change in one.work_items])
+
+
+def _put_events(connection: Connection, events: Sequence[Row]) -> None:
+    """Events that are not there yet, before the event desk, too."""
+    known = {row[:2] for row in fetch(connection, schema.router_event, ("router_id", "sequence"), [row[:2] for row in events])}
+    new = [row for row in events if row[:2] not in known]
+    if new:
+        put(connection, schema.router_event, new, OnConflict.IGNORE)
+        put_router_events(connection, new, next_change(connection))
 
 
 def entries(connection: Connection, sealer: KeySealer, name: str | None = None) -> list[RouterEntry]:

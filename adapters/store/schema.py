@@ -214,6 +214,7 @@ outbox = Table(
     _int("attempts"),
     _big("next_try_us"),
     _big("created_us"),
+    _text("answer"),
 )
 
 meter_group = Table(

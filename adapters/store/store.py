@@ -21,6 +21,8 @@ from adapters.store.deferred_store import DeferredPart
 from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
+from adapters.store.event_desk_store import EventDeskPart
+from adapters.store.event_queue_store import EventQueuePart
 from adapters.store.event_store import EventPart
 from adapters.store.export_store import ExportPart
 from adapters.store.gap_store import GapPart
@@ -43,6 +45,7 @@ from adapters.store.router_store import RouterPart
 from adapters.store.schedule_store import SchedulePart
 from adapters.store.session_store import SessionPart
 from adapters.store.silence_store import SilencePart
+from adapters.store.silencing_store import SilencingPart
 from adapters.store.status_store import StatusPart
 from adapters.store.suspicion_store import SuspicionPart
 from adapters.store.telling_store import TellingPart
@@ -86,6 +89,9 @@ class Store(
     BatchPart,
     ProtectionPart,
     TellingPart,
+    EventDeskPart,
+    EventQueuePart,
+    SilencingPart,
     MessagePart,
     RouterPart,
     WorkItemPart,

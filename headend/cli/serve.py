@@ -60,6 +60,7 @@ def _begin_work(utility: UtilityService) -> None:
         utility.answer_billing()
         utility.take_gas_days()
         utility.review_days()
+        utility.judge_events()
         utility.watch_silences()
         utility.watch_for_theft()
     if Role.COLLECTOR not in utility.roles:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from headend.commands.staggering import Booked, Waiting, stagger
+from headend.commands.staggering import Booked, Waiting, latest_turn, stagger
 from headend.errors import shown
 from headend.model.command import OVERRIDE, Hindrance
 from headend.model.command_rules import CommandRules
@@ -87,12 +87,13 @@ def _dues(
     waiting: list[Waiting] = []
     found: list[datetime | None] = []
     staggered: list[int] = []
+    until = latest_turn(begins, request.expires)
     for position, target in enumerate(request.targets):
         quiet, place = is_held_back(target.action, override=override), places[target.endpoint_id]
         found.append(_at_once(begins, request.expires, rules, quiet=quiet))
         if request.is_batch and not place.sleeps:
             staggered.append(position)
-            waiting.append(Waiting(place.router, request.expires, quiet))
+            waiting.append(Waiting(place.router, until, quiet))
     for position, due in zip(staggered, stagger(waiting, booked, begins, rules), strict=True):
         found[position] = due
     return found

@@ -31,6 +31,15 @@ class Waiting:
     quiet: bool = False
 
 
+TURN_SECONDS = 60
+"""A command is begun so long before it expires, where there is time: less, and a switch could be told and nobody know what it did."""
+
+
+def latest_turn(begins: datetime, expires: datetime) -> datetime:
+    """Before when a command must be begun; of one that has little time altogether, half of that is for its turn."""
+    return expires - min(timedelta(seconds=TURN_SECONDS), (expires - begins) / 2)
+
+
 def minute_of(instant: datetime) -> int:
     """The minute in which an instant is."""
     return int(instant.timestamp()) // MINUTE_SECONDS

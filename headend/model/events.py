@@ -8,10 +8,12 @@ from headend.model.endpoint import EndpointId
 
 
 class EventPath(StrEnum):
-    """How an event reached us: unsolicited, or from the log during an interrogation."""
+    """How an event reached us: unsolicited, from the log during an interrogation, found by the head-end itself, or by watching a router."""
 
     UNSOLICITED = "unsolicited"
     LOG = "log"
+    FOUND = "found"
+    ROUTER = "router"
 
 
 @dataclass(frozen=True, slots=True)

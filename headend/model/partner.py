@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from headend.model.endpoint import Commodity
+from headend.model.event_kinds import Category, Severity
 from headend.model.habits import COMMON_HABITS, Habit
 from headend.model.utility import Utility
 from headend.named_addresses import Network, is_named_by
@@ -77,13 +78,44 @@ class MeterScope:
 
 
 @dataclass(frozen=True, slots=True)
+class EventChoice:
+    """Which events a partner wants to be told, and how many at once; an empty choice takes all.
+
+    One notification tells `batch_objects` at most and waits `delay_seconds` for more to tell; so many `connections` are used at once.
+    `lease_hours` is how long a registration holds that is not renewed by registering again; 0: for good.
+    """
+
+    categories: frozenset[Category] = frozenset()
+    severities: frozenset[Severity] = frozenset()
+    commodities: frozenset[Commodity] = frozenset()
+    groups: frozenset[str] = frozenset()
+    routers: bool = False
+    batch_objects: int = 500
+    delay_seconds: float = 0.0
+    connections: int = 4
+    lease_hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSubscription:
+    """What a partner is told without having registered for it."""
+
+    name: str
+    url: str
+    version: str
+    notifications: tuple[str, ...]
+    choice: EventChoice = EventChoice()
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationProfile:
     """How a partner is told things.
 
     `urls` by kind of server, `notification_urls` by notification, which win. `allowed_urls` are patterns (`*`, `?`) of the addresses that
     the partner may name itself; none allows every one that leads to a public network address or into one of `networks`. `target` is the
     kind of server it runs, where it runs several. `version` is the MultiSpeak version it is told things in; empty, the one it spoke when
-    it asked. `soap` is the version of SOAP. `plural` sends many objects in one notification.
+    it asked. `soap` is the version of SOAP. `plural` sends many objects in one notification. `events` is the choice for what it registers
+    for, `subscriptions` what it is told without that.
     """
 
     urls: Mapping[PeerServer, str] = field(default_factory=dict)
@@ -97,10 +129,13 @@ class NotificationProfile:
     timeout_seconds: float = 30.0
     credentials: Credentials | None = None
     tls: PeerTls = PeerTls()
+    events: EventChoice = EventChoice()
+    subscriptions: tuple[StandingSubscription, ...] = ()
 
     def is_configured(self, url: str) -> bool:
         """Whether the utility itself gave this address, which may then lead anywhere."""
-        return url in self.urls.values() or url in self.notification_urls.values()
+        standing = (one.url for one in self.subscriptions)
+        return url in self.urls.values() or url in self.notification_urls.values() or url in standing
 
     def may_name(self, url: str) -> bool:
         """Whether the partner may ask to be told things at this address."""

@@ -22,6 +22,7 @@ class DataClass(StrEnum):
     GAS_DAYS = "gas_days"
     CHANGES = "changes"
     DELIVERIES = "deliveries"
+    BILLING = "billing"
 
 
 VOLTAGE_CHANNELS: frozenset[ChannelId] = frozenset(c.channel_id for c in CHANNELS.values() if c.unit is Unit.VOLT)

@@ -1,7 +1,7 @@
 """Tellings: that a partner is to be told how something ended that it asked for; they wait in the outbox until they are delivered."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -81,6 +81,8 @@ class Attempt:
     delivery: Delivery
     reason: str = ""
     reachable: bool = True
+    answers: Mapping[MessageId, str] = field(default_factory=dict)
+    """What was said of single messages that were taken all the same."""
 
 
 @dataclass(frozen=True, slots=True)

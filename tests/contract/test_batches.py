@@ -86,10 +86,10 @@ def test_a_second_batch_has_its_turns_beside_the_first(paced: CommandStoreUnderT
 
 
 def test_one_that_has_no_turn_before_it_expires_is_refused_at_once_and_by_name(paced: CommandStoreUnderTest) -> None:
-    refused = paced.accept(request(*MANY_MORE, kind=READ, action=None, expires=timedelta(minutes=2)))
-    assert len(refused) == 10
+    refused = paced.accept(request(*MANY_MORE, kind=READ, action=None, expires=timedelta(minutes=3)))
+    assert len(refused) == 10, "none is begun in the last minute"
     assert refused[0].reason.startswith("meter 'M0000")
-    assert "no turn before the request expires at 2026-07-02 01:02" in refused[0].reason
+    assert "no turn before the request expires at 2026-07-02 01:03" in refused[0].reason
     assert len(paced.views("cis", "t-1")) == 30
 
 

@@ -103,7 +103,7 @@ def test_an_event_arrives_at_once():
     field.run()
     victim = field.polled[0]
     field.field.install_faults([Fault(FaultKind.REBOOT, seconds=1, meter_no=victim.meter_no)])
-    field.wakeups.alarm(victim.endpoint_id - 1)
+    field.wakeups.alarm(victim.endpoint_id - 1, field.world.meter(victim.endpoint_id - 1).events()[-1])
     field.pass_time(2)
     (event,) = [e for e in victim.events.values() if e.path is EventPath.UNSOLICITED]
     assert event.code in {1, 2}
@@ -115,7 +115,7 @@ def test_an_event_of_an_endpoint_never_spoken_to_is_kept():
     field = Field(7, 20)
     victim = field.polled[0]
     field.field.install_faults([Fault(FaultKind.REBOOT, seconds=1, meter_no=victim.meter_no)])
-    field.wakeups.alarm(victim.endpoint_id - 1)
+    field.wakeups.alarm(victim.endpoint_id - 1, field.world.meter(victim.endpoint_id - 1).events()[-1])
     field.pass_time(2)
     assert "an event before its program is known" in victim.exceptions[0].reason
 

@@ -20,8 +20,10 @@ from headend.billing_reading import BillingReads
 from headend.billing_requests import BadRequestError, BillingPolicy, RequestReusedError
 from headend.model.billing_export import ResponseHead
 from headend.model.collection import Collected
+from headend.model.delivery import DeliveryState, FinishedFile
 from headend.model.endpoint import Commodity, Customer, EndpointId, Installation, ServicePoint
 from headend.model.readings import IntervalFlag, ReadSource
+from headend.model.retention import DataClass, Retention
 from headend.model.work_item import WorkItemKind
 from headend.ports import CustomerItem
 from tests.store.test_exports import hours
@@ -362,6 +364,24 @@ def test_what_cannot_be_taken_says_line_and_rule_and_nothing_of_it_is_kept(world
         assert refused.value.line == line, text
         assert world.store.call("open_requests") == []
     assert world.ask('<Item itemId="1" servicePointId="SP1"/>', request_id="x")[0].get("status") == "COMPLETE"
+
+
+def test_old_requests_are_forgotten_but_the_newest(world: World) -> None:
+    store = world.store
+    for _ in range(2):
+        world.ask('<Item itemId="1" servicePointId="SP1"/>')
+    store.call("queue_files", "batch", [FinishedFile(Path("/a"), "a", 1, b"")], ["cis"], world.now)
+    (delivery,) = store.call("deliveries", 1)
+    store.call("mark_delivery", delivery.delivery_id, DeliveryState.VERIFIED, world.now)
+    retention = Retention(dict.fromkeys(DataClass, 400))
+    for data_class in (DataClass.BILLING, DataClass.DELIVERIES):
+        for now in (world.now + timedelta(days=399), world.now + timedelta(days=403)):
+            position: Any = ()
+            while position is not None:
+                position = store.call("purge_step", retention, data_class, now, position, 100).position
+    for table in ("request", "item", "answer", "response", "item_meter"):
+        assert [row[0] for row in store.sql(f"SELECT request_no FROM billing_{table}")] == [2], table
+    assert store.call("deliveries", 1) == []
 
 
 def told_by_multispeak(site: Any, version: str) -> dict[str, tuple[Decimal, str]]:

@@ -53,12 +53,12 @@ except StoreError as error:
 
 
 def in_small_file_system(directory: Path, after_mount: str, script: str, *arguments: str) -> list[str]:
-    """Lines that `script` says, run where `directory` is 2 MiB of memory, mounted for it alone.
+    """Lines that `script` says, run where `directory` is 3 MiB of memory, mounted for it alone.
 
     `after_mount` is a shell's, with the directory as $0 and the script's command as $@. Skips where this machine lets nobody mount.
     """
     unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-    mount = f'mount -t tmpfs -o size=2m tmpfs "$0" && {after_mount} && exec "$@"'
+    mount = f'mount -t tmpfs -o size=3m tmpfs "$0" && {after_mount} && exec "$@"'
     if subprocess.run([*unshare, "mount", "-t", "tmpfs", "tmpfs", directory], check=False, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
     return said_by([*unshare, "sh", "-c", mount, directory, sys.executable, "-c", script, directory, *arguments])

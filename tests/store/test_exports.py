@@ -11,14 +11,23 @@ import pytest
 from lxml import etree
 
 from adapters.delivery.threads import on_threads_of
+from adapters.exports.green_button import Download, green_button
 from adapters.exports.making import ExportFiles
+from adapters.exports.records import RecordFiles
 from adapters.validation.files import problems_of
 from headend.export_driver import ExportDriver, Exporter
+from headend.gas_day import GasDayRule
+from headend.gas_days import GasDayDriver
+from headend.interval_series import series_of
 from headend.model.collection import Collected
 from headend.model.delivery import FinishedFile
-from headend.model.endpoint import Commodity, EndpointId
+from headend.model.endpoint import Commodity, Customer, EndpointId, Installation, ServicePoint
 from headend.model.export import Content, ExportFormat, ExportSchedule
 from headend.model.readings import IntervalFlag
+from headend.model.selections import LOAD_PROFILE, Period
+from headend.model.work_item import WorkItemKind
+from headend.ports import CustomerItem
+from headend.record_exports import RecordExport, RecordExportDriver, RecordExports
 from tests.store.world import UTILITY, OpenStore, block, register, shipment
 
 NS = {"d": "urn:open-ami-headend:meter-data:1", "m": "urn:open-ami-headend:manifest:1"}
@@ -243,9 +252,78 @@ def test_a_full_disk_leaves_no_file_and_the_run_is_made_again(world: World, monk
     assert run.state.value == "failed"
     assert "No space left" in run.reason
     assert [one for one in world.files.spool.rglob("*") if one.is_file()] == []
+    (item,) = world.store.call("work_items", 10, kind=WorkItemKind.LATE_EXPORT)
+    assert (item.subject, "No space left" in item.diagnosis) == ("daily of 2026-07-01", True)
     world.look(END + timedelta(hours=8, minutes=1))
     (run,) = world.store.call("export_runs", 10)
     assert (run.state.value, run.number, run.reason) == ("done", 1, "")
+    assert world.store.call("work_items", 10, kind=WorkItemKind.LATE_EXPORT) == []
+
+
+def test_gas_days_go_out_provisional_and_closed_with_adjustments(world: World) -> None:
+    store, rule = world.store, GasDayRule()
+    end = rule.bounds(DAY).end
+    volumes = [10] * 34
+    store.call("record", [Collected(EndpointId(3), end, interval_blocks=hours(3, 0, volumes, channel=31, exponent=-2))], end)
+    records = RecordFiles(UTILITY, world.files.spool, on_threads_of(store.running.reactor), rule)
+    wanted = RecordExports(RecordExport(("mdm",)), None, rule)
+
+    def look(now: datetime) -> list[Any]:
+        world.now = now
+        store.running.wait(GasDayDriver(UTILITY, store.store, lambda: now, rule, "tests").look)
+        store.running.wait(RecordExportDriver(UTILITY, store.store, records, wanted, lambda: now, "tests").look)
+        return [one.file for one in store.call("deliveries", 100)]
+
+    (provisional, _), before = [one for one in look(end) if "2026-07-01" in one.name], len(look(end))
+    assert provisional.name == "demo_gas-day-provisional-takes_2026-07-01_1_001.xml"
+    root = etree.parse(provisional.path).getroot()
+    assert (root.get("state"), root.get("start")) == ("PROVISIONAL", "2026-07-01T14:00:00Z")
+    assert dict(root[0].attrib) == {"meter": "M000003", "volume": "2.00", "unit": "m3", "present": "20", "expected": "24"}
+    look(end + timedelta(hours=2))
+    late = Collected(EndpointId(3), end, interval_blocks=hours(3, 34, [10] * 4, channel=31, exponent=-2))
+    store.call("record", [late], end + timedelta(hours=3))
+    look(end + timedelta(hours=4))
+    files = look(end + timedelta(days=1, hours=2))
+    assert len(files) > before
+    (closed,) = [one for one in files if one.name.startswith("demo_gas-day-closed-takes_2026-07-02")]
+    (adjustment,) = etree.parse(closed.path).getroot().findall("{*}Adjustment")
+    told = (adjustment.get("meter"), adjustment.get("gasDay"), adjustment.get("volumeBefore"), adjustment.get("volume"))
+    assert told == ("M000003", "2026-07-01", "2.00", "2.40")
+    assert all(problems_of(one.path) == [] for one in files)
+
+
+def test_master_data_go_out_with_places_and_accounts(world: World) -> None:
+    store = world.store
+    point = ServicePoint("SP1", Commodity.ELECTRIC, "1 <Main> St", "Ames", "IA", "50010", "A1", "07", 42.5, -93.6)
+    installed = Installation("M000001", "SP1", MADE)
+    store.call("import_customers", [CustomerItem(Customer("A1", "Ann & Bob", "555"), point, installed)], MADE)
+    records = RecordFiles(UTILITY, world.files.spool, on_threads_of(store.running.reactor), GasDayRule())
+    wanted = RecordExports(None, RecordExport(("mdm",)))
+    driver = RecordExportDriver(UTILITY, store.store, records, wanted, lambda: END + timedelta(hours=6), "tests")
+    for _ in range(2):
+        store.running.wait(driver.look)
+    file, manifest = [one.file for one in store.call("deliveries", 100)]
+    assert file.name == "demo_master-data-meters_2026-07-01_1_001.xml"
+    assert problems_of(file.path) == problems_of(manifest.path) == []
+    root = etree.parse(file.path).getroot()
+    assert [one.get("no") for one in root] == ["M000001", "M000002", "M000003"]
+    assert [one.tag.partition("}")[2] for one in root[0]] == ["Register", *["Intervals"] * 4, "ServicePoint", "Account"]
+    assert (root[0][5].get("addressLine"), root[0][5].get("longitude"), root[0][6].get("name")) == ("1 <Main> St", "-93.6", "Ann & Bob")
+
+
+def test_green_button(world: World) -> None:
+    values = world.store.call("values_of", [EndpointId(1)], Period(START, END), LOAD_PROFILE)
+    point = ServicePoint("SP1", Commodity.ELECTRIC, "", "", "", "", "A1", "07")
+    wanted = Download(UTILITY, point, START, END, END, series_of(values.blocks, Period(START, END)))
+    feed = "".join(green_button(wanted))
+    assert feed == "".join(green_button(wanted))
+    root = etree.fromstring(feed.encode())
+    readings = list(root.iter("{http://naesb.org/espi}IntervalReading"))
+    assert [int(one.findtext("{*}value")) for one in readings] == list(range(100, 124))
+    assert int(readings[0].findtext(".//{*}start")) == int(START.timestamp())
+    assert [one.findtext("{*}uom") for one in root.iter("{http://naesb.org/espi}ReadingType")] == ["72"]
+    (block,) = root.iter("{http://naesb.org/espi}IntervalBlock")
+    assert block[0].findtext("{*}duration") == "86400"
 
 
 def test_names_are_escaped_and_places_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

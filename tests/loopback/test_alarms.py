@@ -1,0 +1,142 @@
+"""From a meter to the outage desk: emulated utility, head-end and a partner's server as real processes, in both versions."""
+
+import json
+import re
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from multispeak.contract import load_contract
+from multispeak.schema import compile_schema
+from tests.fakes.soap_world import envelope
+from tests.loopback.processes import Running, run, running
+from tests.loopback.test_notifications import Taken, partner
+from wsdl import VERSIONS
+
+SETTINGS = """
+[server]
+port = 0
+
+[[utilities]]
+id = "demo"
+time_zone = "America/Chicago"
+database = "sqlite:///headend.db"
+key_file = "headend.key"
+field = {{ port = 0 }}
+routers = {{ poll = false }}
+alarms = {{ hold_off_seconds = 0 }}
+
+[[utilities.partners]]
+user_id = "cis"
+password = "s3cret-word"
+
+[utilities.partners.notifications]
+user_id = "ami"
+password = "their-word"
+
+[[utilities.partners.notifications.subscriptions]]
+name = "desk"
+url = "http://127.0.0.1:{port}/standing"
+notifications = ["ODEventNotification"]
+severities = ["critical"]
+"""
+
+WANTED = {
+    "3.0": (("OD_Server", "ODEventNotification"), ("MR_Server", "HistoryLogChangedNotification")),
+    "4.1.6": (("OD_Server", "ODEventNotification"), ("MR_Server", "MeterEventNotification")),
+}
+
+
+class AlarmSite:
+    """A utility whose partner has subscribed: `registered` is registration id by (version, notification)."""
+
+    def __init__(self, place: Path, control: str, serve: Running, taken: Taken) -> None:
+        self.place, self.control, self.serve, self.taken = place, control, serve, taken
+        field = re.search(r"at (\S+):(\d+)", serve.line_with("listening to the field"))
+        assert field is not None
+        self.urls = {version: serve.line_with(f"MR_Server {version}").split()[-1].removesuffix("MR_Server?wsdl") for version in VERSIONS}
+        self.tell_emulator("head-end", {"host": field[1], "port": int(field[2])})
+        with urllib.request.urlopen(f"{control}/endpoints?limit=60") as answer:
+            endpoints = json.loads(answer.read())["endpoints"]
+        self.homes = [e["meter_no"] for e in endpoints if e["configuration"] == "residential" and e["router"] != "cellular"]
+        wanted = [(version, server, name) for version in VERSIONS for server, name in WANTED[version]]
+        self.registered = {(version, name): self._register(version, server, name) for version, server, name in wanted}
+
+    def tell_emulator(self, path: str, body: dict[str, Any]) -> None:
+        with urllib.request.urlopen(urllib.request.Request(f"{self.control}/{path}", data=json.dumps(body).encode())):
+            pass
+
+    def soap(self, version: str, server: str, operation: str, inside: str = "") -> str:
+        octets = envelope(version, operation, inside, user="cis")
+        asked = urllib.request.Request(self.urls[version] + server, data=octets, headers={"Content-Type": "text/xml; charset=utf-8"})
+        with urllib.request.urlopen(asked) as answer:
+            said: str = answer.read().decode()
+        assert "errorString" not in said, said
+        return said
+
+    def _register(self, version: str, server: str, name: str) -> str:
+        found = re.search(r"Result>([0-9a-f-]{36})<", self.soap(version, server, "RequestRegistrationID"))
+        assert found is not None
+        inside = (
+            f"<registrationDetails><registrationID>{found[1]}</registrationID><responseURL>http://127.0.0.1:{self.taken.port}/any</responseURL>"
+            f"<methodsList><methodName>{name}</methodName></methodsList></registrationDetails>"
+        )
+        self.soap(version, server, "RegisterForService", inside)
+        return found[1]
+
+    def told(self, name: str, meter_no: str, word: str, registration: str) -> list[dict[str, Any]]:
+        """Notifications taken that tell of a meter."""
+        return [
+            one
+            for one in self.taken.all
+            if one["operation"] == name and meter_no in one["body"] and word in one["body"] and registration in one["body"]
+        ]
+
+    def cause_until_told(self, meter_no: str, event: str, word: str) -> None:
+        """Have something happen to a meter until every subscriber was told: its program may not be known yet at the first."""
+        wanted = [(name, registration) for (_, name), registration in self.registered.items()]
+        for _ in range(60):
+            self.tell_emulator(f"endpoints/{meter_no}/events", {"event": event, "alarm": True})
+            self.taken.drain(1.5)
+            if all(self.told(name, meter_no, word if name == "ODEventNotification" else "", registration) for name, registration in wanted):
+                return
+        raise AssertionError(f"nobody was told of {event}: {self.serve.process.poll()}")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlarmSite]:
+    place = tmp_path_factory.mktemp("alarms")
+    with partner() as taken:
+        (place / "headend.toml").write_text(SETTINGS.format(port=taken.port))
+        with running("emulate", "--endpoints", "40", "--seed", "5", "--directory", place) as emulator:
+            said = json.loads(emulator.line_with("control"))
+            done = run("import", "shipment", said["shipment"], "--config", place / "headend.toml")
+            assert done.returncode == 0, done.stderr
+            with running("serve", "--config", place / "headend.toml") as serve:
+                yield AlarmSite(place, said["control"], serve, taken)
+                assert serve.end(signal.SIGTERM) == 0
+                assert "Traceback" not in serve.rest()
+
+
+def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed(site: AlarmSite) -> None:
+    meter_no = site.homes[0]
+    site.cause_until_told(meter_no, "power-down", "Outage<")
+    time.sleep(1.1)
+    site.cause_until_told(meter_no, "power-up", "Restoration<")
+    schemas = {version: compile_schema(load_contract(version), load_contract(version).services["MDM_Server"]) for version in VERSIONS}
+    versions = {registration: version for (version, _), registration in site.registered.items()} | {"cis:desk": "4.1.6"}
+    for one in site.taken.all:
+        root = etree.fromstring(one["body"].encode())
+        header, message = root[0][0], root[1][0]
+        version = versions[header.get("RegistrationID")]
+        assert (header.get("UserID"), header.get("Pwd")) == ("ami", "their-word")
+        assert schemas[version].validate(message), schemas[version].error_log
+    standing = [one for one in site.taken.all if one["path"] == "/standing"]
+    assert standing
+    assert all("Outage<" in one["body"] for one in standing), "a restoration is no critical event"
