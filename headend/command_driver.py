@@ -34,6 +34,7 @@ from headend.conversations import Conversation, Conversations, Patience
 from headend.dialogue import Dialogue
 from headend.errors import StoreError, WireError
 from headend.interrogation import Finish, Interrogation
+from headend.limits import COMMANDS_PER_TAKE
 from headend.model.collection import Assignment, Collected, MeterProgramRecord
 from headend.model.command import Command, CommandAssignment, CommandId, CommandUpdate, FailureCode, Found, Outcome
 from headend.model.deferred import DeferredKind, Priority, TargetState
@@ -116,7 +117,7 @@ class CommandDriver:
     async def _take(self) -> bool:
         """Whether there may be more at once."""
         policy, now = self._policy, self._now()
-        room = policy.conversations_max - len(self._held)
+        room = min(policy.conversations_max - len(self._held), COMMANDS_PER_TAKE)
         if room <= 0 or not await self._store.command_due(now):
             return False
         batch_room = max(0, int(policy.conversations_max * policy.batch_part) - len(self._held))

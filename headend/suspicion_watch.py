@@ -70,6 +70,7 @@ class SuspicionWatch:
         try:
             if await self._work.is_ours():
                 found = await self._look_at_events(now) + await self._look_at_day(now)
+                await self._work.is_done()
         except StoreError as error:
             self.log.warn("{utility} not looked at for theft: {error}", utility=self._utility.utility_id, error=error)
         if found:

@@ -231,8 +231,9 @@ def calm(site: Site, name: str) -> Iterator[Row]:
     yield f"{name}, calm: gasps told", len(seconds), f"of {len(homes[:CALM_GASPS])}"
     yield from percentiles(f"{name}, calm: meter → subscriber", seconds)
     received = received_at(site, 0.0)
-    told = dict((meter, at) for at, meter in site.subscriber.told)
-    yield from percentiles(f"{name}, calm: record → subscriber", [at - received[meter] for meter, at in told.items() if meter in received])
+    told = {meter: at for at, meter in site.subscriber.told}
+    lags = [at - received[meter] for meter, at in told.items() if meter in received]
+    yield from percentiles(f"{name}, calm: record → subscriber", lags)
 
 
 def storm(site: Site, name: str) -> Iterator[Row]:

@@ -210,3 +210,35 @@ def test_a_monitoring_asks_again_after_its_period(seconds: float) -> None:
     assert following.state is TargetState.QUEUED
     assert isinstance(decision, Wait)
     assert decision.report is not None
+
+
+@pytest.mark.parametrize(
+    ("hindrance", "code", "reason"),
+    [
+        (Hindrance(cancelled="cancelled by ann"), FailureCode.CANCELLED, "cancelled by ann"),
+        (Hindrance(protection="protected (medical)"), FailureCode.PROTECTED, "protected (medical)"),
+        (
+            Hindrance(quiet_until=NOW + timedelta(hours=2)),
+            FailureCode.EXPIRED,
+            f"it expires before the quiet times end at {NOW + timedelta(hours=2):%Y-%m-%d %H:%M} UTC",
+        ),
+    ],
+)
+def test_what_stands_in_the_way_is_the_answer(hindrance: Hindrance, code: FailureCode, reason: str) -> None:
+    one = command(DeferredKind.SWITCH, SwitchAction.DISCONNECT)
+    for sleeps in (False, True):
+        _, decision = step(one, TakenUp(sleeps, True, hindrance), NOW, POLICY)
+        assert isinstance(decision, Answer)
+        assert (decision.outcome.code, decision.outcome.reason) == (code, reason)
+    _, decision = step(replace(one, told=told()), TakenUp(False, True, hindrance), NOW, POLICY)
+    assert isinstance(decision, Speak), "what was told is followed up"
+
+
+def test_quiet_times_are_waited_for() -> None:
+    one, decision = step(
+        command(DeferredKind.SWITCH, SwitchAction.DISCONNECT),
+        TakenUp(False, True, Hindrance(quiet_until=NOW + timedelta(minutes=30))),
+        NOW,
+        POLICY,
+    )
+    assert (one.state, one.attempts, decision) == (TargetState.QUEUED, 0, Wait(NOW + timedelta(minutes=30)))

@@ -6,12 +6,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import gatherResults
 
 from headend.command_settings import CommandSettings
 from headend.commands.batch_file import BatchItem
 from headend.commands.batching import BatchWish, batch_requests
 from headend.commands.staggering import minute_of
 from headend.deferred_requests import TransactionReusedError
+from headend.model.command import CommandAssignment
 from headend.model.deferred import DeferredKind, SwitchAction, TargetKey, TargetState
 from headend.model.protection import Protection, ProtectionKind
 from headend.model.refusal import Refusal
@@ -98,6 +100,23 @@ def test_a_cancellation_that_did_not_get_through_is_carried_out_by_whoever_hands
     taken = store.call("take_commands", "me", 100, 100, NOW + timedelta(hours=1), NOW + timedelta(hours=2))
     assert {one.hindrance.cancelled for one in taken} == {"cancelled by ann"}
     assert len(taken) == METERS, "there is no pace for what is not begun"
+
+
+def test_two_who_hand_out_at_the_same_time_keep_one_pace(store: OpenStore) -> None:
+    store.call("accept_batch", wish(store, mixed()))
+    late = NOW + timedelta(hours=1)
+
+    async def both() -> list[list[CommandAssignment]]:
+        taking = [store.store.take_commands(owner, 100, 100, late, late + timedelta(minutes=2)) for owner in ("one", "two", "three")]
+        taken: list[list[CommandAssignment]] = await gatherResults(taking)
+        return taken
+
+    found = store.running.wait(both)
+    commands = [one.command.command_id for taken in found for one in taken]
+    assert len(commands) == len(set(commands))
+    # Ten behind each of two routers is one each six seconds: two at once, as five seconds may be made up for.
+    assert 2 <= len(commands) <= 4
+    assert store.call("take_commands", "four", 100, 100, late, late + timedelta(minutes=2)) == []
 
 
 def entry(meter_no: str = "", account_no: str = "", last: date | None = None, note: str = "") -> Protection:
