@@ -170,10 +170,9 @@ def show(number: int, config: Path, utility_id: str | None, as_json: bool, csv_f
     """How the batch NUMBER stands; with --csv or --json what became of each meter."""
 
     async def work(reactor: Any, store: Store, utility: UtilitySettings) -> int:
+        if wait:
+            await _ended(reactor, store, BatchId(number))
         report = await store.batch(BatchId(number))
-        while wait and report is not None and report.summary.open:
-            await deferLater(reactor, LOOK_SECONDS)
-            report = await store.batch(BatchId(number))
         if report is None:
             raise _no_batch(number)
         if csv_file is not None:
@@ -209,6 +208,19 @@ def cancel(
         return 0
 
     with_store(config, utility_id, work)
+
+
+async def _ended(reactor: Any, store: Store, number: BatchId) -> None:
+    """Wait until a batch has ended; how far it is goes to standard error."""
+    said = -1
+    while (summary := await store.batch_summary(number)) is not None:
+        ended = summary.total - summary.open
+        if ended != said:
+            click.echo(f"batch {number}: {ended:,} of {summary.total:,} ended", err=True)
+            said = ended
+        if not summary.open:
+            return
+        await deferLater(reactor, LOOK_SECONDS)
 
 
 def _no_batch(number: int) -> RequestError:
