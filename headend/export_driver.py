@@ -15,6 +15,8 @@ from headend.model.endpoint import EndpointId
 from headend.model.export import ExportRun, ExportSchedule, ExportStore, FileSet, MeterData, Part
 from headend.model.selections import Period
 from headend.model.utility import Utility
+from headend.model.work_item import HEAD_END, Party, WorkItem, WorkItemChange, WorkItemEntry, WorkItemKind, WorkItemState
+from headend.regular_work import Claims, RegularWork
 
 LOOK_SECONDS = 15
 """How often it is looked whether an export is due: it begins at most so late."""
@@ -50,18 +52,11 @@ class FileMaker(Protocol):
         """The file that says what belongs together."""
 
 
-class RegularWork(Protocol):
-    """Claims of regular work."""
-
-    def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
-        """Whether `owner` may do some regular work until `until`."""
-
-    def finish_work(self, work: str, owner: str, done: datetime) -> Awaitable[None]:
-        """`owner` did it."""
-
-
-class ExportsStore(ExportStore, RegularWork, Protocol):
+class ExportsStore(ExportStore, Claims, Protocol):
     """All that exports need of a store."""
+
+    def change_work_item(self, change: WorkItemChange) -> Awaitable[WorkItem | None]:
+        """Open, change or close a work item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,49 +130,51 @@ class ExportDriver:
     def __init__(self, exporter: Exporter, store: ExportsStore, schedules: Sequence[ExportSchedule], owner: str) -> None:
         self._exporter = exporter
         self._store = store
-        self._schedules = schedules
-        self._owner = owner
+        self._days: dict[str, date] = {}
+        claim = EXPORT_CLAIM_SECONDS
+        self._schedules = [(one, RegularWork(store, f"export {one.name}", owner, exporter.now, claim)) for one in schedules]
 
     async def look(self) -> None:
         """Make what is due. Never raises for what cannot be done now: a later look does it."""
-        for schedule in self._schedules:
+        for schedule, turn in self._schedules:
             try:
-                await self._look_at(schedule)
+                await self._look_at(schedule, turn)
             except HeadEndError as error:
                 self.log.warn("export {export} not made: {error}", export=schedule.name, error=error)
+                await self._note(schedule, str(error))
 
-    async def _look_at(self, schedule: ExportSchedule) -> None:
+    async def _look_at(self, schedule: ExportSchedule, turn: RegularWork) -> None:
         last = await self._store.last_scheduled_day(schedule.name)
-        work = f"export {schedule.name}"
         for day in due_days(self._exporter.utility, schedule, last, self._exporter.now()):
-            if not await self._claim(work):
+            if not await turn.is_ours():
                 return
-            try:
-                await self._make(schedule, day, work)
-            finally:
-                await self._give_back(work)
+            await self._make(schedule, day, turn)
 
-    async def _make(self, schedule: ExportSchedule, day: date, work: str) -> None:
-        claimed = self._exporter.now()
-
+    async def _make(self, schedule: ExportSchedule, day: date, turn: RegularWork) -> None:
         async def hold(_kind: str, _done: int, _total: int) -> None:
-            nonlocal claimed
-            if self._exporter.now() - claimed > timedelta(seconds=EXPORT_CLAIM_SECONDS / 4):
-                claimed = self._exporter.now()
-                await self._claim(work)
+            await turn.lasts()
 
+        self._days[schedule.name] = day
         run = await self._store.begin_run(schedule.name, day, due_at(self._exporter.utility, schedule, day), scheduled=True)
         files = await self._exporter.run(schedule, run, hold)
+        await self._note(schedule, "")
         octets = sum(file.size for file in files)
         words = {"export": schedule.name, "day": day, "files": len(files), "octets": octets}
         self.log.info("export {export} of {day}: {files} files, {octets} octets", **words)
 
-    def _claim(self, work: str) -> Awaitable[bool]:
-        now = self._exporter.now()
-        return self._store.claim_work(work, self._owner, now, now + timedelta(seconds=EXPORT_CLAIM_SECONDS), now)
-
-    async def _give_back(self, work: str) -> None:
+    async def _note(self, schedule: ExportSchedule, problem: str) -> None:
+        """Open a work item for an export that cannot be made, and close it once it was. Never raises."""
+        day = self._days.get(schedule.name)
+        if day is None:
+            return
+        due = due_at(self._exporter.utility, schedule, day)
+        state = WorkItemState.OPEN if problem else WorkItemState.CLOSED
+        # The instant is that of the export, so that it is told once however often it is tried.
+        entry = WorkItemEntry(due, HEAD_END, "it cannot be made" if problem else "it was made")
+        change = WorkItemChange(
+            WorkItemKind.LATE_EXPORT, f"{schedule.name} of {day}", due, state, (entry,), problem[:1_000], Party.OPERATOR
+        )
         try:
-            await self._store.finish_work(work, self._owner, self._exporter.now())
+            await self._store.change_work_item(change)
         except StoreError as error:
-            self.log.warn("a claim expires by itself: {error}", error=error)
+            self.log.warn("no work item for an export that is late: {error}", error=error)

@@ -221,8 +221,8 @@ TARGETS_MAX = 50
 EXPORT_SCHEDULES_MAX = 50
 """Regular exports of a utility."""
 
-BILLING_ITEMS_PER_STEP = 500
-"""Items of a billing request received and answered at once (reference/domain-itron-openway.md 3.1)."""
+BILLING_ITEMS_PER_STEP = 2_000
+"""Items of a billing request received and answered at once: a MiB or two, and a commit for each of them."""
 
 BILLING_ITEMS_MAX = 1_000_000
 """Items of one billing request: all accounts of a large utility."""

@@ -4,7 +4,7 @@ Required members are always there; of the optional ones those whose meaning is k
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from lxml import etree
 
@@ -212,12 +212,13 @@ def header_element(contract: Contract, **said: str) -> etree._Element:
     return header
 
 
-def envelope(soap_version: str, header: etree._Element | None, body: etree._Element) -> bytes:
+def envelope(soap_version: str, headers: Iterable[etree._Element], body: etree._Element) -> bytes:
     """A whole envelope, laid out for people."""
     soap = SOAP_NAMESPACES[soap_version]
     root = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})
-    if header is not None:
-        etree.SubElement(root, f"{{{soap}}}Header").append(header)
+    listed = list(headers)
+    if listed:
+        etree.SubElement(root, f"{{{soap}}}Header").extend(listed)
     etree.SubElement(root, f"{{{soap}}}Body").append(body)
     etree.indent(root, "  ")
     return etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)

@@ -108,7 +108,7 @@ class ServicePages:
         examples = Examples(self._contract)
         request, answer = self._request_header(), self._answer_header(operation)
         texts = {
-            name + suffix: envelope(soap, header, body).decode()
+            name + suffix: envelope(soap, [header], body).decode()
             for suffix, soap in (("", "1.1"), ("12", "1.2"))
             for name, header, body in (
                 ("request", request, examples.request(operation)),

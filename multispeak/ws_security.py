@@ -19,6 +19,8 @@ from multispeak.limits import NONCE_OCTETS_MAX, NONCES_PER_USER_MAX, TOKEN_FRESH
 
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+_PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"
+_BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
 SECURITY_TAG = f"{{{_WSSE}}}Security"
 _TOKEN_TAG = f"{{{_WSSE}}}UsernameToken"
 _UNDERSTOOD = {_TOKEN_TAG, f"{{{_WSU}}}Timestamp"}
@@ -54,6 +56,23 @@ def read_username_token(security: etree._Element | None) -> UsernameToken | None
     )
 
 
+def username_token(user_id: str, password: str, now: datetime, nonce: bytes | None = None) -> etree._Element:
+    """A Security header that logs in with the password's text or, with a nonce that is used once, with its digest."""
+    created = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    security = etree.Element(SECURITY_TAG, nsmap={"wsse": _WSSE, "wsu": _WSU})
+    token = etree.SubElement(security, _TOKEN_TAG)
+    etree.SubElement(token, f"{{{_WSSE}}}Username").text = user_id
+    secret = etree.SubElement(token, f"{{{_WSSE}}}Password")
+    if nonce is None:
+        secret.text, kind = password, "PasswordText"
+    else:
+        secret.text, kind = _digest(nonce, created, password).decode(), "PasswordDigest"
+        etree.SubElement(token, f"{{{_WSSE}}}Nonce", EncodingType=_BASE64).text = b64encode(nonce).decode()
+    secret.set("Type", f"{_PROFILE}#{kind}")
+    etree.SubElement(token, f"{{{_WSU}}}Created").text = created
+    return security
+
+
 def not_understood(security: etree._Element) -> str:
     """The first part of a Security header that is not looked at here, such as a signature; empty where all is."""
     return next((str(part.tag) for part in security if isinstance(part.tag, str) and part.tag not in _UNDERSTOOD), "")
@@ -85,9 +104,12 @@ def digest_matches(token: UsernameToken, password: str) -> bool:
         return False
     if len(nonce) > NONCE_OCTETS_MAX:
         return False
+    return hmac.compare_digest(_digest(nonce, token.created, password), token.digest.encode())
+
+
+def _digest(nonce: bytes, created: str, password: str) -> bytes:
     # SHA-1 is what the profile prescribes; the secret in it is what counts, not collisions.
-    expected = b64encode(hashlib.sha1(nonce + token.created.encode() + password.encode()).digest())  # noqa: S324
-    return hmac.compare_digest(expected, token.digest.encode())
+    return b64encode(hashlib.sha1(nonce + created.encode() + password.encode()).digest())  # noqa: S324
 
 
 class NonceMemory:

@@ -24,7 +24,7 @@ from multispeak.selftest.assertions import Report, ServiceReport, Verdict
 from multispeak.selftest.discovery import Target, services_at
 from multispeak.selftest.document import as_html, as_markdown
 from multispeak.selftest.posting import HttpCaller
-from multispeak.selftest.running import SelfTestOptions, ServiceTest
+from multispeak.selftest.running import LoginWay, SelfTestOptions, ServiceTest
 from wsdl import VERSIONS
 
 SECONDS_MAX = 3_600
@@ -51,6 +51,7 @@ class Login:
 @click.option("--partner", help="UserID of the partner in the settings; by default the first.")
 @click.option("--user", default="", help="UserID, where there are no settings.")
 @click.option("--password", envvar="HEADEND_SELFTEST_PASSWORD", help="Its Pwd; asked for where it is not given.")
+@click.option("--login", "way", type=click.Choice([str(way) for way in LoginWay]), default="header", show_default=True, help="How.")
 @click.option("--multispeak", "spoken", type=click.Choice(VERSIONS), help="Version of a server without a WSDL.")
 @click.option("--server", default="", help="Name of a server without a WSDL, e.g. MR_Server.")
 @click.option("--soap", type=click.Choice(["1.1", "1.2"]), default="1.1", show_default=True)
@@ -69,6 +70,7 @@ def selftest(
     partner: str | None,
     user: str,
     password: str | None,
+    way: str,
     spoken: str | None,
     server: str,
     soap: str,
@@ -89,9 +91,11 @@ def selftest(
     subjects = _subjects(values) | ({METER: meter} if meter else {})
     if effects and not meter:
         raise click.UsageError("--effects needs --meter: the meter that commands may go to")
+    if way == LoginWay.CERTIFICATE and not certificate:
+        raise click.UsageError("--login certificate needs --certificate, and --key where the file has none")
     login = _login(address, config, partner, user, password)
-    options = SelfTestOptions(login.user_id, login.password, soap, effects, subjects, days)
-    caller = HttpCaller(timeout, time.monotonic, ca, (certificate, key) if certificate else None)
+    options = SelfTestOptions(login.user_id, login.password, soap, effects, subjects, days, LoginWay(way))
+    caller = HttpCaller(timeout, time.monotonic, ca, (certificate, key or certificate) if certificate else None)
     console = Console()
     with errors_as_sentences():
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from random import Random
 from uuid import UUID
 
@@ -22,12 +23,22 @@ from multispeak.selftest.judging import MEDIA_TYPES, Heard, Judge
 from multispeak.selftest.learning import advertised, learned
 from multispeak.selftest.plan import OWN, acts, calling_order, period, subjects_for
 from multispeak.selftest.posting import HttpAnswer, HttpCaller
+from multispeak.ws_security import username_token
 
 APP_NAME = "Open AMI Head-End self-test"
 UNKNOWN_OPERATION = "SelfTestOfAnOperationThatIsNone"
 NOBODY = "selftest-nobody"
 _CLOSED = "PingURL was not answered, so nothing else is asked"
 _SUMMARY_CHARACTERS = 200
+
+
+class LoginWay(StrEnum):
+    """How a self-test shows who calls: in the MultiSpeak header, by a WS-Security UsernameToken, or by the client certificate alone."""
+
+    HEADER = "header"
+    TOKEN = "token"  # noqa: S105 (a word of the command line)
+    DIGEST = "digest"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class SelfTestOptions:
     effects: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
     days: int = 1
+    login: LoginWay = LoginWay.HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +199,8 @@ class ServiceTest:
     def _exchange(self, name: str, action: str, request: etree._Element, *, login: tuple[str, str] = ("", ""), cut: int = 0) -> _Exchanged:
         user_id, secret = login if login[0] else (self._options.user_id, self._options.password)
         judge = Judge(self._contract, self._schema, self._options.soap, secret)
-        header = header_element(
-            self._contract,
-            UserID=user_id,
-            Pwd=secret,
-            AppName=APP_NAME,
-            MessageID=self._new_id(),
-            TimeStamp=self._now().isoformat(),
-        )
         wrong = "" if name == UNKNOWN_OPERATION else judge.invalid(etree.fromstring(etree.tostring(request)))
-        sent = envelope(self._options.soap, header, request)
+        sent = envelope(self._options.soap, self._headers(user_id, secret, is_own=not login[0]), request)
         sent = sent[: len(sent) - cut]
         if wrong:
             return _Exchanged(sent, None, Heard(Judgement(Verdict.FAILED, f"our request is not valid, which is our mistake: {wrong}")))
@@ -205,6 +209,19 @@ class ServiceTest:
         except LinkError as error:
             return _Exchanged(sent, None, Heard(Judgement(Verdict.FAILED, str(error))))
         return _Exchanged(sent, answer, judge.judge(name, answer))
+
+    def _headers(self, user_id: str, secret: str, *, is_own: bool) -> list[etree._Element]:
+        """The MultiSpeak header, and what else logs in. Nobody's login comes in the header, if the own is the certificate."""
+        way = self._options.login
+        in_header = way is LoginWay.HEADER or (way is LoginWay.CERTIFICATE and not is_own)
+        login = {"UserID": user_id, "Pwd": secret} if in_header else {}
+        now, message_id = self._now(), self._new_id()
+        header = header_element(self._contract, **login, AppName=APP_NAME, MessageID=message_id, TimeStamp=now.isoformat())
+        if way is LoginWay.TOKEN:
+            return [header, username_token(user_id, secret, now)]
+        if way is LoginWay.DIGEST:
+            return [header, username_token(user_id, secret, now, self._random.randbytes(16))]
+        return [header]
 
     def _http_headers(self, action: str) -> dict[str, str]:
         media_type = MEDIA_TYPES[self._options.soap]

@@ -34,7 +34,7 @@ def test_examples_of_every_operation_are_valid_and_small(version: str, service: 
     schema, examples = compile_schema(contract, contract.services[service]), Examples(contract)
     for operation in contract.services[service].operations.values():
         for message in (examples.request(operation), examples.answer(operation)):
-            octets = envelope("1.1", None, message)
+            octets = envelope("1.1", (), message)
             (body,) = etree.fromstring(octets)
             assert schema.validate(body[0]), f"{body[0].tag}: {schema.error_log}"
             assert len(octets) < 8_000

@@ -94,6 +94,16 @@ def test_one_service_under_its_alias(served: tuple[str, Path], tmp_path: Path) -
     assert {service for service, _ in results(tmp_path)} == {"OD_Server 4.1.6"}
 
 
+@pytest.mark.parametrize("way", ["token", "digest"])
+def test_the_login_may_be_a_username_token(served: tuple[str, Path], tmp_path: Path, way: str) -> None:
+    address, config = served
+    done = here(f"{address}/multispeak/3.0/OD_Server", "--config", config, "--login", way, "--output", tmp_path)
+    assert done.exit_code == 0, done.output
+    found = results(tmp_path)
+    assert found["OD_Server 3.0", "PingURL"] == found["OD_Server 3.0", "a login that is none"] == "passed"
+    assert PASSWORD not in (tmp_path / "assertions.md").read_text()
+
+
 def test_with_a_wrong_password_all_is_refused(served: tuple[str, Path], tmp_path: Path) -> None:
     done = here(f"{served[0]}/multispeak/3.0/CD_Server", "--user", "cis", "--password", "not the one", "--output", tmp_path)
     assert done.exit_code == 1
@@ -110,6 +120,7 @@ def test_with_a_wrong_password_all_is_refused(served: tuple[str, Path], tmp_path
         (("ftp://x", "--user", ""), "no http or https address"),
         (("http://127.0.0.1:1", "--user", ""), "no connection"),
         (("http://127.0.0.1:1", "--effects"), "--effects needs --meter"),
+        (("https://127.0.0.1:1", "--login", "certificate"), "--login certificate needs --certificate"),
         (("http://127.0.0.1:1", "--value", "colour=red"), "subjects: meter"),
     ],
 )

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 import zeep
+from click.testing import CliRunner
 from requests import Session
 from zeep.transports import Transport
 from zeep.wsse.username import UsernameToken
 
+from headend.cli.selftest import selftest
 from tests.fakes.soap_world import NAMESPACES, fault_of
 from tests.loopback.processes import QUIET, run, running
 
@@ -139,6 +141,14 @@ def test_a_certificate_is_a_login_by_fingerprint_or_by_subject(place: Place) -> 
     code, text = place.ping(place.context("oms"), other)
     assert (code, "certificate of another partner" in text) == ("Client.Authentication", True)
     assert place.ping(place.context(), other) == ("", "")
+
+
+def test_a_selftest_may_log_in_by_certificate_alone(place: Place, tmp_path: Path) -> None:
+    files = ("--ca", place.file("ca.pem"), "--certificate", place.file("client-mdm.pem"), "--key", place.file("client-mdm.key"))
+    arguments = [f"{place.url}/multispeak/3.0/CD_Server", "--login", "certificate", *files, "--output", str(tmp_path)]
+    done = CliRunner().invoke(selftest, arguments)
+    assert done.exit_code == 0, done.output
+    assert "| PingURL |" in (tmp_path / "assertions.md").read_text()
 
 
 def test_a_certificate_that_the_ca_did_not_sign_ends_the_handshake(place: Place, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from headend.model.endpoint import Commodity, Customer, EndpointId, Installation
 from headend.model.export import Content, ExportFormat, ExportSchedule
 from headend.model.readings import IntervalFlag
 from headend.model.selections import LOAD_PROFILE, Period
+from headend.model.work_item import WorkItemKind
 from headend.ports import CustomerItem
 from headend.record_exports import RecordExport, RecordExportDriver, RecordExports
 from tests.store.world import UTILITY, OpenStore, block, register, shipment
@@ -251,9 +252,12 @@ def test_a_full_disk_leaves_no_file_and_the_run_is_made_again(world: World, monk
     assert run.state.value == "failed"
     assert "No space left" in run.reason
     assert [one for one in world.files.spool.rglob("*") if one.is_file()] == []
+    (item,) = world.store.call("work_items", 10, kind=WorkItemKind.LATE_EXPORT)
+    assert (item.subject, "No space left" in item.diagnosis) == ("daily of 2026-07-01", True)
     world.look(END + timedelta(hours=8, minutes=1))
     (run,) = world.store.call("export_runs", 10)
     assert (run.state.value, run.number, run.reason) == ("done", 1, "")
+    assert world.store.call("work_items", 10, kind=WorkItemKind.LATE_EXPORT) == []
 
 
 def test_gas_days_go_out_provisional_and_closed_with_adjustments(world: World) -> None:
