@@ -253,7 +253,7 @@ def _items(asked: Asked) -> Sequence[BatchItem]:
     for problem in found.problems:
         click.echo(f"{asked.file}: {problem}", err=True)
     if found.bad_rows and not asked.good_ones:
-        raise RequestError(f"nothing is done: {found.bad_rows} bad lines; --good-ones takes the others")
+        raise RequestError(f"nothing is done: {found.bad_rows} bad line{'s' if found.bad_rows != 1 else ''}; --good-ones takes the others")
     if not found.items:
         raise RequestError(f"{asked.file} names no meter")
     if len(found.items) > BATCH_LINES_MAX:
