@@ -23,6 +23,7 @@ from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_desk_store import EventDeskPart
 from adapters.store.event_queue_store import EventQueuePart
+from adapters.store.event_report_store import EventReportPart
 from adapters.store.event_store import EventPart
 from adapters.store.export_store import ExportPart
 from adapters.store.gap_store import GapPart
@@ -91,6 +92,7 @@ class Store(
     TellingPart,
     EventDeskPart,
     EventQueuePart,
+    EventReportPart,
     SilencingPart,
     MessagePart,
     RouterPart,
