@@ -9,8 +9,8 @@ from twisted.logger import Logger
 from headend.biller import EARLY, Biller
 from headend.billing_requests import BillingPolicy
 from headend.errors import HeadEndError
-from headend.export_driver import RegularWork
 from headend.model.billing_export import BillingStore, OpenRequest, RequestNo, ResponseHead
+from headend.regular_work import Claims, RegularWork
 
 LOOK_SECONDS = 5
 """How often it is looked; less than the rest of a deadline for which answers are made early."""
@@ -18,13 +18,14 @@ LOOK_SECONDS = 5
 ABANDONED = timedelta(minutes=15)
 """After how long a request that nobody answers is taken to be one whose process was killed."""
 
-CLAIM = timedelta(seconds=300)
+CLAIM_SECONDS = 300.0
+"""After how long another process sees to them, in seconds, when this one is gone."""
 
 Tell = Callable[[ResponseHead], Awaitable[None]]
 """Has a response delivered."""
 
 
-class DrivenStore(BillingStore, RegularWork, Protocol):
+class DrivenStore(BillingStore, Claims, Protocol):
     """What the driver needs of a store."""
 
 
@@ -38,19 +39,14 @@ class BillingDriver:
         self._biller = biller
         self._policy = policy
         self._tell = tell
-        self._owner = owner
+        self._turn = RegularWork(store, "billing", owner, biller.now, CLAIM_SECONDS)
         self._looked_at: int | None = None
 
     async def look(self) -> None:
         """Do what is due. Never raises for what cannot be done now: a later look does it."""
         try:
-            now = self._biller.now()
-            if not await self._store.claim_work("billing", self._owner, now, now + CLAIM, now):
-                return
-            try:
+            if await self._turn.is_ours():
                 await self._look()
-            finally:
-                await self._store.finish_work("billing", self._owner, self._biller.now())
         except HeadEndError as error:
             self.log.warn("billing requests not seen to: {error}", error=error)
 
@@ -59,6 +55,7 @@ class BillingDriver:
         is_fresh = present != self._looked_at
         for request in await self._store.open_requests():
             await self._see_to(request, is_fresh=is_fresh)
+            await self._turn.lasts()
         self._looked_at = present
         await self._correct(seen, present)
 

@@ -92,8 +92,11 @@ class DayReview:
             before = await self._store.reviewed()
             oldest = newest - timedelta(days=GAP_DAYS - 1)
             day = oldest if before is None else max(oldest, before + timedelta(days=1))
-            while day <= newest and await self._look_at(day, now):
+            while day <= newest:
+                if not await self._look_at(day, now):
+                    return
                 day += timedelta(days=1)
+            await self._work.is_done()
         except StoreError as error:
             self.log.warn("days of {utility} not looked at: {error}", utility=self._utility.utility_id, error=error)
 

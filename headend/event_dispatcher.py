@@ -82,7 +82,6 @@ class EventDispatcher:
         self._told: dict[str, Deferred[None]] = {}
         self._sizes: dict[str, int] = {}
         """Queues of which fewer are told at once than might be."""
-        self._failures: dict[str, int] = {}
         self._looking: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
         self._running = False
@@ -148,10 +147,10 @@ class EventDispatcher:
             most = most if subscription is None else min(most, subscription.choice.batch_objects)
             telling = EventTelling(batch.partner, subscription, batch.objects[:most])
             attempts = await self._teller.tell_events(telling)
-            if not await self._keep(queue, telling, attempts):
+            if not await self._keep(queue, telling, attempts, batch.failures):
                 return
 
-    async def _keep(self, queue: str, telling: EventTelling, attempts: Sequence[Attempt]) -> bool:
+    async def _keep(self, queue: str, telling: EventTelling, attempts: Sequence[Attempt], failures: int) -> bool:
         """Keep what came of a telling; whether the queue goes on at once."""
         now, policy = self._now(), self._policy
         tries = {told.message_id: told.attempts for told in telling.objects}
@@ -173,14 +172,12 @@ class EventDispatcher:
                     delivery = Delivery.PARKED
                 marked.append(MarkedEvent(message_id, delivery, attempt.answers.get(message_id, attempt.reason)))
             if any(one.delivery is Delivery.QUEUED for one in marked):
-                failures = self._failures.get(queue, 0)
                 put_off = now + timedelta(seconds=policy.rest_seconds(failures))
-                self._failures[queue] = failures + 1
                 if not failures:
                     said = {"partner": telling.partner, "url": telling.response_url, "reason": attempt.reason}
                     self.log.warn("{partner} not told of events at {url}: {reason}", **said)
                 break
-            self._failures.pop(queue, None)
+            failures = 0
         await self._queues.mark_events(queue, marked, put_off, now)
         if put_off is None and queue in self._sizes:
             self._sizes[queue] *= 2

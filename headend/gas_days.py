@@ -96,12 +96,13 @@ class GasDayDriver:
     async def look(self) -> None:
         """Take, close and adjust what is due. Never raises for a store that cannot answer: a later look does it."""
         try:
-            if await self._work.is_ours():
-                await self._look(self._now())
+            if await self._work.is_ours() and await self._look(self._now()):
+                await self._work.is_done()
         except StoreError as error:
             self.log.warn("gas days of {utility} not seen to: {error}", utility=self._utility.utility_id, error=error)
 
-    async def _look(self, now: datetime) -> None:
+    async def _look(self, now: datetime) -> bool:
+        """Whether all was seen to: not where another process has taken over."""
         mark, present_seq = await self._store.gas_mark()
         newest_taken, newest_closed = self._rule.newest_taken(now), self._rule.newest_closed(now)
         before = timedelta(days=1)
@@ -112,15 +113,18 @@ class GasDayDriver:
         while mark.taken < newest_taken:
             mark = replace(mark, taken=mark.taken + before)
             if not await self._take_all(mark.taken, now, closing=False):
-                return
+                return False
             await self._store.keep_gas_mark(mark)
         while mark.closed < newest_closed:
             mark = replace(mark, closed=mark.closed + before)
             if not await self._take_all(mark.closed, now, closing=True):
-                return
+                return False
             await self._store.keep_gas_mark(mark)
-        if mark.change_seq < present_seq and await self._adjust(mark, present_seq, now):
+        if mark.change_seq < present_seq:
+            if not await self._adjust(mark, present_seq, now):
+                return False
             await self._store.keep_gas_mark(replace(mark, change_seq=present_seq))
+        return True
 
     async def _take_all(self, day: date, now: datetime, *, closing: bool) -> bool:
         """Whether all were: not where another process has taken over."""

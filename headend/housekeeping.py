@@ -51,9 +51,6 @@ class PurgeStep:
 class HousekeepingStore(UsageStore, Claims, Protocol):
     """What housekeeping needs of a store."""
 
-    def finish_work(self, work: str, owner: str, done: datetime) -> Awaitable[None]:
-        """`owner` did it."""
-
     def release_work(self, owner: str) -> Awaitable[None]:
         """`owner` does none of it any more, done or not."""
 

@@ -18,6 +18,7 @@ from headend.model.endpoint import EndpointId, MeterEntry
 from headend.model.export import ExportFormat, ExportRun, ExportSchedule, Part
 from headend.model.utility import Utility
 from headend.ports import Page
+from headend.regular_work import RegularWork
 
 GAS_PROVISIONAL, GAS_CLOSED, MASTER_DATA = "gas-day-provisional", "gas-day-closed", "master-data"
 RESERVED = (GAS_PROVISIONAL, GAS_CLOSED, MASTER_DATA)
@@ -26,7 +27,8 @@ RESERVED = (GAS_PROVISIONAL, GAS_CLOSED, MASTER_DATA)
 ADJUSTED_DAYS = 62
 """Days back whose adjustments are told with a closed day: two bill cycles."""
 
-CLAIM = timedelta(hours=1)
+CLAIM_SECONDS = 3_600.0
+"""After how long another process makes them, in seconds, when this one is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class RecordExportDriver:
         self._maker = maker
         self._wanted = wanted
         self._now = now
-        self._owner = owner
+        self._turn = RegularWork(store, "exports of records", owner, now, CLAIM_SECONDS)
 
     async def look(self) -> None:
         """Make what is due. Never raises for what cannot be done now: a later look does it."""
@@ -158,8 +160,7 @@ class RecordExportDriver:
         due: datetime,
         parts_of: Callable[[ExportSchedule, ExportRun], AsyncIterator[Part]],
     ) -> None:
-        now, work = self._now(), f"export {schedule.name}"
-        if not await self._store.claim_work(work, self._owner, now, now + CLAIM, now):
+        if not await self._turn.is_ours():
             return
         run = await self._store.begin_run(schedule.name, day, due, scheduled=True)
         try:
@@ -172,8 +173,6 @@ class RecordExportDriver:
         except HeadEndError as error:
             await self._store.fail_run(run, str(error), self._now())
             raise
-        finally:
-            await self._store.finish_work(work, self._owner, self._now())
 
     async def _gas_parts(self, schedule: ExportSchedule, run: ExportRun) -> AsyncIterator[Part]:
         state = GasDayState.CLOSED if schedule.name == GAS_CLOSED else GasDayState.PROVISIONAL

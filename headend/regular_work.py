@@ -11,6 +11,9 @@ class Claims(Protocol):
     def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Awaitable[bool]:
         """Whether `owner` may do some regular work until `until`: nobody else has it, and it was last done before `done_before`."""
 
+    def finish_work(self, work: str, owner: str, done: datetime, *, keep: bool = False) -> Awaitable[None]:
+        """`owner` did it; `keep`: what follows of it is still its own, for as long as it was claimed."""
+
 
 class RegularWork:
     """One process's turns at one kind of work. The process that had the last turn keeps it for `seconds`, and has the next one too."""
@@ -29,6 +32,10 @@ class RegularWork:
         ours = await self._store.claim_work(self._work, self._owner, now, now + self._claim, now)
         self._claimed = now if ours else None
         return ours
+
+    async def is_done(self) -> None:
+        """The turn has come to its end. Raises StoreError."""
+        await self._store.finish_work(self._work, self._owner, self._now(), keep=True)
 
     async def lasts(self) -> bool:
         """Whether the turn may go on: asked often, it claims anew when a quarter of its time is over. Raises StoreError."""

@@ -95,6 +95,7 @@ class SilenceWatch:
                 return
             contacts = await self._store.contacts(suspects[start : start + SILENCES_PER_LOOK])
             await self._judge(contacts, routers, now, looked)
+        await self._work.is_done()
         if thoroughly:
             self._looked_thoroughly, self._routers_down = now, down
 

@@ -70,6 +70,7 @@ class SuspicionWatch:
         try:
             if await self._work.is_ours():
                 found = await self._look_at_events(now) + await self._look_at_day(now)
+                await self._work.is_done()
         except StoreError as error:
             self.log.warn("{utility} not looked at for theft: {error}", utility=self._utility.utility_id, error=error)
         if found:
@@ -93,6 +94,8 @@ class SuspicionWatch:
         found = await self._look_for_no_use(end, now)
         found += await self._look_at_open_switches(end, now)
         found += await self._look_for_feeding_in(Period(start, end), now)
+        if not await self._work.lasts():
+            return found
         return found + await self._store.keep_suspicions([], now, day=day)
 
     async def _look_for_no_use(self, end: datetime, now: datetime) -> int:
@@ -130,7 +133,7 @@ class SuspicionWatch:
         self, page: Page, values_of: Callable[[Sequence[EndpointId]], Awaitable[Values]], judge: Judge, now: datetime
     ) -> int:
         found, after = 0, EndpointId(0)
-        while suspects := await page(after):
+        while (suspects := await page(after)) and await self._work.lasts():
             after = suspects[-1].endpoint_id
             values = await values_of([suspect.endpoint_id for suspect in suspects])
             registers: dict[int, list[RegisterRow]] = defaultdict(list)

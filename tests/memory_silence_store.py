@@ -31,6 +31,9 @@ class MemorySilenceStore:
             raise self.failures.pop(0)
         return True
 
+    async def finish_work(self, work: str, owner: str, done: datetime, *, keep: bool = False) -> None:
+        """Nobody asks for it."""
+
     async def wake_up_plans(self) -> Sequence[tuple[CollectionPlan, frozenset[EndpointId] | None]]:
         return self.plans
 

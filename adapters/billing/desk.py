@@ -15,7 +15,7 @@ from adapters.billing.request_xml import Incoming, IncomingConfirmation, Sender,
 from adapters.delivery.spool import FileInTheMaking
 from adapters.delivery.threads import OnThread
 from adapters.exports.manifest import write_manifest
-from headend.biller import Biller
+from headend.biller import EARLY, Biller
 from headend.billing_export import overlapping
 from headend.billing_requests import BadRequestError, BillingPolicy, response_id
 from headend.limits import BILLING_ITEMS_PER_STEP
@@ -84,7 +84,8 @@ class BillingDesk:
         request, is_new = received
         if not is_new:
             return Taken(request, False, await self.store.response(request.request_no, 1))
-        first = await self.biller.answer(request, 1)
+        is_due = self.now() >= request.request.deadline - EARLY
+        first = await self.biller.answer(request, 1, final=is_due)
         return Taken(await self.store.request_numbered(request.request_no) or request, True, first)
 
     async def _received(self, file: BinaryIO, sender: Sender) -> tuple[OpenRequest, bool] | ConfirmationTaken:

@@ -23,7 +23,7 @@ from adapters.store.billing_tables import (
 from adapters.store.bulk import OnConflict, key_source, put, rows_of
 from adapters.store.change_packing import unpack_changes
 from adapters.store.database import Database
-from adapters.store.instants import from_us, to_us
+from adapters.store.instants import DAY_US, from_us, to_us
 from adapters.store.work_item_store import change_work_items, open_subjects
 from headend.billing_requests import RequestReusedError, response_parts
 from headend.model.billing_export import (
@@ -173,22 +173,34 @@ def confirm(connection: Connection, partner: str, confirmed: Sequence[Confirmed]
 def stale(connection: Connection, after_seq: int, until_seq: int, since: datetime) -> list[tuple[RequestNo, int, str]]:
     """Answers whose meters' data changed, with what was told last."""
     changes = schema.endpoint_change.c
-    changed: set[int] = set()
+    changed: dict[int, tuple[int, int]] = {}
     for octets in connection.execute(
         select(changes.packed).where(changes.change_seq > after_seq, changes.change_seq <= until_seq)
     ).scalars():
-        changed |= unpack_changes(octets).keys()
+        for endpoint_id, (first, last) in unpack_changes(octets).items():
+            before = changed.get(endpoint_id, (first, last))
+            changed[endpoint_id] = (min(before[0], first), max(before[1], last))
     if not changed:
         return []
     source, parameters = key_source(connection, [_M.endpoint_id], [(one,) for one in sorted(changed)])
     statement = (
-        f"SELECT DISTINCT m.request_no, m.position FROM {source} JOIN billing_item_meter AS m ON m.endpoint_id = k.endpoint_id"  # noqa: S608
+        f"SELECT m.request_no, m.position, i.item_id, i.payload, m.endpoint_id FROM {source}"  # noqa: S608
+        " JOIN billing_item_meter AS m ON m.endpoint_id = k.endpoint_id"
         " JOIN billing_request AS q ON q.request_no = m.request_no JOIN billing_item AS i ON i.request_no = m.request_no"
         " AND i.position = m.position WHERE q.received_us >= ? AND i.is_open = 0 ORDER BY m.request_no, m.position"
     )
-    last = "SELECT answer FROM billing_answer WHERE request_no = ? AND position = ? ORDER BY number DESC LIMIT 1"
+    last_said = "SELECT answer FROM billing_answer WHERE request_no = ? AND position = ? ORDER BY number DESC LIMIT 1"
     found = rows_of(connection, statement, (*parameters, to_us(since)))
-    return [(RequestNo(row[0]), row[1], rows_of(connection, last, (row[0], row[1]))[0][0]) for row in found]
+    touched = dict.fromkeys(
+        (row[0], row[1]) for row in found if _is_about(unpack_item(*row[1:4]), *changed[row[4]])
+    )
+    return [(RequestNo(key[0]), key[1], rows_of(connection, last_said, key)[0][0]) for key in touched]
+
+
+def _is_about(item: BillingItem, first_day: int, last_day: int) -> bool:
+    """Whether data of these UTC days can make a part of an item's answer."""
+    begin, end = to_us(item.start - item.lag) // DAY_US, to_us(item.stop + item.lead) // DAY_US
+    return first_day <= end + 1 and last_day >= begin - 1
 
 
 def mark(connection: Connection) -> tuple[int, int]:

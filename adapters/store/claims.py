@@ -20,10 +20,10 @@ def claim(connection: Connection, work: str, owner: str, now: datetime, *, until
     return connection.execute(_CLAIM, parameters).first() is not None
 
 
-def finish(connection: Connection, work: str, owner: str, done: datetime) -> None:
-    """`owner` did `work`; an owner whose claim has passed to another changes nothing."""
-    statement = text("UPDATE regular_work SET owner = NULL, done_us = :done WHERE work = :work AND owner = :owner")
-    connection.execute(statement, {"work": work, "owner": owner, "done": to_us(done)})
+def finish(connection: Connection, work: str, owner: str, done: datetime, *, keep: bool = False) -> None:
+    """`owner` did `work`, and may `keep` its claim; an owner whose claim has passed to another changes nothing."""
+    statement = text("UPDATE regular_work SET owner = :kept, done_us = :done WHERE work = :work AND owner = :owner")
+    connection.execute(statement, {"work": work, "owner": owner, "kept": owner if keep else None, "done": to_us(done)})
 
 
 def release(connection: Connection, owner: str) -> None:

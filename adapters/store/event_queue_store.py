@@ -26,7 +26,7 @@ _DUE = (
 )
 _TAKE = text(
     "UPDATE outbox_queue SET owner = :owner, until_us = :until WHERE queue = :queue AND not_before_us <= :now"
-    " AND (owner IS NULL OR owner = :owner OR until_us <= :now) RETURNING partner, subscription"
+    " AND (owner IS NULL OR owner = :owner OR until_us <= :now) RETURNING partner, subscription, failures"
 )
 _HEAD = (
     "SELECT message_id, payload, attempts, next_try_us FROM outbox WHERE subscriber = ? AND state = 'queued'"
@@ -53,7 +53,7 @@ def take(connection: Connection, queue: str, owner: str, limit: int, now: dateti
     if not objects:
         connection.execute(update(outbox_queue).where(_Q.queue == queue).values(owner=None, until_us=0))
         return None
-    return EventBatch(found.partner, found.subscription, objects)
+    return EventBatch(found.partner, found.subscription, objects, found.failures)
 
 
 def _told(connection: Connection, head: Sequence[tuple[Any, ...]]) -> list[ToldEvent]:

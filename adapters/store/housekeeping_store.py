@@ -29,8 +29,8 @@ class HousekeepingPart:
     def claim_work(self, work: str, owner: str, now: datetime, until: datetime, done_before: datetime) -> Deferred[bool]:
         return self._database.run(lambda c: claims.claim(c, work, owner, now, until=until, done_before=done_before))
 
-    def finish_work(self, work: str, owner: str, done: datetime) -> Deferred[None]:
-        return self._database.run(lambda c: claims.finish(c, work, owner, done))
+    def finish_work(self, work: str, owner: str, done: datetime, *, keep: bool = False) -> Deferred[None]:
+        return self._database.run(lambda c: claims.finish(c, work, owner, done, keep=keep))
 
     def release_work(self, owner: str) -> Deferred[None]:
         return self._database.run(lambda c: claims.release(c, owner))

@@ -43,6 +43,8 @@ def usage(config: Path, utility_id: str | None, as_json: bool, period: str, firs
             click.echo(json.dumps({"utility": utility.id, "by": period, "usage": [asdict(one) for one in found]}, indent=1))
         else:
             Console().print(usage_table(found, utility.utility.name, period))
+            if not found:
+                click.echo("Nothing is counted yet: a running service counts traffic hourly, and what is stored of a day when it is over.")
 
     with_store(config, utility_id, work)
 

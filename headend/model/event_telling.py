@@ -23,11 +23,12 @@ class ToldEvent(NamedTuple):
 
 
 class EventBatch(NamedTuple):
-    """Messages at the head of a queue, in order."""
+    """Messages at the head of a queue, in order. `failures` are how often in a row the queue has had to rest."""
 
     partner: str
     subscription_id: str
     objects: Sequence[ToldEvent]
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ password = "s3cret-word"
 [utilities.partners.notifications]
 user_id = "ami"
 password = "their-word"
+response_networks = ["127.0.0.0/8"]
 
 [[utilities.partners.notifications.subscriptions]]
 name = "desk"
@@ -140,3 +141,37 @@ def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed(site: Alar
     standing = [one for one in site.taken.all if one["path"] == "/standing"]
     assert standing
     assert all("Outage<" in one["body"] for one in standing), "a restoration is no critical event"
+
+
+def said(site: AlarmSite, *arguments: str) -> Any:
+    done = run(*arguments, "--config", site.place / "headend.toml", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_what_was_decided_and_told_can_be_seen_and_why_somebody_was_not(site: AlarmSite) -> None:
+    events = said(site, "events", "list", "--meter", site.homes[0], "--code", "2")
+    told = next(one for one in events if one["decision"] == "told")
+    whole = said(site, "events", "show", told["number"])
+    assert {one["state"] for one in whole["told"]} == {"acknowledged"}
+    assert {one["notification"] for one in whole["told"]} == {name for pairs in WANTED.values() for _, name in pairs}
+    (missed,) = whole["not_told"]
+    assert (missed["subscription"], missed["reason"]) == ("cis:desk", "severity information is not wanted")
+    assert all(one["queued"] == 0 for one in said(site, "outbox", "queues"))
+    assert said(site, "outbox", "list", "--state", "queued") == []
+
+
+def test_a_subscription_can_be_tried_out_and_a_meter_silenced(site: AlarmSite) -> None:
+    subscriptions = said(site, "subscriptions", "list")
+    assert {one["subscription"] for one in subscriptions} == {"cis:desk", *site.registered.values()}
+    came = said(site, "subscriptions", "test", "cis:desk", "--meter", site.homes[1])
+    assert came == [{"notification": "ODEventNotification", "result": "acknowledged", "reason": ""}]
+    number = said(site, "silence", "begin", "meter", site.homes[2], "--reason", "line work", "--hours", "1", "--maintenance")["number"]
+    site.tell_emulator(f"endpoints/{site.homes[2]}/events", {"event": "tamper", "alarm": True})
+    for _ in range(30):
+        found = said(site, "events", "list", "--meter", site.homes[2], "--code", "47")
+        if found:
+            break
+        time.sleep(0.5)
+    assert (found[0]["decision"], found[0]["reason"].partition(":")[0]) == ("withheld", "maintenance")
+    assert said(site, "silence", "end", str(number)) == {"ended": number}

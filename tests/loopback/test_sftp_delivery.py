@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import TypeAdapter
+from twisted.conch.avatar import ConchUser
+from twisted.conch.ssh.factory import SSHFactory
+from twisted.conch.ssh.keys import Key
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.portal import IRealm, Portal
+from twisted.protocols.portforward import ProxyFactory, ProxyServer
+from zope.interface import implementer
 
 from adapters.delivery.ssh_session import fingerprint
 from adapters.delivery.targets import build_target
@@ -91,6 +99,73 @@ def test_an_upload_goes_on_where_it_broke_off(running: RunningReactor, server: S
     assert list(inbox.iterdir()) == []
     sender.deliver(file)
     assert (inbox / file.name).read_bytes() == OCTETS
+
+
+class Cut(ProxyServer):
+    """A connection that is cut after so many octets of the client."""
+
+    left = 1_500_000
+
+    def dataReceived(self, data: bytes) -> None:
+        self.left -= len(data)
+        if self.left < 0:
+            self.transport.abortConnection()
+        else:
+            super().dataReceived(data)
+
+
+def test_a_target_that_goes_in_the_middle_of_a_file_gets_the_rest_later(
+    running: RunningReactor, server: Sshd, inbox: Path, tmp_path: Path
+) -> None:
+    async def listen() -> Any:
+        factory = ProxyFactory("127.0.0.1", server.port)
+        Cut.reactor = running.reactor
+        factory.protocol = Cut
+        return running.reactor.listenTCP(0, factory, interface="127.0.0.1")
+
+    proxy = running.wait(listen)
+    file = finished(tmp_path, OCTETS)
+    with pytest.raises(TargetUnreachableError, match=r"in the middle of"):
+        Sender(running, server, inbox, port=proxy.getHost().port).deliver(file)
+    (left,) = inbox.iterdir()
+    assert (left.name, 0 < left.stat().st_size < len(OCTETS)) == (file.temporary_name, True)
+    Sender(running, server, inbox).deliver(file)
+    assert [one.read_bytes() for one in inbox.iterdir()] == [OCTETS]
+
+    async def stop() -> None:
+        await proxy.stopListening()
+
+    running.wait(stop)
+
+
+def test_a_password_opens(running: RunningReactor, inbox: Path, tmp_path: Path) -> None:
+    """A server that lets in by password and has no SFTP: that it has none is only told to who is in."""
+    key = Key(ec.generate_private_key(ec.SECP256R1()))
+    factory = SSHFactory()
+    factory.publicKeys = {b"ecdsa-sha2-nistp256": key.public()}
+    factory.privateKeys = {b"ecdsa-sha2-nistp256": key}
+    factory.portal = Portal(Rooms(), [InMemoryUsernamePasswordDatabaseDontUse(ami=b"open sesame")])
+
+    async def listen() -> Any:
+        return running.reactor.listenTCP(0, factory, interface="127.0.0.1")
+
+    listening = running.wait(listen)
+    here = Sshd(listening.getHost().port, key.public().toString("OPENSSH").decode(), tmp_path, tmp_path, tmp_path, "ami")
+    with pytest.raises(TargetUnreachableError, match=r"it has no SFTP|opens no session"):
+        Sender(running, here, inbox, key_file=None, password="open sesame").deliver(finished(tmp_path, b"1"))
+
+    async def stop() -> None:
+        await listening.stopListening()
+
+    running.wait(stop)
+
+
+@implementer(IRealm)
+class Rooms:
+    """Everybody who is let in gets the same."""
+
+    def requestAvatar(self, _name: object, _mind: object, *interfaces: Any) -> tuple[Any, Any, Any]:
+        return interfaces[0], ConchUser(), lambda: None
 
 
 def test_another_file_of_the_same_name_is_replaced(running: RunningReactor, server: Sshd, inbox: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from headend.day_review import DayReview
 from headend.gas_day import GasDayRule
 from headend.gas_days import GasDayDriver
 from headend.model.endpoint import EndpointId
+from headend.model.instants import to_us
 from headend.regular_work import RegularWork
 from tests.conftest import RunningReactor
 from tests.store.world import OpenStore, endpoint_day, opened, shipment
@@ -134,4 +135,7 @@ def test_a_turn_lasts_while_it_is_asked_for(two: tuple[Process, Process]) -> Non
     assert wait(works[1].is_ours)
     assert not wait(works[0].lasts)
     assert not wait(works[0].is_ours)
+    assert wait(works[1].is_done) is None
+    assert one.store.sql("SELECT owner, done_us FROM regular_work WHERE work = 'any'") == [("two", to_us(other.now))]
+    assert not wait(works[0].is_ours), "what was done once may be kept for the next time"
 

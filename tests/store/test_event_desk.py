@@ -1,0 +1,205 @@
+"""Events over real stores: each a case once, told to whom it concerns, in order, from queues that rest, split and are handed on."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from headend.event_desk import EventDesk
+from headend.event_dispatcher import EventDispatcher, EventDispatchPolicy
+from headend.event_reports import OutboxFilter
+from headend.hygiene import HygienePolicy
+from headend.model.collection import Collected
+from headend.model.endpoint import EndpointId
+from headend.model.event_case import CaseFilter, CaseState
+from headend.model.event_telling import EventTelling
+from headend.model.events import DeviceEvent, EventPath
+from headend.model.partner import EventChoice, NotificationProfile, Partner, StandingSubscription
+from headend.model.telling import Attempt, Delivery
+from headend.subscription_book import SubscriptionBook
+from tests.store.world import NOW, UTILITY, OpenStore, shipment
+
+OUT, BACK = 1, 2
+
+
+def partner(name: str, *, connections: int = 1) -> Partner:
+    choice = EventChoice(connections=connections, batch_objects=4)
+    standing = StandingSubscription("desk", f"http://{name}.example/", "4.1.6", ("ODEventNotification",), choice)
+    return Partner(name, name, "s3cret-word", notifications=NotificationProfile(subscriptions=(standing,)))
+
+
+class Servers:
+    """An EventTeller: subscribers that are dead, refuse one event, or take everything."""
+
+    def __init__(self) -> None:
+        self.dead: set[str] = set()
+        self.poison: set[str] = set()
+        self.calls: list[tuple[str, int]] = []
+        self.taken: dict[str, list[tuple[str, int]]] = {}
+
+    async def tell_events(self, telling: EventTelling) -> Sequence[Attempt]:
+        ids = tuple(told.message_id for told in telling.objects)
+        self.calls.append((telling.partner, len(ids)))
+        if telling.partner in self.dead:
+            return [Attempt(ids, Delivery.QUEUED, "connection refused", reachable=False)]
+        if any(told.case.device.name in self.poison for told in telling.objects):
+            return [Attempt(ids, Delivery.REFUSED, "fault: no")]
+        self.taken.setdefault(telling.partner, []).extend((told.case.device.name, told.case.code) for told in telling.objects)
+        return [Attempt(ids, Delivery.ACKNOWLEDGED)]
+
+
+class Told:
+    """A store with a desk and a dispatcher, on a clock turned by hand."""
+
+    def __init__(self, store: OpenStore, *partners: Partner, hold_off: float = 0.0) -> None:
+        self.store = store
+        self.seconds = 0.0
+        self.clock = Clock()
+        self.servers = Servers()
+        self.partners = {one.user_id: one for one in partners}
+        policy = HygienePolicy(hold_off_seconds=hold_off, flicker_changes=0)
+        self.desk = EventDesk(UTILITY, store.store, self.now, "one", self.partners, policy)
+        store.call("import_shipment", shipment(12), NOW)
+
+    def now(self) -> Any:
+        return NOW + timedelta(seconds=self.seconds)
+
+    def dispatcher(self, owner: str) -> EventDispatcher:
+        book = SubscriptionBook(self.store.store, self.partners, self.now)
+        return EventDispatcher(self.store.store, book, self.servers, self.clock, self.now, owner, EventDispatchPolicy(claim_seconds=60))
+
+    def happen(self, endpoint: int, code: int, *, path: EventPath = EventPath.UNSOLICITED, sequence: int = 0, at: float = -1.0) -> None:
+        occurred = NOW + timedelta(seconds=self.seconds if at < 0 else at)
+        event = DeviceEvent(EndpointId(endpoint), code, occurred, sequence, b"", path)
+        self.store.call("record", [Collected(EndpointId(endpoint), self.now(), events=(event,))], self.now())
+
+    def judged(self) -> int:
+        count: int = self.store.running.wait(self.desk.look)
+        return count
+
+    def told(self, owner: str = "one") -> None:
+        """Everything that is due in any queue, once around."""
+        dispatcher = self.dispatcher(owner)
+        dispatcher._running = True
+
+        async def all_due() -> None:
+            for queue in await self.store.store.due_queues(owner, self.now()):
+                await dispatcher._tell(queue)
+
+        self.store.running.wait(lambda: Deferred.fromCoroutine(all_due()))
+
+
+@pytest.fixture
+def told(store: OpenStore) -> Told:
+    return Told(store, partner("oms"), partner("mdm", connections=3))
+
+
+def test_each_event_is_judged_once_and_told_to_everybody_in_order(told: Told) -> None:
+    for endpoint in range(1, 11):
+        told.happen(endpoint, OUT)
+    told.happen(3, BACK, sequence=1)
+    assert told.judged() == 11
+    assert told.judged() == 0
+    told.told()
+    expected = [(f"M{n:06}", OUT) for n in range(1, 11)] + [("M000003", BACK)]
+    assert told.servers.taken["oms"] == expected
+    assert sorted(told.servers.taken["mdm"]) == sorted(expected)
+    third = [code for name, code in told.servers.taken["mdm"] if name == "M000003"]
+    assert third == [OUT, BACK]
+    assert max(size for _, size in told.servers.calls) == 4
+
+
+def test_the_log_brings_nothing_that_was_told_already(told: Told) -> None:
+    told.happen(1, OUT, sequence=7, at=0)
+    told.judged()
+    told.happen(1, OUT, sequence=7, at=0, path=EventPath.LOG)
+    assert told.judged() == 0
+    told.happen(2, OUT, sequence=8, at=0, path=EventPath.LOG)
+    assert told.judged() == 1
+    (logged, _) = told.store.call("event_cases", CaseFilter(), 10)
+    assert logged.state is CaseState.LOGGED
+    told.told()
+    assert told.servers.taken["oms"] == [("M000001", OUT)]
+
+
+def test_what_is_held_is_told_when_its_time_has_come_and_what_is_cancelled_is_not(store: OpenStore) -> None:
+    told = Told(store, partner("oms"), hold_off=30)
+    told.happen(1, OUT)
+    told.happen(2, OUT)
+    told.judged()
+    told.seconds = 10
+    told.happen(2, BACK)
+    told.judged()
+    told.seconds = 31
+    assert told.judged() == 1
+    told.told()
+    assert told.servers.taken["oms"] == [("M000001", OUT)]
+    found = told.store.call("event_counts", NOW - timedelta(days=1))
+    assert found[("logged", "momentary")] == 2
+
+
+def test_a_dead_subscriber_costs_only_its_own_queue_and_is_told_all_when_it_is_back(told: Told) -> None:
+    told.servers.dead.add("oms")
+    for place in range(20):
+        told.seconds += 60
+        for endpoint in range(1, 6):
+            told.happen(endpoint, OUT if place % 2 == 0 else BACK, sequence=place)
+        told.judged()
+        told.told()
+    assert len([1 for name, _ in told.servers.calls if name == "oms"]) < 15
+    assert len(told.servers.taken["mdm"]) == 100
+    (queue,) = [one for one in told.store.call("outbox_queues") if one.partner == "oms"]
+    assert queue.queued == 100
+    assert queue.reason == "connection refused"
+    told.servers.dead.clear()
+    assert told.store.call("wake_queues", "oms:desk", told.now()) == 1
+    told.told()
+    assert len(told.servers.taken["oms"]) == 100
+    by_meter = [code for name, code in told.servers.taken["oms"] if name == "M000002"]
+    assert by_meter == [OUT, BACK] * 10
+
+
+def test_one_event_that_a_subscriber_refuses_is_found_and_set_aside(store: OpenStore) -> None:
+    told = Told(store, partner("oms"))
+    told.servers.poison.add("M000003")
+    for endpoint in range(1, 9):
+        told.happen(endpoint, OUT)
+    told.judged()
+    for _ in range(6):
+        told.told()
+        told.seconds += 400
+    assert [name for name, _ in told.servers.taken["oms"]] == [f"M{n:06}" for n in (1, 2, 4, 5, 6, 7, 8)]
+    (refused,) = told.store.call("outbox_messages", OutboxFilter("oms", "refused"), 10)
+    assert (refused.answer, refused.attempts) == ("fault: no", 3)
+    told.servers.poison.clear()
+    assert told.store.call("requeue", OutboxFilter(message_ids=(refused.message_id,)), told.now()) == 1
+    told.told()
+    assert told.servers.taken["oms"][-1] == ("M000003", OUT)
+
+
+def test_a_queue_of_a_killed_process_is_anothers_when_its_claim_is_over(told: Told) -> None:
+    told.happen(1, OUT)
+    told.judged()
+    until = told.now() + timedelta(seconds=60)
+    assert told.store.call("take_queue", "oms:desk/0", "killed", 10, told.now(), until) is not None
+    told.told("other")
+    assert "oms" not in told.servers.taken
+    told.seconds = 61
+    told.told("other")
+    assert told.servers.taken["oms"] == [("M000001", OUT)]
+
+
+def test_parked_messages_wait_for_a_person(told: Told) -> None:
+    told.happen(1, OUT)
+    told.judged()
+    assert told.store.call("park", OutboxFilter("oms")) == 1
+    told.told()
+    assert "oms" not in told.servers.taken
+    (case,) = told.store.call("event_cases", CaseFilter(states=(CaseState.TOLD,)), 10)
+    assert {one.state for one in told.store.call("messages_of", case.number)} == {"parked", "acknowledged"}
+    assert told.store.call("requeue", OutboxFilter("oms", "parked"), told.now()) == 1
+    told.told()
+    assert told.servers.taken["oms"] == [("M000001", OUT)]
