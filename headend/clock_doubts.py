@@ -41,7 +41,13 @@ class ClockDoubts:
         before = self._doubts.get(endpoint_id)
         noted_at = None if before is None else before.noted_at
         noted = noted_at is not None and now - noted_at < NOTED_SECONDS
-        self._remember(endpoint_id, _Doubt(off_seconds, now, noted_at if noted else now, untimely=True))
+        if not noted:
+            noted_at = now
+        if before is not None and not before.untimely and now - before.at <= KEPT_SECONDS:
+            # What is known from a good message is better.
+            self._remember(endpoint_id, before._replace(noted_at=noted_at))
+        else:
+            self._remember(endpoint_id, _Doubt(off_seconds, now, noted_at, untimely=True))
         return noted
 
     def clock_of(self, endpoint_id: EndpointId, off_seconds: float | None) -> SenderClock:

@@ -60,7 +60,7 @@ class CommandDriver:
         self._policy = policy or CommandPolicy()
         self._reactor = parts.reactor
         self._now = parts.now
-        patience = Patience(self._policy.reply_seconds, self._policy.transmissions_max, self._policy.reply_growth)
+        patience = Patience(self._policy.reply_seconds, self._policy.transmissions_max, self._policy.reply_growth, ends_in_time=True)
         self.conversations: Conversations[CommandAssignment] = Conversations(parts.wire, patience, self)
         self._recorder = CommandRecorder(store, parts.reactor, parts.now, parts.counters)
         self._held: dict[CommandId, CommandAssignment] = {}
@@ -150,12 +150,13 @@ class CommandDriver:
         programs = self._parts.programs
         if fingerprint is None or programs.get(fingerprint) is not None:
             return
-        record = await self._parts.store.program(fingerprint)
-        if record is not None:
-            try:
+        try:
+            record = await self._parts.store.program(fingerprint)
+            if record is not None:
                 programs.decode(dict(record.tables))
-            except WireError as error:
-                self.log.warn("a stored meter program is not readable, it will be read again: {error}", error=error)
+        except (WireError, StoreError) as error:
+            # The command is ours by now: it must go on, and the meter tells its program as well.
+            self.log.warn("a stored meter program cannot be had, it will be read again: {error}", error=error)
 
     def _begin(self, assignment: CommandAssignment) -> None:
         """Begin with a command, or let it wait until its router has room."""
@@ -178,7 +179,8 @@ class CommandDriver:
         if self.conversations.is_with(assignment.ap_title) or assignment.until <= self._now():
             self._conclude(assignment, Wait(self._now() + timedelta(seconds=self._policy.look_seconds)), None)
             return
-        happening = taken_up(assignment, sleeps=assignment.configured.battery)
+        since = assignment.until - timedelta(seconds=self._policy.lease_seconds)
+        happening = taken_up(assignment, sleeps=assignment.configured.battery, since=since)
         command, decision = self._stepped(assignment.command, happening)
         begun = replace(assignment, command=command)
         if not isinstance(decision, Speak):
@@ -317,8 +319,10 @@ class CommandDriver:
         recorded.addErrback(lambda failure: self.log.failure("concluding", failure))
 
     def _let_go(self, assignment: CommandAssignment) -> None:
-        if self._held.pop(assignment.command.command_id, None) is None:
-            return
+        """It is not ours any more. One whose lease had expired may be ours again meanwhile: that one has a place of its own."""
+        held = self._held.get(assignment.command.command_id)
+        if held is not None and held.lease_no == assignment.lease_no:
+            del self._held[assignment.command.command_id]
         self._leave(assignment.router)
         self._parts.counters.commands += 1
         self.wake()
@@ -331,8 +335,8 @@ class CommandDriver:
             while line and self._has_room(router, priority):
                 self._routers[router] += 1
                 self._take_up(line.popleft())
-            if line is not None and not line:
-                del self._lines[router, priority]
+            if not line:
+                self._lines.pop((router, priority), None)
         if not self._routers[router]:
             del self._routers[router]
 

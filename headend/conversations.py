@@ -96,11 +96,15 @@ class Holder(Protocol[P]):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a reply is waited for: `first_seconds` (or longer, in a slow field), then `growth` times as long each time."""
+    """How long a reply is waited for: `first_seconds` (or longer, in a slow field), then `growth` times as long each time.
+
+    `ends_in_time`: a conversation ends when its time is over though replies still come, as somebody waits for its end.
+    """
 
     first_seconds: float
     transmissions_max: int
     growth: float = 2.0
+    ends_in_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class Conversations(Generic[P]):
             case Pause(seconds):
                 conversation.octets = b""
                 conversation.invocation_id = 0
-                self._wait(conversation, seconds)
+                self._wait(conversation, min(seconds, max(0.0, self._left(conversation))))
             case _:
                 self._holder.wanted(conversation, action)
 
@@ -189,6 +193,9 @@ class Conversations(Generic[P]):
         party = conversation.party
         if conversation.exchanges >= party.invocation_ids:
             self._step(conversation, Silent(0, 0.0, f"more than {party.invocation_ids} exchanges"))
+            return
+        if self._left(conversation) <= 0:
+            self._step(conversation, Silent(0, 0.0))
             return
         conversation.invocation_id = next_invocation_id(party.first_invocation_id, conversation.exchanges)
         conversation.exchanges += 1
@@ -206,11 +213,16 @@ class Conversations(Generic[P]):
         self._counters.sent += 1
         patience = self._patience
         first_wait = max(patience.first_seconds, ROUND_TRIPS_WAITED * self._round_trip_seconds)
-        self._wait(conversation, min(first_wait * patience.growth**conversation.transmissions, WAIT_SECONDS_MAX))
+        wait = min(first_wait * patience.growth**conversation.transmissions, WAIT_SECONDS_MAX)
+        self._wait(conversation, min(wait, max(patience.first_seconds, self._left(conversation))))
         conversation.transmissions += 1
         link = self._links.get(address.transport)
         if link is not None:
             link.send(conversation.octets, address)
+
+    def _left(self, conversation: Conversation[P]) -> float:
+        """Seconds that a conversation may still last."""
+        return conversation.ended_by - self._reactor.seconds() if self._patience.ends_in_time else NEVER
 
     def _wait(self, conversation: Conversation[P], seconds: float) -> None:
         varied = seconds * (1 + JITTER * (2 * self._random.random() - 1))

@@ -1,18 +1,29 @@
 """Makes exports when they are due, and hands their files over to delivery; a run that was broken off is made again."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from twisted.logger import Logger
 
 from headend.errors import HeadEndError, StoreError
-from headend.exports import batch_name, due_at, due_days, file_sets, local_days, wanted_of
+from headend.exports import (
+    CORRECTED_DAYS,
+    CORRECTIONS,
+    batch_name,
+    due_at,
+    due_days,
+    file_sets,
+    local_days,
+    missing_values,
+    wanted_of,
+)
 from headend.limits import EXPORT_CLAIM_SECONDS, METERS_PER_EXPORT_STEP
 from headend.model.delivery import FinishedFile
 from headend.model.endpoint import EndpointId
-from headend.model.export import ExportRun, ExportSchedule, ExportStore, FileSet, MeterData, Part
+from headend.model.export import ExportRun, ExportSchedule, ExportStore, FileSet, Gap, MeterData, Part, Wanted
+from headend.model.instants import to_us
 from headend.model.selections import Period
 from headend.model.utility import Utility
 from headend.model.work_item import HEAD_END, Party, WorkItem, WorkItemChange, WorkItemEntry, WorkItemKind, WorkItemState
@@ -51,6 +62,9 @@ class FileMaker(Protocol):
     def manifest(self, schedule: ExportSchedule, run: ExportRun, parts: Sequence[Part]) -> Awaitable[FinishedFile]:
         """The file that says what belongs together."""
 
+    def discard(self, parts: Sequence[Part]) -> Awaitable[None]:
+        """Remove what was made of a run that is broken off."""
+
 
 class ExportsStore(ExportStore, Claims, Protocol):
     """All that exports need of a store."""
@@ -72,54 +86,85 @@ class Exporter:
         """Write all files of a run, the manifest last. Raises HeadEndError; then nothing is left of it."""
         period = Period(*self.utility.day_bounds(run.day))
         parts: list[Part] = []
+        gaps: list[Gap] = []
         try:
             for files in file_sets(schedule, corrections=run.from_seq < run.to_seq):
-                parts += await self._set(schedule, run, files, period, tell)
+                parts += await self._set(schedule, run, files, period, tell, gaps)
             manifest = await self.maker.manifest(schedule, run, parts)
         except HeadEndError as error:
+            await self.maker.discard(parts)
             await self.store.fail_run(run, str(error), self.now())
             raise
         files_made = [*(part.file for part in parts), manifest]
         deadline = run.as_of + timedelta(minutes=schedule.deadline_minutes)
         batch = batch_name(self.utility, schedule, run)
-        await self.store.end_run(run, batch, parts, files_made, schedule.targets, self.now(), deadline)
+        # What a run by hand tells is told beside the regular ones, whose corrections it does not change.
+        kept = gaps if run.scheduled else []
+        await self.store.end_run(run, batch, parts, files_made, schedule.targets, self.now(), deadline, kept)
         return files_made
 
-    async def _set(self, schedule: ExportSchedule, run: ExportRun, files: FileSet, period: Period, tell: Tell) -> list[Part]:
+    async def _set(
+        self, schedule: ExportSchedule, run: ExportRun, files: FileSet, period: Period, tell: Tell, gaps: list[Gap]
+    ) -> list[Part]:
         maker = self.maker.parts(schedule, run, files, period)
         try:
             if files.corrections:
-                await self._correct(maker, run, files, tell)
+                await self._correct(maker, schedule, run, files, tell, gaps)
             else:
-                await self._write(maker, files, period, tell)
+                await self._write(maker, run, files, period, tell, gaps)
             return await maker.finish()
         except HeadEndError:
             await maker.abandon()
             raise
 
-    async def _write(self, maker: PartsMaker, files: FileSet, period: Period, tell: Tell) -> None:
+    async def _write(
+        self, maker: PartsMaker, run: ExportRun, files: FileSet, period: Period, tell: Tell, gaps: list[Gap]
+    ) -> None:
         wanted, after, done = wanted_of(files), EndpointId(0), 0
         total = await self.store.count_export_meters(wanted, period)
         while data := await self.store.export_meters(wanted, period, after, METERS_PER_EXPORT_STEP):
             await maker.add(data, period)
+            gaps += [one for one in gaps_in(data, wanted, files, run.day, period) if one.missing]
             after, done = EndpointId(data[-1].meter.endpoint_id), done + len(data)
             await tell(files.kind, done, max(total, done))
 
-    async def _correct(self, maker: PartsMaker, run: ExportRun, files: FileSet, tell: Tell) -> None:
-        """Days before the run's whose data changed since the last run, by day."""
-        wanted = wanted_of(files)
-        by_day: dict[date, list[EndpointId]] = {}
-        for endpoint_id, (first, last) in (await self.store.export_changed(wanted, run.from_seq, run.to_seq)).items():
-            for day in local_days(self.utility, first, last, run.day):
-                by_day.setdefault(day, []).append(endpoint_id)
+    async def _correct(
+        self, maker: PartsMaker, schedule: ExportSchedule, run: ExportRun, files: FileSet, tell: Tell, gaps: list[Gap]
+    ) -> None:
+        """Days before the run's that are told anew: of meters of which values were missing and came since the last run, and of those
+        of which values were replaced."""
+        wanted, kind = wanted_of(files), files.kind.removesuffix(CORRECTIONS)
+        known = await self.store.export_gaps(schedule.name, kind, run.day - timedelta(days=CORRECTED_DAYS), run.day)
+        missing = {(one.endpoint_id, one.day): one.missing for one in known}
+        changed = await self.store.export_changed(run.from_seq, run.to_seq, {one.endpoint_id for one in known})
+        replaced = await self.store.export_superseded(wanted, run.from_seq, run.to_seq)
+        by_day: dict[date, set[EndpointId]] = {}
+        for spans, only in ((changed, missing), (replaced, None)):
+            for endpoint_id, span in spans.items():
+                for day in local_days(self.utility, *span, run.day):
+                    if only is None or (endpoint_id, day) in only:
+                        by_day.setdefault(day, set()).add(endpoint_id)
         total, done = sum(map(len, by_day.values())), 0
         for day in sorted(by_day):
-            period, ids = Period(*self.utility.day_bounds(day)), by_day[day]
+            period, ids = Period(*self.utility.day_bounds(day)), sorted(by_day[day])
             for start in range(0, len(ids), METERS_PER_EXPORT_STEP):
                 data = await self.store.export_these(wanted, period, ids[start : start + METERS_PER_EXPORT_STEP])
-                await maker.add(data, period)
+                now_missing = gaps_in(data, wanted, replace(files, kind=kind), day, period)
+                told = [
+                    (one, gap)
+                    for one, gap in zip(data, now_missing, strict=True)
+                    if gap.endpoint_id in replaced or gap.missing != missing.get((gap.endpoint_id, day))
+                ]
+                await maker.add([one for one, _ in told], period)
+                gaps += [gap for _, gap in told]
                 done += len(data)
                 await tell(files.kind, done, total)
+
+
+def gaps_in(data: Sequence[MeterData], wanted: Wanted, files: FileSet, day: date, period: Period) -> list[Gap]:
+    """How many values are missing of each meter."""
+    end_us = to_us(period.end)
+    return [Gap(files.kind, day, EndpointId(one.meter.endpoint_id), missing_values(one, wanted, end_us)) for one in data]
 
 
 class ExportDriver:

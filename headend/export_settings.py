@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from headend.collection_plan import parse_time
-from headend.delivery_settings import TargetName, beside
+from headend.delivery_settings import TargetName
 from headend.limits import EXPORT_SCHEDULES_MAX, METERS_PER_FILE_MAX
 from headend.model.endpoint import Commodity
 from headend.model.export import Content, ExportFormat, ExportSchedule
 from headend.record_exports import RESERVED, RecordExport
-from headend.settings_section import Section
+from headend.settings_section import Section, beside
 
 
 class ScheduleSettings(Section):
@@ -26,7 +26,7 @@ class ScheduleSettings(Section):
     commodities: tuple[Commodity, ...] = Field(default=tuple(Commodity), min_length=1)
     per_commodity: bool = False
     format: ExportFormat = ExportFormat.HEADEND
-    targets: tuple[TargetName, ...] = ()
+    targets: tuple[TargetName, ...] = Field(min_length=1)
     deadline_minutes: int = Field(default=60, ge=1, le=1_440)
     meters_per_file: int = Field(default=METERS_PER_FILE_MAX, ge=1, le=METERS_PER_FILE_MAX)
     corrections: bool = True
@@ -65,7 +65,7 @@ class RecordSettings(Section):
     """Where gas days or master data go as files, and how many minutes after they are due they are to be there; `at` is for master data."""
 
     at: Annotated[str, Field(pattern=r"^[0-2]?\d:[0-5]\d$")] = "06:00"
-    targets: tuple[TargetName, ...] = ()
+    targets: tuple[TargetName, ...] = Field(min_length=1)
     deadline_minutes: int = Field(default=60, ge=1, le=1_440)
 
     @field_validator("at")

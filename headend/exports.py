@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from headend.calendars import wall_instant
-from headend.model.channels import CHANNELS, ChannelId
-from headend.model.export import Content, ExportFormat, ExportRun, ExportSchedule, FileSet, Wanted
+from headend.model.channels import CHANNEL_BY_NAME, CHANNELS, ChannelId
+from headend.model.endpoint import CONFIGURATIONS
+from headend.model.export import Content, ExportFormat, ExportRun, ExportSchedule, FileSet, MeterData, Wanted
 from headend.model.selections import LOADS, VOLTAGES
 from headend.model.utility import Utility
 
@@ -14,6 +16,9 @@ CATCH_UP_DAYS = 7
 
 CORRECTED_DAYS = 62
 """Days back of which corrections are exported: two bill cycles."""
+
+CORRECTIONS = "-corrections"
+"""What stands behind the kind of files that correct earlier ones."""
 
 SUFFIXES = {ExportFormat.HEADEND: ".xml", ExportFormat.CIM: ".xml", ExportFormat.CMEP: ".csv"}
 
@@ -41,7 +46,7 @@ def file_sets(schedule: ExportSchedule, *, corrections: bool) -> Iterator[FileSe
             for commodities in [(one,) for one in schedule.commodities] if schedule.per_commodity else [schedule.commodities]:
                 kind = "readings" if len(contents) > 1 else contents[0].value
                 kind = f"{kind}-{commodities[0].value}" if schedule.per_commodity else kind
-                one = FileSet(f"{kind}-corrections" if late else kind, frozenset(contents), frozenset(commodities), late)
+                one = FileSet(f"{kind}{CORRECTIONS}" if late else kind, frozenset(contents), frozenset(commodities), late)
                 if any(_channels(one)):
                     yield one
 
@@ -70,6 +75,20 @@ def local_days(utility: Utility, first: date, last: date, before: date) -> list[
     day, end = first - timedelta(days=1), last + timedelta(days=1)
     day = max(day, before - timedelta(days=CORRECTED_DAYS))
     return [day + timedelta(days=i) for i in range((min(end, before - timedelta(days=1)) - day).days + 1)]
+
+
+def missing_values(data: MeterData, wanted: Wanted, end_us: int) -> int:
+    """How many values a meter should have had and has not: intervals, and configured registers at the end of the day."""
+    gaps = sum(0 if day.whole else day.values.count(None) for day in data.days)
+    if not wanted.registers:
+        return gaps
+    read = {row.channel_id for row in data.registers if row.instant_us == end_us}
+    return gaps + sum(one in wanted.registers and one not in read for one in _registers(data.meter.configuration))
+
+
+@lru_cache(maxsize=1_024)
+def _registers(configuration: str) -> tuple[ChannelId, ...]:
+    return tuple(CHANNEL_BY_NAME[name].channel_id for name in CONFIGURATIONS[configuration].registers)
 
 
 def _channels(files: FileSet) -> tuple[frozenset[ChannelId], frozenset[ChannelId]]:

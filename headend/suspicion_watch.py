@@ -94,6 +94,8 @@ class SuspicionWatch:
         found = await self._look_for_no_use(end, now)
         found += await self._look_at_open_switches(end, now)
         found += await self._look_for_feeding_in(Period(start, end), now)
+        if not await self._work.lasts():
+            return found
         return found + await self._store.keep_suspicions([], now, day=day)
 
     async def _look_for_no_use(self, end: datetime, now: datetime) -> int:
@@ -131,7 +133,7 @@ class SuspicionWatch:
         self, page: Page, values_of: Callable[[Sequence[EndpointId]], Awaitable[Values]], judge: Judge, now: datetime
     ) -> int:
         found, after = 0, EndpointId(0)
-        while suspects := await page(after):
+        while (suspects := await page(after)) and await self._work.lasts():
             after = suspects[-1].endpoint_id
             values = await values_of([suspect.endpoint_id for suspect in suspects])
             registers: dict[int, list[RegisterRow]] = defaultdict(list)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.delivery.spool import remove_files
 from adapters.delivery.threads import OnThread
 from adapters.exports.cim_xml import CimXml
 from adapters.exports.cmep import Cmep
@@ -49,6 +50,10 @@ class ExportFiles:
         name = f"{batch_name(self.utility, schedule, run)}_manifest.xml"
         file: FinishedFile = await self.on_thread(write_manifest, self._directory(schedule, run), name, self.utility, run, list(parts))
         return file
+
+    async def discard(self, parts: Sequence[Part]) -> None:
+        """See FileMaker."""
+        await self.on_thread(remove_files, [part.file.path for part in parts])
 
     def _directory(self, schedule: ExportSchedule, run: ExportRun) -> Path:
         return self.spool / batch_name(self.utility, schedule, run)

@@ -1,7 +1,6 @@
 """What meters have of a period, many at a time: rows in the order of endpoints, as the drivers make them."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -12,7 +11,7 @@ from adapters.store.change_packing import unpack_changes
 from adapters.store.export_days import PeriodDays, expected_keys
 from adapters.store.instants import DAY_US, from_day, to_us
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
-from headend.model.export import MeterData, MeterRow, Wanted
+from headend.model.export import MeterData, MeterRow, Spans, Wanted
 from headend.model.readings import RegisterRow
 from headend.model.selections import Period
 
@@ -59,17 +58,40 @@ def count_meters(connection: Connection, wanted: Wanted, period: Period) -> int:
     return int(rows_of(connection, statement, (*_selection_of(period), 0, _LAST, to_us(period.end), _LAST))[0][0])
 
 
-def changed(connection: Connection, wanted: Wanted, from_seq: int, to_seq: int) -> Mapping[EndpointId, tuple[date, date]]:
-    """Endpoints whose data changed, with the days of it."""
-    measuring = _configurations(wanted)
-    meant = set(connection.execute(select(_E.endpoint_id).where(_E.configuration.in_(measuring))).scalars())
-    spans: dict[int, tuple[int, int]] = {}
-    for octets in connection.execute(select(_C.packed).where(_C.change_seq > from_seq, _C.change_seq <= to_seq)).scalars():
-        for one, (first, last) in unpack_changes(octets).items():
-            if one in meant:
-                before = spans.get(one, (first, last))
-                spans[one] = (min(before[0], first), max(before[1], last))
-    return {EndpointId(one): (from_day(first), from_day(last)) for one, (first, last) in sorted(spans.items())}
+def changed(connection: Connection, from_seq: int, to_seq: int, among: Collection[EndpointId]) -> Spans:
+    """Which of these endpoints have data that changed, with the days of it."""
+    found: dict[int, tuple[int, int]] = {}
+    if among:
+        for octets in connection.execute(select(_C.packed).where(_C.change_seq > from_seq, _C.change_seq <= to_seq)).scalars():
+            for one, span in unpack_changes(octets).items():
+                if one in among:
+                    _widen(found, one, *span)
+    return _spans(found)
+
+
+def superseded(connection: Connection, wanted: Wanted, from_seq: int, to_seq: int) -> Spans:
+    """Endpoints of which values that were known were replaced, with the days of those."""
+    measuring = select(_E.endpoint_id).where(_E.configuration.in_(_configurations(wanted)))
+    found: dict[int, tuple[int, int]] = {}
+    days, reads = schema.interval_day_history.c, schema.register_read_history.c
+    if wanted.intervals:
+        rows = select(days.endpoint_id, days.day).where(days.superseded_seq > from_seq, days.superseded_seq <= to_seq)
+        for endpoint_id, day in connection.execute(rows.where(days.endpoint_id.in_(measuring))):
+            _widen(found, endpoint_id, day, day)
+    if wanted.registers:
+        instants = select(reads.endpoint_id, reads.instant_us).where(reads.superseded_seq > from_seq, reads.superseded_seq <= to_seq)
+        for endpoint_id, instant_us in connection.execute(instants.where(reads.endpoint_id.in_(measuring))):
+            _widen(found, endpoint_id, instant_us // DAY_US, instant_us // DAY_US)
+    return _spans(found)
+
+
+def _widen(spans: dict[int, tuple[int, int]], endpoint_id: int, first: int, last: int) -> None:
+    before = spans.get(endpoint_id, (first, last))
+    spans[endpoint_id] = (min(before[0], first), max(before[1], last))
+
+
+def _spans(found: Mapping[int, tuple[int, int]]) -> Spans:
+    return {EndpointId(one): (from_day(first), from_day(last)) for one, (first, last) in sorted(found.items())}
 
 
 def _meters(connection: Connection, wanted: Wanted, period: Period, after: int, limit: int, last: int = _LAST) -> list[MeterRow]:

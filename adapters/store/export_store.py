@@ -1,6 +1,6 @@
 """ExportStore of a store: what meters have of a period, and the runs of exports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -8,13 +8,14 @@ from sqlalchemy import Connection, func, select, update
 from twisted.internet.defer import Deferred
 
 from adapters.store import delivery_store, export_reading, schema
+from adapters.store.bulk import OnConflict, put, remove
 from adapters.store.database import Database
-from adapters.store.export_tables import export_run
+from adapters.store.export_tables import export_gap, export_run
 from adapters.store.instants import from_day, from_us, to_day, to_us
 from headend.errors import StoreError
 from headend.model.delivery import FinishedFile
 from headend.model.endpoint import EndpointId
-from headend.model.export import ExportRun, ExportRunId, MeterData, Part, RunState, Wanted
+from headend.model.export import ExportRun, ExportRunId, Gap, MeterData, Part, RunState, Spans, Wanted
 from headend.model.selections import Period
 
 _R = export_run.c
@@ -45,14 +46,25 @@ def begin(connection: Connection, schedule: str, day: date, as_of: datetime, *, 
 
 def end(
     connection: Connection, run: ExportRun, parts: Sequence[Part], files: Sequence[FinishedFile], targets: Sequence[str],
-    now: datetime, deadline: datetime, batch: str,
+    now: datetime, deadline: datetime, batch: str, gaps: Sequence[Gap],
 ) -> None:
     """A run is made, and its files are queued."""
     counts = {"files": len(files), "meters": sum(part.counts.meters for part in parts), "octets": sum(file.size for file in files)}
     made = update(export_run).where(_R.run_id == run.run_id).values(state=_DONE, ended_us=to_us(now), reason="", **counts)
     if connection.execute(made).rowcount != 1:
         raise StoreError(f"there is no run {run.run_id} of an export")
+    rows = [(run.schedule, one.kind, to_day(one.day), one.endpoint_id, one.missing) for one in gaps]
+    put(connection, export_gap, [row for row in rows if row[-1]], OnConflict.REPLACE)
+    remove(connection, export_gap, [row[:-1] for row in rows if not row[-1]])
     delivery_store.queue(connection, batch, files, targets, now, deadline)
+
+
+def gaps_of(connection: Connection, schedule: str, kind: str, since: date, before: date) -> list[Gap]:
+    """Meters of which something was missing."""
+    g = export_gap.c
+    wanted = select(g.day, g.endpoint_id, g.missing).where(g.schedule == schedule, g.kind == kind)
+    wanted = wanted.where(g.day >= to_day(since), g.day < to_day(before))
+    return [Gap(kind, from_day(row[0]), EndpointId(row[1]), row[2]) for row in connection.execute(wanted)]
 
 
 def fail(connection: Connection, run: ExportRun, reason: str, now: datetime) -> None:
@@ -88,6 +100,7 @@ def _run(row: Any, state: RunState | None = None) -> ExportRun:
         from_seq=row.from_seq,
         to_seq=row.to_seq,
         state=state or RunState(row.state),
+        scheduled=bool(row.scheduled),
         files=row.files,
         meters=row.meters,
         octets=row.octets,
@@ -104,8 +117,14 @@ class ExportPart:
     def export_meters(self, wanted: Wanted, period: Period, after: EndpointId, limit: int) -> Deferred[list[MeterData]]:
         return self._database.read(lambda c: export_reading.meters_after(c, wanted, period, after, limit))
 
-    def export_changed(self, wanted: Wanted, from_seq: int, to_seq: int) -> Deferred[Mapping[EndpointId, tuple[date, date]]]:
-        return self._database.read(lambda c: export_reading.changed(c, wanted, from_seq, to_seq))
+    def export_gaps(self, schedule: str, kind: str, since: date, before: date) -> Deferred[list[Gap]]:
+        return self._database.read(lambda c: gaps_of(c, schedule, kind, since, before))
+
+    def export_changed(self, from_seq: int, to_seq: int, among: Collection[EndpointId]) -> Deferred[Spans]:
+        return self._database.read(lambda c: export_reading.changed(c, from_seq, to_seq, among))
+
+    def export_superseded(self, wanted: Wanted, from_seq: int, to_seq: int) -> Deferred[Spans]:
+        return self._database.read(lambda c: export_reading.superseded(c, wanted, from_seq, to_seq))
 
     def export_these(self, wanted: Wanted, period: Period, endpoint_ids: Sequence[EndpointId]) -> Deferred[list[MeterData]]:
         return self._database.read(lambda c: export_reading.these_meters(c, wanted, period, endpoint_ids))
@@ -125,8 +144,9 @@ class ExportPart:
         targets: Sequence[str],
         now: datetime,
         deadline: datetime,
+        gaps: Sequence[Gap] = (),
     ) -> Deferred[None]:
-        return self._database.run(lambda c: end(c, run, parts, files, targets, now, deadline, batch))
+        return self._database.run(lambda c: end(c, run, parts, files, targets, now, deadline, batch, gaps))
 
     def fail_run(self, run: ExportRun, reason: str, now: datetime) -> Deferred[None]:
         return self._database.run(lambda c: fail(c, run, reason, now))

@@ -4,6 +4,16 @@ from sqlalchemy import Table
 
 from adapters.store.columns import big, integer, metadata, numbered, small, text
 
+export_gap = Table(
+    "export_gap",
+    metadata,
+    text("schedule", key=True),
+    text("kind", key=True),
+    integer("day", key=True),
+    integer("endpoint_id", key=True),
+    integer("missing"),
+)
+
 export_run = Table(
     "export_run",
     metadata,

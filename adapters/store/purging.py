@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, f
 from adapters.store import event_tables, house_tables, partner_tables, plan_tables, schema
 from adapters.store.billing_tables import billing_answer, billing_item, billing_item_meter, billing_request, billing_response
 from adapters.store.delivery_tables import delivery
-from adapters.store.export_tables import export_run
+from adapters.store.export_tables import export_gap, export_run
 from adapters.store.instants import DAY_US, to_day
 from adapters.store.partitions import partition_days, partition_name
 from headend.housekeeping import Position, PurgeStep
@@ -69,6 +69,7 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
     DataClass.DELIVERIES: (
         Stage(delivery, "settled_us", Age.INSTANT),
         Stage(export_run, "ended_us", Age.INSTANT),
+        Stage(export_gap, "day", Age.DAY),
     ),
     DataClass.BILLING: tuple(
         Stage(table, "request_no", Age.BILLING)

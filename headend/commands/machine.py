@@ -14,11 +14,15 @@ from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetS
 
 @dataclass(frozen=True, slots=True)
 class TakenUp:
-    """A driver has it, and may speak with the endpoint. `sleeps`: the endpoint does not listen, it asks when it wakes."""
+    """A driver has it, and may speak with the endpoint. `sleeps`: the endpoint does not listen, it asks when it wakes.
+
+    `since` is when the driver took it, where that was before now: it may have waited for room behind a router.
+    """
 
     sleeps: bool
     switch_enabled: bool
     hindrance: Hindrance = UNHINDERED
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,9 @@ class Cancelled:
     reason: str
 
 
-def taken_up(assignment: CommandAssignment, *, sleeps: bool) -> TakenUp:
+def taken_up(assignment: CommandAssignment, *, sleeps: bool, since: datetime | None = None) -> TakenUp:
     """That one was handed out."""
-    return TakenUp(sleeps, assignment.switch_enabled, assignment.hindrance)
+    return TakenUp(sleeps, assignment.switch_enabled, assignment.hindrance, since)
 
 
 Happening = TakenUp | Telling | Understood | Ended | Unanswered | Cancelled
@@ -153,10 +157,33 @@ def _taken_up(command: Command, happening: TakenUp, now: datetime, policy: Comma
         return _answered(command, Outcome(TargetState.FAILED, code=FailureCode.SWITCH_DISABLED, reason=reason))
     if command.kind in {DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION} or happening.sleeps:
         return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(command.expires)
-    began = command.began or now
+    began = _counted_from(command, happening.since or now, policy)
+    if command.attempts == 0 and command.told is None and _is_waited_for(command) and now >= _latest(began, policy):
+        reason = f"it had no turn within {policy.answer_seconds:g} s: others of its endpoint, or behind its router, were under way"
+        return _answered(command, Outcome(TargetState.TIMED_OUT, code=FailureCode.NO_ANSWER, reason=reason))
     state = _at_least(command, TargetState.QUEUED if changes_something(command) else TargetState.SENT)
     following = replace(command, state=state, began=began, attempts=command.attempts + 1)
     return following, Speak(min(command.expires, _answer_by(following, now, policy)))
+
+
+def _counted_from(command: Command, since: datetime, policy: CommandPolicy) -> datetime:
+    """From when on somebody's patience counts: since it was asked for, unless nobody was there to take it up before they had lost it.
+
+    What was told before, by a process that ended over it, is worth being looked at in peace: nobody waits for it any more.
+    """
+    patience = timedelta(seconds=policy.client_seconds)
+    if command.began is not None:
+        return since if command.told is not None and since - command.began > patience else command.began
+    return command.accepted if _is_waited_for(command) and since - command.accepted <= patience else since
+
+
+def _is_waited_for(command: Command) -> bool:
+    return command.priority is Priority.PERSON and command.kind is not DeferredKind.MONITORING
+
+
+def _latest(began: datetime, policy: CommandPolicy) -> datetime:
+    """From when on there is no time for another try."""
+    return began + timedelta(seconds=policy.answer_seconds - policy.reply_seconds)
 
 
 def changes_something(command: Command) -> bool:
@@ -172,9 +199,7 @@ def _at_least(command: Command, state: TargetState) -> TargetState:
 def _answer_by(command: Command, now: datetime, policy: CommandPolicy) -> datetime:
     """Until when one try may last."""
     patience = timedelta(seconds=policy.answer_seconds)
-    if command.priority is Priority.PERSON and command.kind is not DeferredKind.MONITORING and command.began is not None:
-        return command.began + patience
-    return now + patience
+    return command.began + patience if _is_waited_for(command) and command.began is not None else now + patience
 
 
 def _ended(command: Command, outcome: Outcome, now: datetime) -> Step:
@@ -198,7 +223,8 @@ def _unanswered(command: Command, reason: str, found: Found, now: datetime, poli
     if now >= command.expires or (waited_for and now >= _answer_by(command, now, policy) - timedelta(seconds=policy.reply_seconds)):
         return _answered(command, _timed_out(command, reason, found))
     if waited_for:
-        return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(now)
+        # Due since it was asked for, so that it goes before what was asked of the endpoint later.
+        return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(min(command.accepted, now))
     wait_seconds = min(policy.retry_seconds * 2 ** min(command.attempts - 1, 20), policy.retry_seconds_max)
     due = min(now + timedelta(seconds=wait_seconds), command.expires)
     return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(due)

@@ -1,6 +1,6 @@
 """Values of exports: what is exported when, of which meters, and what of a meter goes into a file."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -132,6 +132,7 @@ class ExportRun:
     from_seq: int
     to_seq: int
     state: RunState
+    scheduled: bool = False
     files: int = 0
     meters: int = 0
     octets: int = 0
@@ -154,6 +155,15 @@ class PartCounts:
         return PartCounts(*map(sum, zip(mine, theirs, strict=True)))
 
 
+class Gap(NamedTuple):
+    """A meter of which values of a day were missing when it was exported, and how many: later data of it make a correction; 0 for none."""
+
+    kind: str
+    day: date
+    endpoint_id: EndpointId
+    missing: int
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A finished part of an export."""
@@ -161,6 +171,10 @@ class Part:
     file: FinishedFile
     kind: str
     counts: PartCounts
+
+
+Spans = Mapping[EndpointId, tuple[date, date]]
+"""The first and the last UTC day that something of an endpoint is about."""
 
 
 class ExportStore(Protocol):
@@ -172,8 +186,14 @@ class ExportStore(Protocol):
         They are those that were active or installed then, and known before its end.
         """
 
-    def export_changed(self, wanted: Wanted, from_seq: int, to_seq: int) -> Awaitable[Mapping[EndpointId, tuple[date, date]]]:
-        """Endpoints whose data changed after one number up to another, and the UTC days of which it is, the first and the last."""
+    def export_gaps(self, schedule: str, kind: str, since: date, before: date) -> Awaitable[list[Gap]]:
+        """Meters of which something was missing when these days were exported."""
+
+    def export_changed(self, from_seq: int, to_seq: int, among: Collection[EndpointId]) -> Awaitable[Spans]:
+        """Which of these endpoints have data that changed after one number up to another, and of which UTC days, the first and the last."""
+
+    def export_superseded(self, wanted: Wanted, from_seq: int, to_seq: int) -> Awaitable[Spans]:
+        """Endpoints of which values that were known were replaced by others."""
 
     def export_these(self, wanted: Wanted, period: Period, endpoint_ids: Sequence[EndpointId]) -> Awaitable[list[MeterData]]:
         """The same as `export_meters` of given endpoints."""
@@ -194,6 +214,7 @@ class ExportStore(Protocol):
         targets: Sequence[str],
         now: datetime,
         deadline: datetime,
+        gaps: Sequence[Gap] = (),
     ) -> Awaitable[None]:
         """A run is made: its files are queued for their targets in the same transaction."""
 

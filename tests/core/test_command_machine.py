@@ -141,12 +141,26 @@ def test_somebody_who_waits_is_answered_in_time_whatever_the_endpoint_does() -> 
     assert POLICY.answer_seconds < 45
     later = NOW + timedelta(seconds=16)
     one, decision = step(one, Unanswered("no answer"), later, POLICY)
-    assert decision == Wait(later), "there is time for another try"
+    assert decision == Wait(NOW), "there is time for another try, before whatever was asked later"
     one, decision = step(one, TakenUp(sleeps=False, switch_enabled=True), later, POLICY)
     assert decision == Speak(NOW + timedelta(seconds=POLICY.answer_seconds)), "but no more of it"
     _, decision = step(one, Unanswered("no answer"), NOW + timedelta(seconds=37), POLICY)
     assert isinstance(decision, Answer)
     assert (decision.outcome.state, decision.outcome.code) == (TargetState.TIMED_OUT, FailureCode.NO_ANSWER)
+
+
+def test_who_had_no_turn_in_time_is_told_so_and_one_that_nobody_was_there_for_is_tried() -> None:
+    taken = TakenUp(sleeps=False, switch_enabled=True, since=NOW + timedelta(seconds=1))
+    late = NOW + timedelta(seconds=37)
+    _, decision = step(command(), taken, late, POLICY)
+    assert isinstance(decision, Answer)
+    assert (decision.outcome.code, "no turn" in decision.outcome.reason) == (FailureCode.NO_ANSWER, True)
+    much_later = NOW + timedelta(minutes=5)
+    _, decision = step(command(), replace(taken, since=much_later), much_later, POLICY)
+    assert decision == Speak(much_later + timedelta(seconds=POLICY.answer_seconds)), "the head-end was away"
+    one = command(DeferredKind.SWITCH, SwitchAction.DISCONNECT, state=TargetState.AWAITING, told=told(), began=NOW, attempts=1)
+    _, decision = step(one, replace(taken, since=much_later), much_later, POLICY)
+    assert decision == Speak(much_later + timedelta(seconds=POLICY.answer_seconds)), "what was told is looked at in peace"
 
 
 def test_of_what_was_told_and_not_heard_of_it_is_said_that_it_is_not_known() -> None:

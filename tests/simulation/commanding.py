@@ -5,6 +5,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from headend.collector import Collector
 from headend.commands.policy import CommandPolicy
@@ -21,12 +22,17 @@ class CommandedField(Field):
     """`Field`, whose collector carries commands out."""
 
     def __init__(
-        self, seed: int, endpoints: int = 20, command_policy: CommandPolicy | None = None, rules: CommandRules | None = None
+        self,
+        seed: int,
+        endpoints: int = 20,
+        command_policy: CommandPolicy | None = None,
+        rules: CommandRules | None = None,
+        clock: Any = None,
     ) -> None:
         self.rules = rules or CommandRules()
         self.command_policy = command_policy or CommandPolicy()
         self.commands: MemoryCommands | None = None
-        super().__init__(seed, endpoints)
+        super().__init__(seed, endpoints, clock=clock)
 
     def new_collector(self) -> Collector:
         if self.commands is None:

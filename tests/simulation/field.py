@@ -4,6 +4,7 @@ from collections import Counter as Tally
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from twisted.internet.defer import Deferred
@@ -83,8 +84,9 @@ class Field:
         start: datetime = datetime(2026, 7, 15, 6, 30, tzinfo=UTC),
         policy: CollectionPolicy | None = None,
         waiting: WaitingRequests | None = None,
+        clock: Any = None,
     ) -> None:
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.start = start
         self.world_clock = WorldClock(self.clock, start)
         population = Population(seed, endpoints, routers=min(2, endpoints))

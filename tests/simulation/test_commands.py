@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from emulators.faults import Fault, FaultKind
+from headend.commands.policy import CommandPolicy
 from headend.errors import StoreError
 from headend.model.command import FailureCode
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
@@ -234,3 +235,35 @@ def test_somebody_who_waits_is_not_held_up_by_a_batch_behind_the_same_router() -
     while not field.views(transaction)[0].state.terminal:
         field.clock.advance(0.05)
     assert field.clock.seconds() - began < 5
+
+
+def test_a_program_that_the_store_cannot_give_is_read_from_the_meter() -> None:
+    field = CommandedField(8)
+    home = field.switched()[0]
+    order(field, [home], DeferredKind.READ)
+    assert field.store.endpoints[home].program is not None
+    field.kill()
+    field.commands_released()
+
+    async def gone(_fingerprint: bytes) -> None:
+        raise StoreError("locked")
+
+    field.store.program = gone
+    began = field.clock.seconds()
+    (view,) = field.views(order(field, [home], DeferredKind.READ))
+    assert view.state is TargetState.SUCCEEDED
+    assert field.clock.seconds() - began < 10, "nobody holds it otherwise, until its lease expires"
+
+
+def test_a_command_whose_lease_expires_while_it_waits_for_room_takes_no_room_for_ever() -> None:
+    field = CommandedField(9, 20, CommandPolicy(conversations_per_router_max=1, lease_seconds=15.0))
+    homes = field.switched()
+    field.world.faults.install([Fault(FaultKind.SILENCE)])
+    for home in homes[:6]:
+        field.order([home], DeferredKind.PING)
+    field.carry_out()
+    assert field.open_commands() == 0
+    field.world.faults.install([])
+    views = field.views(order(field, homes, DeferredKind.PING))
+    assert {view.state for view in views} == {TargetState.SUCCEEDED}
+    assert set(field.told().values()) == {1}

@@ -201,7 +201,8 @@ def test_the_driver_exports_at_eight_and_corrects_the_next_day(world: World) -> 
     delivery = store.call("deliveries", 100, batch="demo_daily_2026-07-01_1")[0]
     assert delivery.deadline == eight + timedelta(hours=1)
     late = Collected(EndpointId(2), END, interval_blocks=hours(2, 18, [9] * 11), register_reads=(register(2, 77, instant=END),))
-    store.call("record", [late], eight + timedelta(hours=2))
+    changed = Collected(EndpointId(1), END, interval_blocks=hours(1, 9, [7_777]))
+    store.call("record", [late, changed], eight + timedelta(hours=2))
     world.look(eight + timedelta(days=1))
     files = [one.file for one in store.call("deliveries", 100, batch="demo_daily_2026-07-02_1")]
     assert [one.name.split("_")[1] for one in files[:-1]] == [
@@ -212,9 +213,14 @@ def test_the_driver_exports_at_eight_and_corrects_the_next_day(world: World) -> 
     root = tree(files, "intervals-corrections")
     assert (root.get("corrections"), root.get("reported")) == ("true", "2026-07-03T13:00:00Z")
     corrected = {(m.get("no"), m.get("start")): m for m in root}
+    start = "2026-07-01T05:00:00Z"
+    # A UTC day whose values were replaced is a part of two local days.
+    assert set(corrected) == {("M000001", "2026-06-30T05:00:00Z"), ("M000001", start), ("M000002", start)}
+    assert [one.get("value") for one in corrected["M000001", start][0]][3:6] == ["103", "7777", "105"]
     values = [one.get("value") for one in corrected["M000002", "2026-07-01T05:00:00Z"][0]]
     assert values == [None, "1", "2", *["3"] * 10, *["9"] * 11]
     register_root = tree(files, "registers-corrections")
+    assert len(register_root) == 1
     (read,) = register_root.xpath("d:Meter[@no='M000002'][@start='2026-07-01T05:00:00Z']/d:Register", namespaces=NS)
     assert (Decimal(read.get("value")), read.get("time")) == (77, "2026-07-02T05:00:00Z")
 
@@ -244,7 +250,12 @@ def test_a_full_disk_leaves_no_file_and_the_run_is_made_again(world: World, monk
             return getattr(self.file, name)
 
     real = Path.open
-    monkeypatch.setattr(spool.Path, "open", lambda self, *a, **k: Full(real(self, *a, **k)))
+
+    def opened(self: Path, *arguments: Any, **named: Any) -> Any:
+        file = real(self, *arguments, **named)
+        return Full(file) if self.name.endswith(".writing") else file
+
+    monkeypatch.setattr(spool.Path, "open", opened)
     world.look(END + timedelta(hours=8))
     monkeypatch.undo()
     assert written
@@ -335,3 +346,19 @@ def test_names_are_escaped_and_places_told(world: World, monkeypatch: pytest.Mon
     assert ',"<&""A, B",OK,' in file.path.read_text()
 
 
+
+
+def test_what_is_still_missing_is_corrected_later_and_what_came_is_not_told_again(world: World) -> None:
+    store, eight = world.store, END + timedelta(hours=8)
+    told = []
+    for day in range(4):
+        world.look(eight + timedelta(days=day))
+        kind = f"intervals-corrections_{DAY + timedelta(days=day)}"
+        files = [one.file for one in store.call("deliveries", 1_000) if kind in one.file.name]
+        told.append([m.get("no") for one in files for m in etree.parse(one.path).getroot() if m.get("start") == "2026-07-01T05:00:00Z"])
+        if day < 3:
+            some = hours(2, 18 + 5 * day, [9] * 5)
+            store.call("record", [Collected(EndpointId(2), END, interval_blocks=some)], eight + timedelta(days=day, hours=1))
+    assert told == [[], ["M000002"], ["M000002"], ["M000002"]]
+    remaining = "SELECT missing FROM export_gap WHERE endpoint_id = 2 AND kind = 'intervals' ORDER BY day"
+    assert store.sql(remaining)[0] == (1,), "one hour was never read"
