@@ -226,5 +226,5 @@ def test_a_switch_found_elsewhere_is_an_event_for_those_who_watch_switches(store
     ]
     events = store.running.wait(store.store._database.run, lambda c: switch_events(c, updates, NOW))
     assert {key.endpoint_id: event.code for key, event in events.items()} == {1: SWITCH_OPENED, 3: SWITCH_CLOSED}
-    again = store.running.wait(store.store._database.run, lambda c: switch_events(c, [found(1, SwitchState.CONNECTED, actuates=False)], NOW))
-    assert again == {}
+    same = [found(1, SwitchState.CONNECTED, actuates=False)]
+    assert store.running.wait(store.store._database.run, lambda c: switch_events(c, same, NOW)) == {}
