@@ -50,6 +50,7 @@ class DeferredRequests(Protocol):
     def accept_deferred(self, request: DeferredRequest) -> Awaitable[tuple[Refusal, ...]]:
         """Store a request with its targets, unless it has none; the refusals to answer with.
 
+        Each target gets its turn by the utility's rules; one that is protected, or has no turn before the request expires, is refused too.
         The same request again under its transaction id is not stored again and is answered as before. Raises TransactionReusedError.
         """
 
@@ -57,7 +58,7 @@ class DeferredRequests(Protocol):
         """A partner's requests for outage monitoring that are open, in the order in which they came."""
 
     def cancel_deferred(self, request_ids: Sequence[int], now: datetime) -> Awaitable[None]:
-        """Cancel every target of these requests that is not done."""
+        """Cancel every target of these requests that was not told anything yet, each with its one answer."""
 
 
 def settle(

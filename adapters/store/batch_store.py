@@ -139,6 +139,9 @@ class BatchPart:
     def batches(self, limit: int) -> Deferred[list[BatchSummary]]:
         return self._database.read(lambda c: summaries(c, limit))
 
+    def batch_summary(self, batch_id: BatchId) -> Deferred[BatchSummary | None]:
+        return self._database.read(lambda c: next(iter(summaries(c, 1, batch_id)), None))
+
     def batch(self, batch_id: BatchId) -> Deferred[BatchReport | None]:
         return self._database.read(lambda c: report(c, batch_id))
 

@@ -1,21 +1,26 @@
 """What a collection looks up beside its leases: counts, programs, security of endpoints that speak on their own, exceptions."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, desc, select, text
 
 from adapters.store import schema
+from adapters.store.bulk import fetch, key_source, rows_of
 from adapters.store.instants import from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.progress_packing import unpack_progress, unpack_tables
+from headend.errors import StoreError
 from headend.model.collection import CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import EndpointId, NativeAddress, Transport
 from headend.model.events import ExceptionKind, ExceptionRecord
 
-_SECURITY = text(
+_SECURITIES = (
     "SELECT e.endpoint_id, e.meter_no, e.configuration, e.active, coalesce(s.transport, e.transport),"
-    " coalesce(s.host, e.host), coalesce(s.port, e.port), s.program, s.progress, s.replay_window"
-    " FROM endpoint AS e JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id WHERE e.ap_title_octets = :ap_title"
+    " coalesce(s.host, e.host), coalesce(s.port, e.port), s.program, s.progress, s.replay_window, e.ap_title_octets"
+    " FROM {titles} AS k CROSS JOIN endpoint AS e JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id"
+    " WHERE e.ap_title_octets = k.column1"
 )
 
 _PUSHED = text(
@@ -43,27 +48,50 @@ def program(connection: Connection, fingerprint: bytes) -> MeterProgramRecord | 
     return None if tables is None else MeterProgramRecord(fingerprint, unpack_tables(tables))
 
 
-def security(connection: Connection, sealer: KeySealer, ap_title: bytes) -> EndpointSecurity | None:
-    """What is needed to accept a message of the endpoint with this ApTitle."""
-    row = connection.execute(_SECURITY, {"ap_title": ap_title}).first()
-    if row is None:
-        return None
-    endpoint_id, meter_no, configuration, active, transport, host, port, fingerprint, progress, replay_window = row
-    key = schema.endpoint_key.c
-    stored = connection.execute(select(key.key_id, key.sealed).where(key.endpoint_id == endpoint_id).order_by(key.key_id))
-    keys = tuple([(key_id, sealer.open(sealed, meter_no, key_id)) for key_id, sealed in stored])
-    return EndpointSecurity(
-        endpoint_id=EndpointId(endpoint_id),
-        meter_no=meter_no,
-        ap_title=ap_title,
-        configuration=configuration,
-        active=bool(active),
-        keys=keys,
-        program=fingerprint,
-        progress=unpack_progress(progress),
-        replay_window=replay_window,
-        address=None if transport is None else NativeAddress(Transport(transport), host, port),
-    )
+def securities(
+    connection: Connection, sealer: KeySealer, ap_titles: Sequence[bytes]
+) -> dict[bytes, EndpointSecurity | StoreError | None]:
+    """What is needed to accept messages of the endpoints with these ApTitles; the error where a stored key or progress is no good."""
+    source, parameters = _titles(connection, ap_titles)
+    rows = rows_of(connection, _SECURITIES.format(titles=source), parameters)
+    keys: dict[int, list[tuple[int, bytes]]] = {}
+    for row in fetch(connection, schema.endpoint_key, ("endpoint_id",), [(row[0],) for row in rows]):
+        keys.setdefault(row[0], []).append((row[1], row[2]))
+    return {bytes(row[-1]): _security(row, sorted(keys.get(row[0], ())), sealer) for row in rows}
+
+
+def _titles(connection: Connection, ap_titles: Sequence[bytes]) -> tuple[str, tuple[Any, ...]]:
+    """Titles as something to join with, and its parameters."""
+    if connection.dialect.name == "sqlite":
+        return f"(VALUES {', '.join(['(?)'] * len(ap_titles))})", tuple(ap_titles)  # JSON holds no octets
+    _, parameters = key_source(connection, [schema.endpoint.c.ap_title_octets], [(title,) for title in ap_titles])
+    return "(SELECT unnest(?::bytea[]) AS column1)", parameters
+
+
+def _security(row: tuple[Any, ...], sealed_keys: Sequence[tuple[int, bytes]], sealer: KeySealer) -> EndpointSecurity | StoreError:
+    endpoint_id, meter_no, configuration, active, transport, host, port, fingerprint, progress, replay_window, ap_title = row
+    try:
+        return EndpointSecurity(
+            endpoint_id=EndpointId(endpoint_id),
+            meter_no=meter_no,
+            ap_title=bytes(ap_title),
+            configuration=configuration,
+            active=bool(active),
+            keys=tuple([(key_id, sealer.open(bytes(sealed), meter_no, key_id)) for key_id, sealed in sealed_keys]),
+            program=None if fingerprint is None else bytes(fingerprint),
+            progress=unpack_progress(bytes(progress)),
+            replay_window=bytes(replay_window),
+            address=None if transport is None else NativeAddress(Transport(transport), host, port),
+        )
+    except StoreError as error:
+        return error
+
+
+def checked(found: EndpointSecurity | StoreError | None) -> EndpointSecurity | None:
+    """One of `securities`, for whoever asked for it. Raises the error that stands in its place."""
+    if isinstance(found, StoreError):
+        raise found
+    return found
 
 
 def exceptions(connection: Connection, limit: int) -> list[tuple[str, ExceptionRecord]]:

@@ -3,29 +3,30 @@
 Nobody is told of a state older than his question, since what answers it begins after it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-LookUp = Callable[[Sequence[str]], Deferred[Mapping[str, V]]]
+LookUp = Callable[[Sequence[K]], Deferred[Mapping[K, V]]]
 """Finds what is behind each of some names; names without anything are left out."""
 
 
-class Gathering(Generic[V]):
+class Gathering(Generic[K, V]):
     """One kind of look-up by name. `asked_max` names go together at most; whoever comes later waits for the one after."""
 
-    def __init__(self, look_up: LookUp[V], nothing: V, asked_max: int) -> None:
+    def __init__(self, look_up: LookUp[K, V], nothing: V, asked_max: int) -> None:
         self._look_up = look_up
         self._nothing = nothing
         self._asked_max = asked_max
-        self._waiting: dict[str, list[Deferred[V]]] = {}
+        self._waiting: dict[K, list[Deferred[V]]] = {}
         self._is_asking = False
 
-    def ask(self, name: str) -> Deferred[V]:
+    def ask(self, name: K) -> Deferred[V]:
         """What is behind a name. Fails as the look-up does."""
         answer: Deferred[V] = Deferred()
         self._waiting.setdefault(name, []).append(answer)
@@ -44,13 +45,13 @@ class Gathering(Generic[V]):
         else:
             found.addCallbacks(self._tell, self._fail, (asked,), errbackArgs=(asked,))
 
-    def _tell(self, found: Mapping[str, V], asked: Mapping[str, Sequence[Deferred[V]]]) -> None:
+    def _tell(self, found: Mapping[K, V], asked: Mapping[K, Sequence[Deferred[V]]]) -> None:
         self._go_on()
         for name, answers in asked.items():
             for answer in answers:
                 answer.callback(found.get(name, self._nothing))
 
-    def _fail(self, failure: Failure, asked: Mapping[str, Sequence[Deferred[V]]]) -> None:
+    def _fail(self, failure: Failure, asked: Mapping[K, Sequence[Deferred[V]]]) -> None:
         self._go_on()
         for answers in asked.values():
             for answer in answers:

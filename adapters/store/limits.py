@@ -46,6 +46,9 @@ KEYS_PER_QUERY_MAX = 5_000
 NAMES_GATHERED_MAX = 100
 """Names that go together in one look-up: more would make the first of them wait."""
 
+TITLES_GATHERED_MAX = 500
+"""Senders of messages whose keys are looked up together: a storm brings thousands a second, each look-up takes some ten milliseconds."""
+
 KEY_FILE_OCTETS_MAX = 65_536
 """Largest key file read, in octets: a thousand rotations."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 from twisted.internet.defer import Deferred
 
 from adapters.store import command_tables, schema
@@ -45,22 +45,28 @@ def protections_of(connection: Connection, endpoint_ids: Sequence[int]) -> dict[
 
 def keep(connection: Connection, wanted: Sequence[Protection], who: str, now: datetime) -> int:
     """Add entries, or change the last day and note of those that are there (same subject, kind and first day); how many changed."""
-    changed = 0
+    columns = (_P.meter_no, _P.account_no, _P.kind, _P.first_day, _P.protection_id, _P.last_day, _P.note)
+    rows = connection.execute(select(*columns).where(_P.removed_us.is_(None)))
+    there = {tuple(row[:4]): tuple(row[4:]) for row in rows}
+    said = {"entered_us": to_us(now), "entered_by": who}
+    new, changed = [], []
     for one in wanted:
-        same = (_P.meter_no == one.meter_no) & (_P.account_no == one.account_no) & (_P.kind == one.kind.value)
-        mine = same & (_P.first_day == to_day(one.first_day)) & _P.removed_us.is_(None)
-        before = connection.execute(select(_P.protection_id, _P.last_day, _P.note).where(mine)).first()
         last_day = None if one.last_day is None else to_day(one.last_day)
-        if before is not None and tuple(before)[1:] == (last_day, one.note):
-            continue
-        changed += 1
-        values = {"last_day": last_day, "note": one.note, "entered_us": to_us(now), "entered_by": who}
-        if before is not None:
-            connection.execute(update(command_tables.protection).where(_P.protection_id == before[0]).values(**values))
-            continue
-        subject = {"meter_no": one.meter_no, "account_no": one.account_no, "kind": one.kind.value, "first_day": to_day(one.first_day)}
-        connection.execute(insert(command_tables.protection).values(**subject, **values, removed_us=None, removed_by=""))
-    return changed
+        subject = (one.meter_no, one.account_no, one.kind.value, to_day(one.first_day))
+        before = there.get(subject)
+        values = {"last_day": last_day, "note": one.note, **said}
+        if before is None:
+            named = dict(zip(("meter_no", "account_no", "kind", "first_day"), subject, strict=True))
+            new.append({**named, **values, "removed_us": None, "removed_by": ""})
+        elif before[1:] != (last_day, one.note):
+            changed.append({"of": before[0], **values})
+    if new:
+        connection.execute(insert(command_tables.protection), new)
+    if changed:
+        names = ("last_day", "note", *said)
+        these = update(command_tables.protection).where(_P.protection_id == bindparam("of"))
+        connection.execute(these.values({name: bindparam(name) for name in names}), changed)
+    return len(new) + len(changed)
 
 
 def unknown(connection: Connection, wanted: Sequence[Protection]) -> set[tuple[str, str]]:
@@ -118,7 +124,7 @@ def _listed(row: Sequence[Any]) -> ListedProtection:
 
 
 class ProtectionPart:
-    """ProtectedList of a store."""
+    """The protected list of a store."""
 
     _database: Database
 

@@ -85,7 +85,7 @@ class ReadingPart:
         return gathering.ask(name)
 
     @cached_property
-    def _gatherings(self) -> dict[MeterIdentifier, Gathering[MetersRead]]:
+    def _gatherings(self) -> dict[MeterIdentifier, Gathering[str, MetersRead]]:
         return {}
 
     def _looked_up(self, find: NewestReading, names: Sequence[str]) -> Deferred[Mapping[str, MetersRead]]:

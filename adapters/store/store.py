@@ -1,6 +1,6 @@
 """One utility's store: the core's ports over its database, and `open_store`, which makes one ready."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,11 @@ from adapters.store.event_store import EventPart
 from adapters.store.export_store import ExportPart
 from adapters.store.gap_store import GapPart
 from adapters.store.gas_day_store import GasDayPart
+from adapters.store.gathering import Gathering
 from adapters.store.group_store import GroupPart
 from adapters.store.housekeeping_store import HousekeepingPart
 from adapters.store.keys import KeySealer, create_key_file, read_key_file
+from adapters.store.limits import TITLES_GATHERED_MAX
 from adapters.store.master_store import MasterPart
 from adapters.store.message_store import MessagePart
 from adapters.store.migration import migrate
@@ -53,6 +55,7 @@ from adapters.store.suspicion_store import SuspicionPart
 from adapters.store.telling_store import TellingPart
 from adapters.store.usage_store import UsagePart
 from adapters.store.work_item_store import WorkItemPart
+from headend.errors import StoreError
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
 from headend.model.events import ExceptionRecord
@@ -119,6 +122,7 @@ class Store(
         self._sealer = sealer
         self._partitions: set[DayKey] | None = None if database.is_sqlite else set()
         self._restricted: dict[MeterScope, RestrictedStore] = {}
+        self._securities: Gathering[bytes, EndpointSecurity | StoreError | None] = Gathering(self._look_up, None, TITLES_GATHERED_MAX)
 
     def close(self) -> Awaitable[None]:
         """Let what was begun end, then give back threads, connections and files."""
@@ -159,7 +163,10 @@ class Store(
         return self._database.read(lambda c: collection_store.program(c, fingerprint))
 
     def security(self, ap_title: bytes) -> Deferred[EndpointSecurity | None]:
-        return self._database.read(lambda c: collection_store.security(c, self._sealer, ap_title))
+        return self._securities.ask(ap_title).addCallback(collection_store.checked)
+
+    def _look_up(self, ap_titles: Sequence[bytes]) -> Deferred[Mapping[bytes, EndpointSecurity | StoreError | None]]:
+        return self._database.read(lambda c: collection_store.securities(c, self._sealer, ap_titles))
 
     def exceptions(self, limit: int) -> Deferred[list[tuple[str, ExceptionRecord]]]:
         return self._database.read(lambda c: collection_store.exceptions(c, limit))

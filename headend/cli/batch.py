@@ -170,10 +170,9 @@ def show(number: int, config: Path, utility_id: str | None, as_json: bool, csv_f
     """How the batch NUMBER stands; with --csv or --json what became of each meter."""
 
     async def work(reactor: Any, store: Store, utility: UtilitySettings) -> int:
+        if wait:
+            await _ended(reactor, store, BatchId(number))
         report = await store.batch(BatchId(number))
-        while wait and report is not None and report.summary.open:
-            await deferLater(reactor, LOOK_SECONDS)
-            report = await store.batch(BatchId(number))
         if report is None:
             raise _no_batch(number)
         if csv_file is not None:
@@ -211,6 +210,19 @@ def cancel(
     with_store(config, utility_id, work)
 
 
+async def _ended(reactor: Any, store: Store, number: BatchId) -> None:
+    """Wait until a batch has ended; how far it is goes to standard error."""
+    said = -1
+    while (summary := await store.batch_summary(number)) is not None:
+        ended = summary.total - summary.open
+        if ended != said:
+            click.echo(f"batch {number}: {ended:,} of {summary.total:,} ended", err=True)
+            said = ended
+        if not summary.open:
+            return
+        await deferLater(reactor, LOOK_SECONDS)
+
+
 def _no_batch(number: int) -> RequestError:
     return RequestError(f"there is no batch {number}; `headend batch list` has those that there are")
 
@@ -241,7 +253,7 @@ def _items(asked: Asked) -> Sequence[BatchItem]:
     for problem in found.problems:
         click.echo(f"{asked.file}: {problem}", err=True)
     if found.bad_rows and not asked.good_ones:
-        raise RequestError(f"nothing is done: {found.bad_rows} bad lines; --good-ones takes the others")
+        raise RequestError(f"nothing is done: {found.bad_rows} bad line{'s' if found.bad_rows != 1 else ''}; --good-ones takes the others")
     if not found.items:
         raise RequestError(f"{asked.file} names no meter")
     if len(found.items) > BATCH_LINES_MAX:

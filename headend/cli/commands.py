@@ -18,6 +18,7 @@ from headend.cli.command_report import view_json, view_line, view_table
 from headend.cli.failing import settings_or_exit
 from headend.cli.imports import utility_named
 from headend.cli.running import run_on_reactor
+from headend.commands.arranging import is_held_back, local_text
 from headend.commands.ordering import REQUESTER, order, wanted_of
 from headend.errors import RequestError
 from headend.model.command import OVERRIDE, CommandView
@@ -167,6 +168,10 @@ async def _ordered(reactor: Any, store: Store, utility: UtilitySettings, who: st
         refusals = list(await store.accept_deferred(request))
     for refusal in refusals:
         click.echo(f"headend: {refusal.reason}", err=True)
+    if request.targets and is_held_back(wanted.action, override=OVERRIDE in wanted.parameters):
+        quiet_end = utility.utility.commands.quiet_end(now)
+        if quiet_end is not None and quiet_end < request.expires:
+            click.echo(f"headend: quiet times last until {local_text(quiet_end, utility.utility.time_zone)}; it waits for them", err=True)
     if request.targets:
         views = await _awaited(reactor, store, REQUESTER + who, order_id, wanted)
     if wanted.as_json:

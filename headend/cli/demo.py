@@ -45,6 +45,9 @@ TIME_ZONE = "America/Chicago"
 USER_ID = "demo"
 SETTINGS_FILE = "headend.toml"
 
+HERE = ["127.0.0.0/8", "::1/128"]
+"""Networks into which answers may be sent: whoever tries things out does it on this machine."""
+
 T = TypeVar("T", ShipmentItem, CustomerItem, RouterProfile)
 
 
@@ -93,6 +96,7 @@ async def run_demo(reactor: Any, options: DemoOptions, console: Console) -> int:
 
 def demo_settings(options: DemoOptions, place: Path) -> Settings:
     """Settings of one utility whose files lie in `place`, as a file there, so that other commands can be given beside the demo."""
+    told = {"response_networks": HERE}
     utility = {
         "id": "demo",
         "name": "Demo Electric, Gas and Water",
@@ -101,7 +105,7 @@ def demo_settings(options: DemoOptions, place: Path) -> Settings:
         "key_file": "headend.key",
         "field": {"port": 0},
         "routers": {"trap_port": 0},
-        "partners": [{"user_id": USER_ID, "password": options.password, "name": "Demo partner"}],
+        "partners": [{"user_id": USER_ID, "password": options.password, "name": "Demo partner", "notifications": told}],
     }
     table = {"server": {"port": options.port}, "utilities": [utility]}
     (place / SETTINGS_FILE).write_text("\n".join(f"{name} = {toml_value(value)}" for name, value in table.items()) + "\n", encoding="utf-8")

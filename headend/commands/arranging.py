@@ -47,7 +47,7 @@ class Arrangement:
 def arrange(request: DeferredRequest, places: Mapping[EndpointId, Place], booked: Booked, utility: Utility) -> Arrangement:
     """Arrange the targets of a request; `booked` is what is planned already."""
     override = bool(request.parameters.get(OVERRIDE))
-    dues = _dues(request, places, booked, utility.commands, override=override)
+    dues = _dues(request, places, booked, utility, override=override)
     arranged: list[ArrangedTarget] = []
     refusals: list[Refusal] = []
     for target, due in zip(request.targets, dues, strict=True):
@@ -80,16 +80,20 @@ def hindrance(
 
 
 def _dues(
-    request: DeferredRequest, places: Mapping[EndpointId, Place], booked: Booked, rules: CommandRules, *, override: bool
+    request: DeferredRequest, places: Mapping[EndpointId, Place], booked: Booked, utility: Utility, *, override: bool
 ) -> list[datetime | None]:
     """When each target is due; None for one that cannot be begun before it expires."""
-    begins = request.begins or request.accepted
+    begins, rules = request.begins or request.accepted, utility.commands
+    first_day, last_day = utility.local_day(begins), utility.local_day(request.expires)
     waiting: list[Waiting] = []
     found: list[datetime | None] = []
     staggered: list[int] = []
     until = latest_turn(begins, request.expires)
     for position, target in enumerate(request.targets):
         quiet, place = is_held_back(target.action, override=override), places[target.endpoint_id]
+        if quiet and any(one.holds_on(first_day) and one.holds_on(last_day) for one in place.protections):
+            found.append(None)  # protected all along, and takes nobody's turn
+            continue
         found.append(_at_once(begins, request.expires, rules, quiet=quiet))
         if request.is_batch and not place.sleeps:
             staggered.append(position)

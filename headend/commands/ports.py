@@ -19,7 +19,10 @@ class CommandStore(Protocol):
     def take_commands(
         self, owner: str, persons_max: int, batch_max: int, now: datetime, until: datetime
     ) -> Awaitable[list[CommandAssignment]]:
-        """Up to so many commands that are due of each priority, now `owner`'s until `until`; of each endpoint one at a time."""
+        """Up to so many commands that are due of each priority, now `owner`'s until `until`; of each endpoint one at a time.
+
+        Of batches no more than the utility's rules let begin now: the rest, and whatever is late beside it, gets new turns.
+        """
 
     def record_commands(
         self, updates: Sequence[CommandUpdate], now: datetime, runs: Sequence[IntervalRuns] = ()

@@ -171,3 +171,11 @@ def test_what_is_cancelled_half_way_ends_once_and_what_was_told_goes_on(paced: C
     done = replace(told, state=TargetState.SUCCEEDED)
     assert paced.record([CommandUpdate(done, first.lease_no, None)], NOW) == [True]
     assert begun(paced, NOW + timedelta(minutes=50)) == []
+
+
+def test_whoever_is_protected_all_along_takes_nobodys_turn(paced: CommandStoreUnderTest) -> None:
+    for endpoint in range(1, 16):
+        paced.protect(endpoint, Protection(f"M{endpoint:06}", "", ProtectionKind.WEATHER, date(2026, 7, 1), None, ""))
+    refused = paced.accept(request(*MANY_MORE, expires=timedelta(minutes=3)))
+    assert {one.reason.partition(": ")[2] for one in refused} == {"protected (weather)"}
+    assert len(paced.views("cis", "t-1")) == 26, "the other 26 have their turns within two minutes"

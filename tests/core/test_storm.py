@@ -43,7 +43,7 @@ def test_shares_are_about_what_was_asked_and_the_same_again():
 
 def test_flicker_comes_and_goes_before_it_stays_away_and_comes_back():
     strikes = plan(transformer="T-1", percent=100, flicker_percent=100, flickers=2, flicker_seconds=10, restore_after=100)
-    index = strikes[0].index
+    index = strikes[0].endpoint
     assert [(s.at, s.code) for s in strikes if s.endpoint == index] == [
         (0, POWER_DOWN), (5, POWER_UP), (10, POWER_DOWN), (15, POWER_UP), (20, POWER_DOWN), (120, POWER_UP),
     ]  # fmt: skip

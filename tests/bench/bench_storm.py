@@ -1,0 +1,318 @@
+"""A storm, from meters that lose their supply to the outage desk: what arrives, what is stored, what is told, when, and what it costs.
+
+Emulated field, collector, dispatcher and subscriber are a process each, as in operation. Programs of meters are known beforehand, as they
+are in a utility that is collected daily; nothing is collected meanwhile unless HEADEND_BENCH_COLLECT asks for it. In calm one gasp at a
+time is timed, from the meter to the subscriber; in the storm all electric endpoints of the field lose supply within
+HEADEND_BENCH_STORM_SECONDS. The subscriber takes HEADEND_BENCH_CALL_SECONDS a call.
+"""
+
+import json
+import os
+import re
+import signal
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, text
+
+from adapters.store.leasing import recount
+from tests import postgresql
+from tests.bench.bench_collection import process_cpu_seconds
+from tests.bench.bench_fleet import server_cpu_seconds
+from tests.loopback.processes import Running, run, running
+
+DATABASES = tuple(os.environ.get("HEADEND_BENCH_DATABASES", "postgresql").split())
+ENDPOINTS = int(os.environ.get("HEADEND_BENCH_ENDPOINTS", "10000"))
+STORM_SECONDS = float(os.environ.get("HEADEND_BENCH_STORM_SECONDS", "6"))
+CALL_SECONDS = float(os.environ.get("HEADEND_BENCH_CALL_SECONDS", "0"))
+CALM_GASPS = int(os.environ.get("HEADEND_BENCH_CALM_GASPS", "40"))
+COLLECT = bool(os.environ.get("HEADEND_BENCH_COLLECT"))
+KNOWN_FIRST = 60
+"""Endpoints collected before the storm: some of every program."""
+CALM_PAUSE_SECONDS = 0.3
+SETTLED_SECONDS = 300.0
+"""Longest wait for all to be told."""
+Row = tuple[str, float, str]
+
+SETTINGS = """
+[server]
+port = 0
+
+[[utilities]]
+id = "bench"
+time_zone = "America/Chicago"
+database = "{database}"
+key_file = "{place}/headend.key"
+field = {{ port = {port} }}
+routers = {{ poll = false }}
+alarms = {{ hold_off_seconds = 0 }}
+
+[[utilities.partners]]
+user_id = "oms"
+password = "s3cret-word"
+
+[[utilities.partners.notifications.subscriptions]]
+name = "desk"
+url = "http://127.0.0.1:{subscriber}/"
+notifications = ["ODEventNotification"]
+"""
+
+_METER = re.compile(rb"<meterID\b[^>]*>([^<]+)<")
+
+
+class Subscriber:
+    """An outage desk that counts what it is told: `told` is (when, meter number)."""
+
+    def __init__(self, call_seconds: float) -> None:
+        told = self.told = []  # type: list[tuple[float, str]]
+        self.calls = 0
+        outer = self
+
+        class Taker(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                at = time.time()
+                time.sleep(call_seconds)
+                outer.calls += 1
+                told.extend((at, meter.decode()) for meter in _METER.findall(body))
+                answer = (
+                    b'<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><ODEventNotificationResponse'
+                    b' xmlns="http://www.multispeak.org/Version_4.1_Release"/></soap:Body></soap:Envelope>'
+                )
+                self.send_response(200)
+                self.send_header("Content-Type", "text/xml; charset=utf-8")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing of it."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Take no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Site:
+    """All that runs."""
+
+    def __init__(self, place: Path, database: str, subscriber: Subscriber, emulator: Running, stack: ExitStack) -> None:
+        said = json.loads(emulator.line_with("control"))
+        self.control, self.subscriber, self.emulator = said["control"], subscriber, emulator
+        self.engine: Engine = create_engine(database)
+        stack.callback(self.engine.dispose)
+        settings = place / "headend.toml"
+        done = run("import", "shipment", said["shipment"], "--config", settings)
+        assert done.returncode == 0, done.stderr
+        if not COLLECT:
+            self._collect_only(KNOWN_FIRST)
+        self.collector = stack.enter_context(running("serve", "--config", settings, "--role", "collector"))
+        self.collector.line_with("listening to the field")
+        field = re.search(r"at (\S+):(\d+)", self.collector.output[-1])
+        assert field is not None
+        self.dispatcher = stack.enter_context(running("serve", "--config", settings, "--role", "dispatcher"))
+        self.until(lambda: self.count("endpoint_state WHERE program IS NOT NULL") >= KNOWN_FIRST * 0.6, "no programs are known")
+        self._make_programs_known()
+        self.tell("head-end", {"host": field[1], "port": int(field[2])})
+
+    def _collect_only(self, count: int) -> None:
+        """Mark all others as collected."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                text("UPDATE endpoint_state SET outcome = 2, due_us = NULL WHERE endpoint_id > :count AND due_us IS NOT NULL"),
+                {"count": count},
+            )
+            recount(connection)
+
+    def _make_programs_known(self) -> None:
+        """Every endpoint runs what others of its model and configuration run."""
+        known = (
+            "SELECT max(s.program) FROM endpoint_state AS s JOIN endpoint AS e ON e.endpoint_id = s.endpoint_id"
+            " JOIN endpoint AS own ON own.endpoint_id = endpoint_state.endpoint_id"
+            " WHERE e.model = own.model AND e.configuration = own.configuration AND s.program IS NOT NULL"
+        )
+        if self.engine.dialect.name == "postgresql":
+            statement = (
+                "UPDATE endpoint_state AS x SET program = k.program FROM endpoint AS own JOIN (SELECT e.model, e.configuration,"
+                " (array_agg(s.program))[1] AS program FROM endpoint_state AS s JOIN endpoint AS e ON e.endpoint_id = s.endpoint_id"
+                " WHERE s.program IS NOT NULL GROUP BY e.model, e.configuration) AS k"
+                " ON k.model = own.model AND k.configuration = own.configuration"
+                " WHERE own.endpoint_id = x.endpoint_id AND x.program IS NULL"
+            )
+        else:
+            statement = f"UPDATE endpoint_state SET program = ({known}) WHERE program IS NULL"
+        with self.engine.begin() as connection:
+            connection.execute(text(statement))
+
+    def count(self, what: str) -> int:
+        """Rows of a table under a condition."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(text(f"SELECT count(*) FROM {what}")).scalar_one())
+
+    def tell(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Tell the emulated field."""
+        with urllib.request.urlopen(urllib.request.Request(f"{self.control}/{path}", data=json.dumps(body).encode())) as answer:
+            said: dict[str, Any] = json.loads(answer.read())
+            return said
+
+    def ask(self, path: str) -> dict[str, Any]:
+        """Ask the emulated field."""
+        with urllib.request.urlopen(f"{self.control}/{path}") as answer:
+            said: dict[str, Any] = json.loads(answer.read())
+            return said
+
+    def until(self, done: Callable[[], bool], what: str, seconds: float = SETTLED_SECONDS) -> float:
+        """Wait; how long it took."""
+        begun = time.monotonic()
+        while not done():
+            assert time.monotonic() - begun < seconds, what
+            assert self.collector.process.poll() is None, self.collector.rest()
+            time.sleep(0.2)
+        return time.monotonic() - begun
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds so far, by process."""
+        pids = {"collector": self.collector, "dispatcher": self.dispatcher, "field": self.emulator}
+        used = {name: process_cpu_seconds(one.process.pid) for name, one in pids.items()}
+        if self.engine.dialect.name == "postgresql":
+            used["database"] = server_cpu_seconds(self.engine.url.render_as_string(hide_password=False))
+        return used
+
+
+@contextmanager
+def site(kind: str) -> Iterator[Site]:
+    """A utility under way."""
+    with tempfile.TemporaryDirectory() as path, ExitStack() as stack:
+        place = Path(path)
+        database = f"sqlite:///{place}/headend.db"
+        if kind == "postgresql":
+            address = stack.enter_context(postgresql.server())
+            database = stack.enter_context(postgresql.database(address)).render_as_string(hide_password=False)
+        subscriber = Subscriber(CALL_SECONDS)
+        stack.callback(subscriber.stop)
+        (place / "headend.toml").write_text(SETTINGS.format(database=database, place=place, port=0, subscriber=subscriber.port))
+        emulator = stack.enter_context(running("emulate", "--endpoints", str(ENDPOINTS), "--seed", "5", "--directory", place))
+        one = Site(place, database, subscriber, emulator, stack)
+        yield one
+        for process in (one.collector, one.dispatcher):
+            process.end(signal.SIGTERM)
+
+
+def calm(site: Site, name: str) -> Iterator[Row]:
+    """One gasp at a time, from the meter to the subscriber."""
+    endpoints = site.ask(f"endpoints?first=0&limit={10 * CALM_GASPS}")["endpoints"]
+    homes = [one["meter_no"] for one in endpoints if one["configuration"] == "residential"]
+    seconds = []
+    for meter_no in homes[:CALM_GASPS]:
+        before, begun = len(site.subscriber.told), time.time()
+        site.tell(f"endpoints/{meter_no}/events", {"event": "power-down", "alarm": True})
+        while not any(told == meter_no for _, told in site.subscriber.told[before:]):
+            if time.time() - begun > 10:
+                break
+            time.sleep(0.005)
+        else:
+            seconds.append(site.subscriber.told[-1][0] - begun)
+        time.sleep(CALM_PAUSE_SECONDS)
+    yield f"{name}, calm: gasps told", len(seconds), f"of {len(homes[:CALM_GASPS])}"
+    yield from percentiles(f"{name}, calm: meter → subscriber", seconds)
+    received = received_at(site, 0.0)
+    told = {meter: at for at, meter in site.subscriber.told}
+    lags = [at - received[meter] for meter, at in told.items() if meter in received]
+    yield from percentiles(f"{name}, calm: record → subscriber", lags)
+
+
+def storm(site: Site, name: str) -> Iterator[Row]:
+    """All electric endpoints at once, nearly."""
+    told_before, stored_before = len(site.subscriber.told), site.count("device_event WHERE path = 'unsolicited'")
+    cpu, begun = site.cpu(), time.time()
+    planned = site.tell("storm", {"seconds": STORM_SECONDS})
+    gasps = int(planned["outages"])
+    site.until(lambda: site.ask("storm")["waiting"] == 0, "the storm does not end")
+    sent = time.time() - begun
+
+    def stored() -> int:
+        return site.count("device_event WHERE path = 'unsolicited'") - stored_before
+
+    quiet = Quiet(stored)
+    site.until(quiet, "storing does not end")
+    kept = stored()
+    all_stored = quiet.since - begun
+    site.until(lambda: site.count("event_case WHERE state = 'new'") == 0, "judging does not end")
+    expected = site.count(f"event_case WHERE state = 'told' AND received_us >= {int(begun * 1e6)}")
+    site.until(lambda: len(site.subscriber.told) - told_before >= expected, f"not all {expected} are told")
+    used = {what: now - cpu[what] for what, now in site.cpu().items()}
+    told = site.subscriber.told[told_before:]
+    yield f"{name}, storm: gasps sent", gasps, f"in {sent:.1f} s"
+    yield f"{name}, storm: stored", kept, f"in {all_stored:.1f} s"
+    yield f"{name}, storm: lost on the way", gasps - kept, "(0 wanted)"
+    yield f"{name}, storm: told", len({meter for _, meter in told}), f"of {expected} that are to be"
+    yield f"{name}, storm: told twice", len(told) - len({meter for _, meter in told}), "(0 wanted)"
+    yield f"{name}, storm: calls", site.subscriber.calls, ""
+    yield f"{name}, storm: first told after", min(at for at, _ in told) - begun, "s (2 wanted)"
+    yield f"{name}, storm: last told after", max(at for at, _ in told) - begun, "s (300 wanted)"
+    for what, seconds in used.items():
+        yield f"{name}, storm: CPU of the {what}", 1_000 * seconds / gasps, "ms/gasp"
+    received = received_at(site, begun)
+    yield from percentiles(f"{name}, storm: record → subscriber", [at - received[meter] for at, meter in told if meter in received])
+
+
+class Quiet:
+    """Whether a count has not grown for some seconds; `since` is when it last did."""
+
+    def __init__(self, count: Callable[[], int], seconds: float = 4.0) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._last = -1
+        self.since = time.time()
+
+    def __call__(self) -> bool:
+        found = self._count()
+        if found != self._last:
+            self._last, self.since = found, time.time()
+        return time.time() - self.since > self._seconds
+
+
+def received_at(site: Site, begun: float) -> dict[str, float]:
+    """When the gasp of each meter was recorded."""
+    statement = (
+        "SELECT e.meter_no, c.received_us FROM event_case AS c JOIN endpoint AS e ON e.endpoint_id = c.device_id"
+        " WHERE c.received_us >= :begun AND c.is_router = 0"
+    )
+    with site.engine.connect() as connection:
+        return {meter: us / 1e6 for meter, us in connection.execute(text(statement), {"begun": int(begun * 1e6)})}
+
+
+def percentiles(name: str, seconds: list[float]) -> Iterator[Row]:
+    """Median and tail."""
+    if len(seconds) > 1:
+        cut = quantiles(seconds, n=100, method="inclusive")
+        for part in (50, 95, 99):
+            yield f"{name}, p{part}", cut[part - 1], "s"
+
+
+def main() -> None:
+    """Print the table."""
+    for kind in DATABASES:
+        with site(kind) as one:
+            for rows in (calm, storm):
+                for what, value, unit in rows(one, kind):
+                    print(f"{what:<60}{value:>12.3f} {unit}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
