@@ -25,6 +25,8 @@ from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, StoreError
 from headend.event_desk import LOOK_SECONDS as DESK_SECONDS
+from headend.event_file_service import event_file_driver
+from headend.event_files import LOOK_SECONDS as EVENT_FILE_SECONDS
 from headend.export_driver import LOOK_SECONDS as EXPORT_SECONDS
 from headend.export_service import export_driver, record_driver
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
@@ -98,6 +100,7 @@ class UtilityService:
         self._billing = billing_driver(self.billing, store, self._process)
         self._billing_inbox = billing_inbox(settings, self.billing, around)
         self._records = record_driver(settings, store, around, self._process)
+        self._event_files = event_file_driver(settings, store, around, self._process)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -200,6 +203,7 @@ class UtilityService:
         assert self._exports is not None, "a dispatcher has them"
         self._look_regularly(self._exports.look, EXPORT_SECONDS)
         self._look_regularly(self._records.look, EXPORT_SECONDS)
+        self._look_regularly(self._event_files.look, EVENT_FILE_SECONDS)
 
     def answer_billing(self) -> None:
         """From now on see to billing requests that are open, and to files with new ones."""
