@@ -27,7 +27,7 @@ class ServerTls:
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None) -> None:
         ours, *chain = certificates_in(certificate)
         try:
-            options = CertificateOptions(privateKey=crypto.PKey.from_cryptography_key(_key_in(key)), certificate=ours, extraCertChain=chain)
+            options = CertificateOptions(privateKey=crypto.PKey.from_cryptography_key(key_in(key)), certificate=ours, extraCertChain=chain)
             self._context = options.getContext()
         except SSL.Error:
             raise RequestError(f"{key} is not the key of the certificate in {certificate}") from None
@@ -57,7 +57,8 @@ def certificates_in(file: Path) -> list[crypto.X509]:
         raise RequestError(f"{file} holds no certificate in PEM") from None
 
 
-def _key_in(file: Path) -> Any:
+def key_in(file: Path) -> Any:
+    """The private key of a PEM file. Raises RequestError."""
     try:
         return load_pem_private_key(_octets(file), None)
     except TypeError:

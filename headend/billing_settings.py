@@ -6,10 +6,10 @@ from pathlib import Path
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from headend.billing_requests import BillingPolicy, WindowStart
-from headend.delivery_settings import TargetName, beside
+from headend.delivery_settings import TargetName
 from headend.model.billing import ReadRule
 from headend.model.billing_export import ReadDefaults
-from headend.settings_section import Section
+from headend.settings_section import Section, beside
 
 
 class BillingSettings(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from headend.delivery import DeliveryPolicy
-from headend.settings_section import HttpUrl, Section
+from headend.settings_section import HttpUrl, Section, beside
 
 HOST_KEY = re.compile(r"SHA256:[A-Za-z0-9+/]{43}|(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?")
 
@@ -96,9 +96,3 @@ class HttpsTargetSettings(TargetSettings):
 
 
 AnyTargetSettings = Annotated[DirectoryTargetSettings | SftpTargetSettings | HttpsTargetSettings, Field(discriminator="kind")]
-
-
-def beside(value: Path, info: ValidationInfo) -> Path:
-    """A path relative to the settings file."""
-    base: Path = (info.context or {}).get("base", Path())
-    return base / value

@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from headend.collection_plan import parse_time
-from headend.delivery_settings import TargetName, beside
+from headend.delivery_settings import TargetName
 from headend.limits import EXPORT_SCHEDULES_MAX, METERS_PER_FILE_MAX
 from headend.model.endpoint import Commodity
 from headend.model.export import Content, ExportFormat, ExportSchedule
 from headend.record_exports import RESERVED, RecordExport
-from headend.settings_section import Section
+from headend.settings_section import Section, beside
 
 
 class ScheduleSettings(Section):

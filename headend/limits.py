@@ -176,8 +176,14 @@ PROTECTIONS_MAX = 1_000_000
 CANCELLED_AT_ONCE = 500
 """Commands cancelled in one transaction, a tenth of a second: a batch of 50,000 holds nobody up."""
 
-PARTNERS_TOLD_MAX = 16
-"""Partners told at once: each waits for its own server."""
+SERVERS_TOLD_MAX, SERVERS_PER_PARTNER_MAX = 256, 8
+"""Servers told at once, and of one partner: each waits for its own answer, and a partner that names many takes no other's place."""
+
+TELLINGS_WAITING_MAX = 2_000
+"""Outcomes taken for one partner that may wait for its servers: told within the time for which they are taken, at ten a second."""
+
+CIRCUITS_MAX = 10_000
+"""Servers remembered that do not answer: ten for each of a thousand partners."""
 
 TELLINGS_PER_CLAIM = 500
 """Outcomes handed out at once to be told: as many go into one notification where the partner takes arrays."""

@@ -1,6 +1,8 @@
 """A partner's profile as the settings file says it, one section a partner; every mistake has its place and its words."""
 
 import re
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cryptography.x509 import Name as X509Name
@@ -21,11 +23,12 @@ from headend.model.partner import (
     NotificationProfile,
     Partner,
     PeerServer,
+    PeerTls,
     StandingSubscription,
 )
 from headend.model.subscription import NOT_IN_V3, SUBJECT_OF
 from headend.passwords import hash_problem, is_hash
-from headend.settings_section import HttpUrl, Section
+from headend.settings_section import HttpUrl, Section, beside
 
 PASSWORD_CHARACTERS_MIN = 8
 """Characters of a partner's password: fewer are guessed within the attempts that are let through in a month."""
@@ -37,6 +40,14 @@ OperationPattern = Annotated[str, Field(pattern=r"^!?([A-Za-z_*?]+/)?[A-Za-z0-9_
 Text = Annotated[str, Field(min_length=1, max_length=120)]
 
 
+def fingerprint_of(value: str) -> str:
+    """A fingerprint in plain hex. Raises ValueError."""
+    plain = value.replace(":", "").replace(" ", "").lower()
+    if value and not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise ValueError("is no SHA-256 fingerprint: 64 hex digits, with or without colons")
+    return plain
+
+
 class CertificateSettings(Section):
     """The TLS client certificate a partner is known by: `sha256`, the fingerprint of the very one, or `subject`, of any from the CA."""
 
@@ -46,10 +57,7 @@ class CertificateSettings(Section):
     @field_validator("sha256")
     @classmethod
     def _fingerprint(cls, value: str) -> str:
-        plain = value.replace(":", "").replace(" ", "").lower()
-        if value and not re.fullmatch(r"[0-9a-f]{64}", plain):
-            raise ValueError("is no SHA-256 fingerprint: 64 hex digits, with or without colons")
-        return plain
+        return fingerprint_of(value)
 
     @field_validator("subject")
     @classmethod
@@ -76,6 +84,34 @@ class MeterSettings(Section):
     def _one_of_them(self) -> "MeterSettings":
         if bool(self.group) == (self.commodity is not None):
             raise ValueError("names either a group or a commodity")
+        return self
+
+
+class PeerTlsSettings(Section):
+    """HTTPS to a partner's servers: `ca_file`, their CA, where no public one vouches for them, or `sha256`, the fingerprint of the one
+    certificate that is believed; `cert_file` and `key_file` are what we show them."""
+
+    ca_file: Path | None = None
+    sha256: str = ""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @field_validator("ca_file", "cert_file", "key_file")
+    @classmethod
+    def _beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return None if value is None else beside(value, info)
+
+    @field_validator("sha256")
+    @classmethod
+    def _fingerprint(cls, value: str) -> str:
+        return fingerprint_of(value)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "PeerTlsSettings":
+        if self.ca_file is not None and self.sha256:
+            raise ValueError("names either ca_file or sha256")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("names cert_file and key_file together, or neither")
         return self
 
 
@@ -128,17 +164,21 @@ class SubscriptionSettings(EventChoiceSettings):
 class NotificationSettings(Section):
     """How a partner is told things.
 
-    `urls` by kind of server (CB, MDM, OA, NOT) or by notification; `response_urls` are patterns of the addresses it may name itself.
+    `urls` by kind of server (CB, MDM, OA, NOT) or by notification; `response_urls` are patterns of the addresses it may name itself, and
+    `response_networks` the private networks into which they may lead.
     """
 
     user_id: str = Field(default="", max_length=64)
     password: SecretStr = SecretStr("")
     urls: dict[str, HttpUrl] = Field(default_factory=dict)
     response_urls: tuple[Text, ...] = Field(default=(), max_length=PATTERNS_MAX)
+    response_networks: tuple[str, ...] = Field(default=(), max_length=PATTERNS_MAX)
     target: PeerServer | None = None
     version: Literal["", "3.0", "4.1.6"] = ""
+    soap: Literal["1.1", "1.2"] = "1.1"
     plural: bool = True
     timeout_seconds: float = Field(default=30, ge=1, le=600)
+    tls: PeerTlsSettings = PeerTlsSettings()
     events: EventChoiceSettings = EventChoiceSettings()
     subscriptions: tuple[SubscriptionSettings, ...] = Field(default=(), max_length=SUBSCRIPTIONS_PER_PARTNER_MAX)
 
@@ -148,6 +188,16 @@ class NotificationSettings(Section):
         strange = [n for n in value if n not in set(PeerServer) and not re.fullmatch(r"[A-Z][A-Za-z]*Notification", n)]
         if strange:
             raise ValueError(f"{', '.join(strange)}: names are {', '.join(PeerServer)} and those of notifications")
+        return value
+
+    @field_validator("response_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError(f"{text[:80]!r} is no network such as 10.1.0.0/16 or fd00::/8") from None
         return value
 
     @field_validator("password")
@@ -173,11 +223,14 @@ class NotificationSettings(Section):
             urls=by_server,
             notification_urls={name: url for name, url in self.urls.items() if name not in by_server},
             allowed_urls=self.response_urls,
+            networks=tuple(map(ip_network, self.response_networks)),
             target=self.target,
             version=self.version,
+            soap=self.soap,
             plural=self.plural,
             timeout_seconds=self.timeout_seconds,
             credentials=Credentials(self.user_id, self.password.get_secret_value()) if self.user_id else None,
+            tls=PeerTls(self.tls.ca_file, self.tls.sha256, self.tls.cert_file, self.tls.key_file),
             events=self.events.choice,
             subscriptions=tuple(one.subscription for one in self.subscriptions),
         )

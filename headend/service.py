@@ -23,7 +23,7 @@ from headend.day_review import LOOK_SECONDS as REVIEW_SECONDS
 from headend.day_review import DayReview
 from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
-from headend.errors import LinkError, StoreError
+from headend.errors import LinkError, RequestError, StoreError
 from headend.event_desk import LOOK_SECONDS as DESK_SECONDS
 from headend.event_file_service import event_file_driver
 from headend.event_files import LOOK_SECONDS as EVENT_FILE_SECONDS
@@ -116,9 +116,13 @@ class UtilityService:
 
     @classmethod
     async def start(cls, settings: UtilitySettings, around: Surrounding, roles: frozenset[Role] = ALL_ROLES) -> "UtilityService":
-        """Open the store and, as a collector, listen to the field. Raises StoreError, LinkError."""
+        """Open the store and, as a collector, listen to the field. Raises StoreError, LinkError, RequestError for a target's key or CA."""
         store = await open_store(settings.database, settings.utility, settings.key_file, around.reactor, create_keys=True)
-        service = cls(settings, store, around, roles)
+        try:
+            service = cls(settings, store, around, roles)
+        except RequestError:
+            await store.close()
+            raise
         try:
             if Role.COLLECTOR in roles:
                 await service._begin_collecting(settings.field.host, settings.field.port)

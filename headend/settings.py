@@ -25,7 +25,7 @@ from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
-from headend.settings_section import Section
+from headend.settings_section import Section, beside
 from headend.silence_settings import SilenceSettings
 from headend.suspicion_settings import SuspicionSettings
 
@@ -66,7 +66,7 @@ class TlsSettings(Section):
     @field_validator("certificate", "key", "client_ca")
     @classmethod
     def _beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return None if value is None else _base(info) / value
+        return None if value is None else beside(value, info)
 
 
 class ServerSettings(Section):
@@ -260,11 +260,10 @@ class UtilitySettings(Section):
     @field_validator("database", "key_file")
     @classmethod
     def _beside_the_file(cls, value: str | Path, info: ValidationInfo) -> str | Path:
-        base = _base(info)
         if isinstance(value, Path):
-            return base / value
+            return beside(value, info)
         prefix = "sqlite:///"
-        return f"{prefix}{base / value.removeprefix(prefix)}" if value.startswith(prefix) else value
+        return f"{prefix}{beside(Path(value.removeprefix(prefix)), info)}" if value.startswith(prefix) else value
 
     @property
     def spool(self) -> Path:
@@ -329,12 +328,6 @@ def _delivery_problems(utility: UtilitySettings) -> list[str]:
     if partner and partner not in {one.user_id for one in utility.partners}:
         strange.append(f"billing.partner {partner!r} is no partner")
     return [*_repeated("target name", targets), *_repeated("export name", [one.name for one in exports]), *strange]
-
-
-def _base(info: ValidationInfo) -> Path:
-    """What relative paths are relative to."""
-    base: Path = (info.context or {}).get("base", Path())
-    return base
 
 
 def _repeated(what: str, values: list[str]) -> list[str]:

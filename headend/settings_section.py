@@ -1,8 +1,9 @@
 """What every section of the settings keeps to: frozen, unknown names are mistakes, values stay out of errors."""
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
 HTTP_URL = r"^https?://[^\s/@]+(/[^\s]*)?$"
 """An absolute address over HTTP; credentials have no place in one."""
@@ -14,3 +15,9 @@ class Section(BaseModel):
     """One table of the settings file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def beside(value: Path, info: ValidationInfo) -> Path:
+    """A path relative to the settings file."""
+    base: Path = (info.context or {}).get("base", Path())
+    return base / value

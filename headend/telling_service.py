@@ -3,6 +3,7 @@
 from datetime import datetime
 from importlib.metadata import version
 
+from adapters.peer_tls import PeerPolicy
 from adapters.store import Store
 from headend.dispatcher import Dispatcher
 from headend.event_desk import EventDesk
@@ -25,12 +26,16 @@ POWER_UP, TEST_MODE = 2, 32
 
 
 class TellingService:
-    """What tells the partners of one utility: outcomes of what they asked for, and events. `desk` decides about these."""
+    """What tells the partners of one utility: outcomes of what they asked for, and events. `desk` decides about these.
+
+    Raises RequestError naming a certificate file that cannot be used.
+    """
 
     def __init__(self, settings: UtilitySettings, store: Store, around: Surrounding, messages: MessageLog | None) -> None:
         surroundings = Surroundings(
             utility=settings.utility,
             partners={each.partner.user_id: each.partner for each in settings.partners},
+            policies={each.user_id: PeerPolicy(each.partner.notifications.tls) for each in settings.partners},
             store=store,
             now=around.now,
             random=around.random,

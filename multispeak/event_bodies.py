@@ -146,7 +146,8 @@ class EventBodies:
         return self._records["CDStateChange"](objectID=number, utility=self._utility.utility_id, **identity, stateChange=word)
 
     def _alarm(self, case: EventCase) -> dict[str, Any]:
-        source = self._records["objectRef"](objectName=self._name(case), noun="meter")
+        name = self._name(case)
+        source = self._records["objectRef"](text=name, name=name, noun="meter", objectID=name, utility=self._utility.utility_id)
         return {
             "objectID": str(case.number),
             "utility": self._utility.utility_id,

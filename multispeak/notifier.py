@@ -8,15 +8,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectError, ConnectionLost, DNSLookupError
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
 
 from headend.errors import StoreError
 from headend.message_log import ANSWERED, Direction, MessageEntry
@@ -33,12 +25,14 @@ from multispeak.binding import ServiceBinding
 from multispeak.calls import Call, UtilityStore
 from multispeak.contract import load_contract
 from multispeak.exchange_notes import Notes
-from multispeak.limits import ANSWER_OCTETS_MAX, NOTICE_OBJECTS_MAX
-from multispeak.message_header import APP_NAME, HeaderWriter, RequestHeader
+from multispeak.limits import NOTICE_OBJECTS_MAX
+from multispeak.message_header import HeaderWriter, RequestHeader
 from multispeak.message_log import NotedExchange
 from multispeak.outcome_bodies import Notice, OutcomeBodies
+from multispeak.peer_client import PeerClient
+from multispeak.peer_connections import AddressRefusedError, failure_words
 from multispeak.records import Records
-from multispeak.spyne_import import NS_SOAP11_ENV
+from multispeak.spyne_import import NS_SOAP11_ENV, NS_SOAP12_ENV
 
 ALL_NOTIFICATIONS = "MDM_Server"
 """The server of the contract that takes every notification of ours, in both versions."""
@@ -46,18 +40,20 @@ ALL_NOTIFICATIONS = "MDM_Server"
 LOOK_BACK = timedelta(days=2)
 """How far back the load profile is told that no date was asked of."""
 
-CONNECT_SECONDS = 10.0
-"""How long a connection may take to be made."""
-
-_SILENCE = (ConnectError, ConnectionLost, DNSLookupError, ResponseFailed, CancelledError)
+ENVELOPES = {"1.1": NS_SOAP11_ENV, "1.2": NS_SOAP12_ENV}
+"""Version of SOAP → namespace of its envelope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a notifier needs from the outside; `notes` takes exchanges for the message log, where one is kept."""
+    """What a notifier needs from the outside: `policies` are how TLS is spoken with each partner (Twisted's IPolicyForHTTPS).
+
+    `notes` takes exchanges for the message log, where one is kept.
+    """
 
     utility: Utility
     partners: Mapping[str, Partner]
+    policies: Mapping[str, Any]
     store: UtilityStore
     now: Callable[[], datetime]
     random: Random
@@ -80,20 +76,20 @@ class Face:
 
 
 class Notifier:
-    """A Teller that speaks SOAP 1.1 over HTTP; connections are kept while there is more to tell."""
+    """A Teller that speaks SOAP over HTTP; connections are kept while there is more to tell."""
 
     log = Logger()
 
     def __init__(self, around: Surroundings, reactor: Any) -> None:
         self._around = around
         self._reactor = reactor
-        self._pool = HTTPConnectionPool(reactor, persistent=True)
-        self._agent = Agent(reactor, connectTimeout=CONNECT_SECONDS, pool=self._pool)
+        self._clients: dict[str, PeerClient] = {}
         self._faces: dict[str, Face] = {}
 
     async def stop(self) -> None:
         """Close idle connections."""
-        await self._pool.closeCachedConnections()
+        for client in self._clients.values():
+            await client.stop()
 
     async def tell(self, telling: Telling) -> Sequence[Attempt]:
         """See Teller."""
@@ -121,6 +117,13 @@ class Notifier:
         found = self._faces.get(version)
         if found is None:
             found = self._faces[version] = Face(version, self._around)
+        return found
+
+    def _client(self, partner: Partner) -> PeerClient:
+        found = self._clients.get(partner.user_id)
+        if found is None:
+            found = PeerClient(self._reactor, partner.notifications, self._around.policies[partner.user_id])
+            self._clients[partner.user_id] = found
         return found
 
     async def _notices(self, telling: Telling, partner: Partner) -> list[Notice]:
@@ -168,38 +171,25 @@ class Notifier:
         bound = face.binding.operations[notice.name]
         credentials = notice.credentials or profile.credentials
         header = face.header.write(self._around.utility.name, credentials=credentials, registration_id=notice.registration_id)
+        envelope = ENVELOPES[profile.soap]
         body = (
-            f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="{NS_SOAP11_ENV}"><soap:Header>{header}</soap:Header>'
+            f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="{envelope}"><soap:Header>{header}</soap:Header>'
             f"<soap:Body>{bound.write_request(notice.values)}</soap:Body></soap:Envelope>"
         ).encode()
         began, seconds = self._around.now(), self._reactor.seconds()
         answer = b""
         reachable = True
         try:
-            status, answer = await self._post(telling.response_url, bound.operation.soap_action, body, profile.timeout_seconds)
+            status, answer = await self._client(partner).post(telling.response_url, bound.operation.soap_action, body)
             verdict = verdict_of(status, answer)
+        except AddressRefusedError as error:
+            verdict = Verdict(Delivery.REFUSED, failure_words(error, profile.timeout_seconds))
         except Exception as error:  # noqa: BLE001  # whatever a partner's server does, the other partners are told
             reachable = False
-            verdict = Verdict(Delivery.QUEUED, _reason(error))
-            if not isinstance(error, _SILENCE):
-                self.log.warn("{url}: {reason}", url=telling.response_url, reason=verdict.reason)
+            verdict = Verdict(Delivery.QUEUED, failure_words(error, profile.timeout_seconds))
         self._note(telling, partner, notice, verdict, (began, self._reactor.seconds() - seconds), body, answer)
         said = object_answers(answer, notice.object_ids, notice.message_ids) if notice.object_ids else {}
         return Attempt(notice.message_ids, verdict.delivery, verdict.reason, reachable, said)
-
-    async def _post(self, url: str, soap_action: str, body: bytes, timeout_seconds: float) -> tuple[int, bytes]:
-        headers = Headers({"Content-Type": ["text/xml; charset=utf-8"], "SOAPAction": [f'"{soap_action}"'], "User-Agent": [APP_NAME]})
-        asked = self._agent.request(b"POST", url.encode(), headers, _Octets(body))
-
-        async def exchange() -> tuple[int, bytes]:
-            response = await asked
-            ended: Deferred[bytes] = Deferred()
-            response.deliverBody(_Bounded(ended, ANSWER_OCTETS_MAX))
-            return response.code, await ended
-
-        whole = Deferred.fromCoroutine(exchange())
-        whole.addTimeout(timeout_seconds, self._reactor)
-        return await whole
 
     def _note(
         self,
@@ -222,7 +212,7 @@ class Notifier:
             address=telling.response_url,
             server=telling.server,
             version=partner.notifications.version or telling.version,
-            soap="1.1",
+            soap=partner.notifications.soap,
             operation=notice.name,
             transaction_id=telling.transaction_id or "",
             registration_id=notice.registration_id,
@@ -235,53 +225,3 @@ class Notifier:
         credentials = notice.credentials or partner.notifications.credentials
         most = notes.envelope_octets_max
         notes.note(NotedExchange(entry, body[:most], answer[:most], (credentials.password,) if credentials else ()))
-
-
-def _reason(error: BaseException) -> str:
-    """A failure of the connection in words; what it was about, not where in our code."""
-    if isinstance(error, ResponseFailed) and error.reasons:
-        return _reason(error.reasons[0].value)
-    words = str(error).strip() or type(error).__name__
-    return f"{type(error).__name__}: {words}"[:300]
-
-
-@implementer(IBodyProducer)
-class _Octets:
-    """A body of a request that is there already."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self.length = len(octets)
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:  # noqa: N802 (Twisted's name)
-        consumer.write(self._octets)
-        done: Deferred[None] = Deferred()
-        done.callback(None)
-        return done
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        """All is written at once."""
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        """All is written at once."""
-
-    def stopProducing(self) -> None:  # noqa: N802
-        """All is written at once."""
-
-
-class _Bounded(Protocol):
-    """Takes the body of an answer up to a bound; what is beyond it is not read."""
-
-    def __init__(self, ended: Deferred[bytes], octets_max: int) -> None:
-        self._ended = ended
-        self._octets = bytearray()
-        self._octets_max = octets_max
-
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        self._octets += data
-        if len(self._octets) > self._octets_max and self.transport is not None:
-            self.transport.loseConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
-        if not self._ended.called:
-            self._ended.callback(bytes(self._octets[: self._octets_max]))

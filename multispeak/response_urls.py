@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit
 
 from headend.model.partner import NotificationProfile, PeerServer
+from headend.named_addresses import host_problem
 from multispeak.limits import URL_CHARACTERS_MAX
 
 _VERSION = re.compile(
@@ -40,7 +41,14 @@ def naming_problem(url: str, profile: NotificationProfile) -> str:
     """Why a partner may not name this address; empty where it may."""
     if not url:
         return "is missing"
-    return url_problem(url) or ("" if profile.may_name(url) else "is not among those that this partner may name")
+    problem = url_problem(url)
+    if problem or profile.is_configured(url):
+        return problem
+    if not profile.may_name(url):
+        return "is not among those that this partner may name"
+    host = urlsplit(url).hostname or ""
+    problem = host_problem(host, profile.networks)
+    return f"leads to {host[:80]}, which {problem}" if problem else ""
 
 
 def mismatch(url: str, version: str, notifications: Iterable[str], takers: Mapping[str, tuple[PeerServer, ...]]) -> str:

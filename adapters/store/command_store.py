@@ -24,10 +24,12 @@ from adapters.store.keys import KeySealer
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.partitions import DayKey
 from adapters.store.recording import record
+from adapters.store.switch_findings import switch_events
 from headend.commands.supply import ASKED, ROUTER_DOWN, supply_of
 from headend.model.collection import Collected, OutgoingMessage
 from headend.model.command import NOTHING_FOUND, CommandAssignment, CommandId, CommandUpdate, CommandView, Outcome
 from headend.model.deferred import DeferredKind, SwitchAction, TargetState
+from headend.model.events import DeviceEvent
 from headend.model.interval_runs import IntervalRuns
 from headend.model.telling import OUTCOME, Supply
 from headend.model.utility import Utility
@@ -73,18 +75,21 @@ def record_commands(
     """
     rows = _locked(connection, [each.command.command_id for each in updates])
     counted = _counting(connection, updates, rows)
-    supplies = _supplies(connection, [each for each, counts in zip(updates, counted, strict=True) if counts], now)
+    counting = [each for each, counts in zip(updates, counted, strict=True) if counts]
+    supplies, moved = _supplies(connection, counting, now), switch_events(connection, counting, now)
     collected = [
-        _collected(each, rows[each.command.command_id], counts, now, supplies.get(each.command.command_id))
+        _with_event(
+            _collected(each, rows[each.command.command_id], counts, now, supplies.get(each.command.command_id)),
+            moved.get(each.command.command_id) if counts else None,
+        )
         for each, counts in zip(updates, counted, strict=True)
         if each.command.command_id in rows
     ]
     worth_recording = [item for item in collected if item is not None]
     if worth_recording or runs:
         record(connection, worth_recording, runs, now, NO_RETRIES, partitions)
-    changed = [each for each, counts in zip(updates, counted, strict=True) if counts]
-    _write(connection, changed, now)
-    notes = [note for note in map(_switch_note, changed) if note is not None]
+    _write(connection, counting, now)
+    notes = [note for note in map(_switch_note, counting) if note is not None]
     if notes:
         device_store.note_switches(connection, notes, now)
     return counted
@@ -169,6 +174,13 @@ def _collected(each: CommandUpdate, row: Row, counts: bool, now: datetime, suppl
     if each.collected is None:
         return Collected(each.command.command_id.endpoint_id, None, messages=messages) if messages else None
     return replace(each.collected, messages=messages)
+
+
+def _with_event(collected: Collected | None, event: DeviceEvent | None) -> Collected | None:
+    if event is None:
+        return collected
+    collected = collected or Collected(event.endpoint_id, None)
+    return replace(collected, events=(*collected.events, event))
 
 
 def _needless(kind: DeferredKind, supply: Told | None) -> bool:

@@ -17,6 +17,7 @@ from headend.model.work_item import HEAD_END, Party, WorkItemChange, WorkItemEnt
 
 _D = delivery.c
 _OPEN = [DeliveryState.QUEUED.value, DeliveryState.SENT.value]
+_AT_ONCE = timedelta()
 _VERIFIED, _PARKED = DeliveryState.VERIFIED.value, DeliveryState.PARKED.value
 
 _QUEUE = text(
@@ -82,16 +83,15 @@ def mark(
 
 def alert_late(connection: Connection, ahead: Mapping[str, timedelta], now: datetime) -> list[tuple[str, str]]:
     """Work items for what will be late or is."""
-    if not ahead:
-        return []
-    near = to_us(now + max(ahead.values()))
+    near = to_us(now + max(ahead.values(), default=_AT_ONCE))
     late = select(_D.target, _D.batch, func.min(_D.deadline_us), func.count()).where(
         _D.state != _VERIFIED, _D.alerted == 0, _D.deadline_us <= near
     )
     told = []
     for target, batch, deadline_us, count in connection.execute(late.group_by(_D.target, _D.batch)).all():
         deadline = from_us(deadline_us)
-        if target in ahead and deadline - ahead[target] <= now:
+        # A target that the settings no longer have gets nothing any more, which somebody should know.
+        if deadline - ahead.get(target, _AT_ONCE) <= now:
             _open_alert(connection, batch, target, deadline, count, now)
             told.append((batch, target))
     return told

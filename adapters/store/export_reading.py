@@ -21,7 +21,7 @@ _SELECTED = (
     "SELECT e.endpoint_id, e.meter_no, e.serial_no, e.configuration, coalesce(p.service_point_no, ''), coalesce(p.account_no, '')"
     " FROM endpoint AS e LEFT JOIN installation AS i ON i.endpoint_id = e.endpoint_id AND i.started_us < ?"
     " AND (i.ended_us IS NULL OR i.ended_us > ?) LEFT JOIN service_point AS p ON p.service_point_no = i.service_point_no"
-    " WHERE e.endpoint_id > ? AND e.endpoint_id <= ? AND e.created_us < ? AND (e.active = 1 OR i.endpoint_id IS NOT NULL)"
+    " WHERE e.endpoint_id > ? AND e.endpoint_id <= ? AND (i.endpoint_id IS NOT NULL OR (e.active = 1 AND e.created_us < ?))"
     " AND e.configuration IN ({configurations}) ORDER BY e.endpoint_id, i.started_us LIMIT ?"
 )
 _LAST = 2**31 - 1

@@ -6,6 +6,7 @@ and connections. What fails here is for the usual way, which knows how to wait, 
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -82,7 +83,8 @@ class Lane:
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            with suppress(*DATABASE_ERRORS):
+                connection.close()
 
 
 def _caller_of(reactor: Any) -> Callable[..., object]:

@@ -46,13 +46,24 @@ def claim(connection: Connection, partner: str, limit: int, now: datetime, until
     return [_telling(found[request_id], told) for request_id, told in objects.items()]
 
 
+def hold(connection: Connection, message_ids: Sequence[MessageId], until: datetime) -> None:
+    """What is claimed stays so until then."""
+    if message_ids:
+        held = update(schema.outbox).where(_O.message_id == bindparam("of"), _O.state == _QUEUED).values(next_try_us=to_us(until))
+        connection.execute(held, [{"of": message_id} for message_id in message_ids])
+
+
 def mark(connection: Connection, marked: Sequence[Marked]) -> None:
     """What became of messages."""
     if not marked:
         return
-    values = update(schema.outbox).where(_O.message_id == bindparam("of")).values(state=bindparam("new"), next_try_us=bindparam("at"))
-    rows = [{"of": one.message_id, "new": one.delivery.value, "at": 0 if one.again is None else to_us(one.again)} for one in marked]
-    connection.execute(values, rows)
+    # Counted as an attempt when it was handed out, in case whoever had it died over it.
+    new = {"state": bindparam("new"), "next_try_us": bindparam("at"), "attempts": _O.attempts - bindparam("untried")}
+    rows = [
+        {"of": m.message_id, "new": m.delivery.value, "at": 0 if m.again is None else to_us(m.again), "untried": int(not m.tried)}
+        for m in marked
+    ]
+    connection.execute(update(schema.outbox).where(_O.message_id == bindparam("of")).values(new), rows)
 
 
 def _meters(connection: Connection, endpoint_ids: list[int]) -> dict[int, Meter]:
@@ -115,6 +126,9 @@ class TellingPart:
 
     def claim_tellings(self, partner: str, limit: int, now: datetime, until: datetime) -> Deferred[list[Telling]]:
         return self._database.run(lambda c: claim(c, partner, limit, now, until))
+
+    def hold_tellings(self, message_ids: Sequence[MessageId], until: datetime) -> Deferred[None]:
+        return self._database.run(lambda c: hold(c, list(message_ids), until))
 
     def mark_tellings(self, marked: Sequence[Marked]) -> Deferred[None]:
         return self._database.run(lambda c: mark(c, list(marked)))

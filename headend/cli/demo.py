@@ -43,6 +43,9 @@ ROUTER_SECONDS = 15
 TIME_ZONE = "America/Chicago"
 USER_ID = "demo"
 
+HERE = ["127.0.0.0/8", "::1/128"]
+"""Networks into which answers may be sent: whoever tries things out does it on this machine."""
+
 T = TypeVar("T", ShipmentItem, CustomerItem, RouterProfile)
 
 
@@ -91,6 +94,7 @@ async def run_demo(reactor: Any, options: DemoOptions, console: Console) -> int:
 
 def demo_settings(options: DemoOptions, place: Path) -> Settings:
     """Settings of one utility whose files lie in `place`."""
+    told = {"response_networks": HERE}
     utility = {
         "id": "demo",
         "name": "Demo Electric, Gas and Water",
@@ -99,7 +103,7 @@ def demo_settings(options: DemoOptions, place: Path) -> Settings:
         "key_file": "headend.key",
         "field": {"port": 0},
         "routers": {"trap_port": 0},
-        "partners": [{"user_id": USER_ID, "password": options.password, "name": "Demo partner"}],
+        "partners": [{"user_id": USER_ID, "password": options.password, "name": "Demo partner", "notifications": told}],
     }
     return settings_from({"server": {"port": options.port}, "utilities": [utility]}, place, "headend demo")
 

@@ -183,7 +183,7 @@ class ExportStore(Protocol):
     def export_meters(self, wanted: Wanted, period: Period, after: EndpointId, limit: int) -> Awaitable[list[MeterData]]:
         """The next meters after an endpoint with what they have of a period; [] when there is none.
 
-        They are those that were active or installed then, and known before its end.
+        They are those that were installed then, and active ones that were known before its end.
         """
 
     def export_gaps(self, schedule: str, kind: str, since: date, before: date) -> Awaitable[list[Gap]]:

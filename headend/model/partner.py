@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from pathlib import Path
 
 from headend.model.endpoint import Commodity
 from headend.model.event_kinds import Category, Severity
 from headend.model.habits import COMMON_HABITS, Habit
 from headend.model.utility import Utility
+from headend.named_addresses import Network, is_named_by
 
 
 class MeterIdentifier(StrEnum):
@@ -50,6 +52,21 @@ class ClientCertificate:
 
     sha256: str = ""
     subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerTls:
+    """How a partner's HTTPS servers are believed, and what we show them; all in PEM files.
+
+    Trusted are servers that `ca_file` vouches for, without one those that the system trusts; where `sha256` is given (as in
+    ClientCertificate) only the server with this very certificate, whoever signed it and whatever its name. `certificate_file` and
+    `key_file` are ours.
+    """
+
+    ca_file: Path | None = None
+    sha256: str = ""
+    certificate_file: Path | None = None
+    key_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +112,34 @@ class NotificationProfile:
     """How a partner is told things.
 
     `urls` by kind of server, `notification_urls` by notification, which win. `allowed_urls` are patterns (`*`, `?`) of the addresses that
-    the partner may name itself; none allows every one. `target` is the kind of server it runs, where it runs several. `version` is the
-    MultiSpeak version it is told things in; empty, the one it spoke when it asked. `plural` sends many objects in one notification.
-    `events` is the choice for what it registers for, `subscriptions` what it is told without that.
+    the partner may name itself; none allows every one that leads to a public network address or into one of `networks`. `target` is the
+    kind of server it runs, where it runs several. `version` is the MultiSpeak version it is told things in; empty, the one it spoke when
+    it asked. `soap` is the version of SOAP. `plural` sends many objects in one notification. `events` is the choice for what it registers
+    for, `subscriptions` what it is told without that.
     """
 
     urls: Mapping[PeerServer, str] = field(default_factory=dict)
     notification_urls: Mapping[str, str] = field(default_factory=dict)
     allowed_urls: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
     target: PeerServer | None = None
     version: str = ""
+    soap: str = "1.1"
     plural: bool = True
     timeout_seconds: float = 30.0
     credentials: Credentials | None = None
+    tls: PeerTls = PeerTls()
     events: EventChoice = EventChoice()
     subscriptions: tuple[StandingSubscription, ...] = ()
 
+    def is_configured(self, url: str) -> bool:
+        """Whether the utility itself gave this address, which may then lead anywhere."""
+        standing = (one.url for one in self.subscriptions)
+        return url in self.urls.values() or url in self.notification_urls.values() or url in standing
+
     def may_name(self, url: str) -> bool:
         """Whether the partner may ask to be told things at this address."""
-        return not self.allowed_urls or any(fnmatchcase(url, pattern) for pattern in self.allowed_urls)
+        return not self.allowed_urls or any(is_named_by(pattern, url) for pattern in self.allowed_urls)
 
     def url_for(self, notification: str, servers: Iterable[PeerServer]) -> str:
         """The configured address for a notification that `servers`, in order of preference, can take; empty where there is none."""

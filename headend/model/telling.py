@@ -87,11 +87,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What became of one message, and when it is tried again, where it is."""
+    """What became of one message, and when it is tried again, where it is; `tried` says whether this was an attempt."""
 
     message_id: MessageId
     delivery: Delivery
     again: datetime | None = None
+    tried: bool = True
 
 
 class Teller(Protocol):
@@ -109,6 +110,9 @@ class TellingStore(Protocol):
 
     def claim_tellings(self, partner: str, limit: int, now: datetime, until: datetime) -> Awaitable[list[Telling]]:
         """So many messages for a partner that are due, as they were recorded, by request; nobody else gets them until `until`."""
+
+    def hold_tellings(self, message_ids: Sequence[MessageId], until: datetime) -> Awaitable[None]:
+        """Messages that were claimed stay whose they are until then; those that are done are left as they are."""
 
     def mark_tellings(self, marked: Sequence[Marked]) -> Awaitable[None]:
         """What became of messages."""

@@ -3,8 +3,6 @@
 CPU time of one thread, without sockets: what a client adds is its own. Ratios count, since machines differ from hour to hour.
 """
 
-# ruff: noqa: RUF012
-# Spyne's way to declare members is a class attribute.
 import asyncio
 import gc
 import time
@@ -28,9 +26,10 @@ from multispeak.mapping_v3 import ShapeV3
 from multispeak.records import Records
 from multispeak.soap_protocol import Exchange
 from multispeak.soap_server import SoapServer
-from multispeak.spyne_import import Application, MethodContext, ServerBase, ServiceBase, Soap11, rpc
+from multispeak.spyne_import import MethodContext, ServerBase
 from multispeak.streaming import one_batch, stream_list
-from tests.fakes.soap_world import ENVELOPES, UTILITY, MemoryQueries, demo_queries, envelope, server
+from tests.bench.soap_peers.spyne_service import application
+from tests.fakes.soap_world import UTILITY, MemoryQueries, demo_queries, envelope, server
 
 SMALL_CALLS = 2_000
 ROUNDS = 3
@@ -100,56 +99,6 @@ def small_calls(asked: SoapServer, octets: bytes) -> float:
     return cpu_seconds(lambda: asyncio.run(run())) / SMALL_CALLS * 1e6
 
 
-def plain_spyne() -> Any:
-    """The same operations as Spyne's own models and serializer have them."""
-    from spyne import ComplexModel, DateTime, Integer, Unicode
-
-    namespace = "http://www.multispeak.org/Version_3.0"
-
-    class readingValue(ComplexModel):
-        __namespace__ = namespace
-        _type_info = [
-            (n, DateTime if n == "dateTime" else Unicode)
-            for n in ("units", "value", "readingType", "readingValueType", "name", "dateTime", "fieldName")
-        ]
-
-    class readingValues(ComplexModel):
-        __namespace__ = namespace
-        _type_info = [("readingValue", readingValue.customize(max_occurs="unbounded"))]
-
-    class meterRead(ComplexModel):
-        __namespace__ = namespace
-        _type_info = [
-            ("meterNo", Unicode),
-            ("deviceID", Unicode),
-            ("readingDate", DateTime),
-            ("posKWh", Integer),
-            ("readingValues", readingValues),
-        ]
-
-    class ArrayOfMeterRead(ComplexModel):
-        __namespace__ = namespace
-        _type_info = [("meterRead", meterRead.customize(max_occurs="unbounded"))]
-
-    def one(number: int) -> Any:
-        value = readingValue(
-            units="kWh", value="1000.5", readingType="Register", name="energy_delivered", dateTime=MIDNIGHT, fieldName="posKWh"
-        )
-        values = readingValues(readingValue=[value])
-        return meterRead(meterNo=f"E{number:08}", deviceID="S1", readingDate=MIDNIGHT, posKWh=1000, readingValues=values)
-
-    class MR_Server(ServiceBase):
-        @rpc(Unicode, _returns=meterRead)
-        def GetLatestReadingByMeterNo(ctx, meterNo):
-            return one(1)
-
-        @rpc(Integer, _returns=ArrayOfMeterRead)
-        def GetMany(ctx, count):
-            return ArrayOfMeterRead(meterRead=[one(i) for i in range(count)])
-
-    return ServerBase(Application([MR_Server], namespace, in_protocol=Soap11(), out_protocol=Soap11()))
-
-
 def ask_spyne(asked: Any, octets: bytes) -> int:
     ctx = MethodContext(asked, MethodContext.SERVER)
     ctx.in_string = [octets]
@@ -159,12 +108,6 @@ def ask_spyne(asked: Any, octets: bytes) -> int:
     assert ctx.out_error is None, ctx.out_error
     asked.get_out_string(ctx)
     return sum(len(piece) for piece in ctx.out_string)
-
-
-def spyne_request(operation: str, inside: str) -> bytes:
-    namespace = "http://www.multispeak.org/Version_3.0"
-    body = f'<{operation} xmlns="{namespace}">{inside}</{operation}>'
-    return f'<e:Envelope xmlns:e="{ENVELOPES["1.1"]}"><e:Body>{body}</e:Body></e:Envelope>'.encode()
 
 
 def ready_records(count: int) -> float:
@@ -195,17 +138,17 @@ def peak_mib(work: Callable[[], object]) -> float:
 
 
 def run() -> list[Row]:
-    spyne = plain_spyne()
-    small = spyne_request("GetLatestReadingByMeterNo", "<meterNo>E2</meterNo>")
+    spyne = ServerBase(application())
+    small = envelope("3.0", "GetLatestReadingByMeterNo", "<meterNo>E2</meterNo>")
     spyne_small = cpu_seconds(lambda: [ask_spyne(spyne, small) for _ in range(300)]) / 300 * 1e6
-    rows = [Row("plain Spyne, small call, nothing validated, no credentials", spyne_small, "us")]
+    rows = [Row("plain Spyne, small call, nothing validated", spyne_small, "us")]
     for version, operation, inside in (
         ("3.0", "GetLatestReadingByMeterNo", "<meterNo>E2</meterNo>"),
         ("4.1.6", "GetLatestReadingByMeterID", "<meterID>E2</meterID>"),
     ):
         took = small_calls(server(demo_queries(), version), envelope(version, operation, inside))
         rows.append(Row(f"MR_Server {version}, small call, validated", took, "us", spyne_small / took))
-    many = spyne_request("GetMany", "<count>2000</count>")
+    many = envelope("3.0", "GetReadingsByDate", DATES, user="cis-2000")
     spyne_record = cpu_seconds(lambda: ask_spyne(spyne, many)) / 2000 * 1e6
     rows.append(Row("plain Spyne, meterRead of a list of 2,000", spyne_record, "us", None, peak_mib(lambda: ask_spyne(spyne, many))))
     written = ready_records(20_000)

@@ -26,11 +26,13 @@ class Outbox:
         self.due: dict[MessageId, datetime] = {}
         self.partner: dict[MessageId, str] = {}
         self.tries: dict[MessageId, int] = {}
+        self.urls: dict[MessageId, str] = {}
         self.ended: dict[MessageId, Delivery] = {}
 
-    def add(self, partner: str, count: int) -> None:
+    def add(self, partner: str, count: int, url: str = "") -> None:
         for _ in range(count):
             message_id = MessageId(len(self.partner).to_bytes(2))
+            self.urls[message_id] = url or f"http://{partner}/OA"
             self.due[message_id], self.partner[message_id], self.tries[message_id] = START, partner, 0
 
     async def told_partners(self, now: datetime) -> list[str]:
@@ -40,10 +42,15 @@ class Outbox:
         ids = [one for one, due in self.due.items() if due <= now and self.partner[one] == partner][:limit]
         for one in ids:
             self.due[one], self.tries[one] = until, self.tries[one] + 1
-        return [telling(partner, [told(one, self.tries[one])]) for one in ids]
+        return [telling(partner, self.urls[one], [told(one, self.tries[one])]) for one in ids]
+
+    async def hold_tellings(self, message_ids: Sequence[MessageId], until: datetime) -> None:
+        for one in message_ids:
+            self.due[one] = until
 
     async def mark_tellings(self, marked: Sequence[Marked]) -> None:
         for one in marked:
+            self.tries[one.message_id] -= not one.tried
             if one.again is None:
                 del self.due[one.message_id]
                 self.ended[one.message_id] = one.delivery
@@ -56,23 +63,29 @@ def told(message_id: MessageId, attempts: int) -> ToldObject:
     return ToldObject(message_id, meter, None, {}, Outcome(TargetState.SUCCEEDED), START, attempts)
 
 
-def telling(partner: str, objects: list[ToldObject]) -> Telling:
-    return Telling(1, partner, "MR_Server", "3.0", "Op", DeferredKind.PING, "t", f"http://{partner}", ("N",), {}, START, objects)
+def telling(partner: str, url: str, objects: list[ToldObject]) -> Telling:
+    return Telling(1, partner, "MR_Server", "3.0", "Op", DeferredKind.PING, "t", url, ("N",), {}, START, objects)
 
 
 class Servers:
-    """A Teller: servers of partners that are dead, refuse, or take everything."""
+    """A Teller: servers of partners that are dead, slow, refuse, or take everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.dead: set[str] = set()
         self.refusing: set[str] = set()
+        self.slow: dict[str, float] = {}
         self.calls: list[str] = []
         self.taken: list[MessageId] = []
 
     async def tell(self, one: Telling) -> list[Attempt]:
         self.calls.append(one.partner)
         ids = tuple(each.message_id for each in one.objects)
-        if one.partner in self.dead:
+        if seconds := self.slow.get(one.response_url):
+            later: Deferred[None] = Deferred()
+            self.clock.callLater(seconds, later.callback, None)
+            await later
+        if one.partner in self.dead or one.response_url in self.dead:
             return [Attempt(ids, Delivery.QUEUED, "connection refused", reachable=False)]
         if one.partner in self.refusing:
             return [Attempt(ids, Delivery.REFUSED, "fault: no")]
@@ -82,7 +95,7 @@ class Servers:
 
 def world() -> tuple[Clock, Outbox, Servers, Dispatcher]:
     clock = Clock()
-    outbox, servers = Outbox(clock), Servers()
+    outbox, servers = Outbox(clock), Servers(clock)
     dispatcher = Dispatcher(outbox, servers, clock, lambda: START + timedelta(seconds=clock.seconds()), POLICY)
     return clock, outbox, servers, dispatcher
 
@@ -146,9 +159,51 @@ def test_stopped_in_the_middle_it_leaves_the_rest_queued() -> None:
     clock.pump([0.5] * 4)
     outbox.add("cis", 3)
     stopping: list[object] = []
-
-
     Deferred.fromCoroutine(dispatcher.stop()).addCallback(stopping.append)
     clock.pump([1] * 5)
     assert stopping == [None]
     assert len(outbox.due) == 3
+
+
+def test_a_server_that_hangs_and_dies_costs_only_what_it_is_to_be_told_itself() -> None:
+    clock, outbox, servers, dispatcher = world()
+    dead, live = "http://oms/hangs", "http://oms.example/OA"
+    servers.slow[dead] = 30.0
+    servers.dead.add(dead)
+    outbox.add("oms", 20, dead)
+    outbox.add("oms", 20, live)
+    dispatcher.start()
+    clock.pump([0.5] * 20)
+    assert len(servers.taken) == 20, "the other server of the same partner has been told everything before the first one timed out"
+    clock.pump([1] * 3_600)
+    assert len(servers.calls) - 20 < 40, "while it is silent one message in five minutes asks whether it is back"
+    assert max(outbox.tries.values()) < 20, "and those behind it are not counted as tried"
+    servers.dead.clear()
+    servers.slow.clear()
+    clock.pump([1] * 3_700)
+    assert not outbox.due
+    assert len(set(servers.taken)) == len(servers.taken) == 40
+
+
+def test_what_waits_for_a_slow_server_is_told_once_however_long_that_takes() -> None:
+    clock, outbox, servers, dispatcher = world()
+    servers.slow["http://oms/OA"] = 100.0
+    outbox.add("oms", 12)
+    dispatcher.start()
+    clock.pump([1] * 1_300)
+    assert len(servers.taken) == len(set(servers.taken)) == 12
+    assert len(servers.calls) == 12
+
+
+def test_a_partner_that_names_many_servers_takes_no_other_partners_place() -> None:
+    clock, outbox, servers, dispatcher = world()
+    for number in range(30):
+        servers.slow[f"http://s{number}/"] = 20.0
+        outbox.add("many", 1, f"http://s{number}/")
+    outbox.add("cis", 5)
+    dispatcher.start()
+    clock.pump([0.5] * 4)
+    assert len(servers.taken) == 5
+    assert servers.calls.count("many") <= POLICY.servers_per_partner_max
+    clock.pump([1] * 400)
+    assert len(servers.taken) == 35

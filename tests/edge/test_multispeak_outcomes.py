@@ -65,7 +65,7 @@ def outcomes(kind: DeferredKind) -> list[ToldObject]:
 
 @cache
 def face(version: str) -> Face:
-    return Face(version, Surroundings(UTILITY, {}, None, lambda: NOW, Random(1)))  # type: ignore[arg-type]
+    return Face(version, Surroundings(UTILITY, {}, {}, None, lambda: NOW, Random(1)))  # type: ignore[arg-type]
 
 
 @dataclass

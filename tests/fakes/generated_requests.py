@@ -19,7 +19,7 @@ DEPTH_MAX = 7
 NODES_MAX = 60
 """Elements of a request, about; past it only what is required comes."""
 
-_URLS = ["http://127.0.0.1:9/MDM_Server", "https://cis.example/CB_Server.asmx", "ftp://x", "not an address", ""]
+_URLS = ["http://cis.example:9/MDM_Server", "https://cis.example/CB_Server.asmx", "ftp://x", "not an address", ""]
 _NAMES = [*METERS, "NOPE", "mixed", "SPM2", "ACM1", CYCLE, "SP9"]
 _WORDS = [
     "",
@@ -56,7 +56,7 @@ _LIKELY = {
     "billingDate": [MIDNIGHTS[1].isoformat(), MIDNIGHTS[2].isoformat()],
     "profileDate": [MIDNIGHTS[1].isoformat()],
     "timeToRead": ["2026-07-01T13:00:00Z", "2026-07-03T00:00:00-05:00"],
-    "responseURL": ["http://127.0.0.1:9/MDM_Server", "https://cis.example/MDM_Server.asmx"],
+    "responseURL": ["http://cis.example:9/MDM_Server", "https://cis.example/MDM_Server.asmx"],
     "expirationTime": ["600", "0", "86400.5"],
     "expTime": ["10", "0"],
     "kWhLookBack": ["0", "1", "3"],

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from ipaddress import ip_network
 from random import Random
 from typing import Any
 
@@ -10,7 +11,7 @@ from lxml import etree
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
-from headend.model.partner import Caller, ClientCertificate, Partner
+from headend.model.partner import Caller, ClientCertificate, NotificationProfile, Partner
 from headend.model.utility import Utility
 from multispeak.authentication import Evidence
 from multispeak.contract import load_contract
@@ -25,13 +26,16 @@ from wsdl import VERSIONS
 
 SERVERS = ("MR_Server", "CD_Server", "OD_Server")
 
+HERE = NotificationProfile(networks=(ip_network("127.0.0.0/8"),))
+"""Partners of tests have their servers on this machine."""
+
 
 @dataclass
 class OnePartner:
     """The directory of a head-end with one partner, whose profile a test may replace."""
 
     utility: Utility = UTILITY
-    partner: Partner = field(default_factory=lambda: Partner(USER, "Billing", PASSWORD))
+    partner: Partner = field(default_factory=lambda: Partner(USER, "Billing", PASSWORD, notifications=HERE))
 
     def find(self, user_id: str) -> Caller | None:
         return Caller(self.utility, self.partner) if user_id == self.partner.user_id else None

@@ -33,6 +33,7 @@ field = {{ port = 0 }}
 user_id = "{HEADER["UserID"]}"
 password = "{HEADER["Pwd"]}"
 page_size = {PAGE_SIZE}
+notifications = {{ response_networks = ["127.0.0.0/8"] }}
 """
 
 

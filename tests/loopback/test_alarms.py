@@ -39,6 +39,7 @@ password = "s3cret-word"
 [utilities.partners.notifications]
 user_id = "ami"
 password = "their-word"
+response_networks = ["127.0.0.0/8"]
 
 [[utilities.partners.notifications.subscriptions]]
 name = "desk"

@@ -26,6 +26,7 @@ field = { port = 0 }
 [[utilities.partners]]
 user_id = "cis"
 password = "correct horse"
+notifications = { response_networks = ["127.0.0.0/8"] }
 """
 
 SHIPMENT = """meter_no,serial_no,model,configuration,ap_title,key_id,key,router,transport,host,port

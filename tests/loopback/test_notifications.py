@@ -41,7 +41,7 @@ routers = { poll = false }
 [[utilities.partners]]
 user_id = "cis"
 password = "s3cret-word"
-notifications = { user_id = "ami", password = "their-word" }
+notifications = { user_id = "ami", password = "their-word", response_networks = ["127.0.0.0/8"] }
 """
 
 NOT_HERE = {

@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from adapters.store.switch_findings import switch_events
+from headend.event_catalogue import SWITCH_CLOSED, SWITCH_OPENED
 from headend.event_desk import EventDesk
 from headend.event_dispatcher import EventDispatcher, EventDispatchPolicy
 from headend.event_reports import OutboxFilter
 from headend.hygiene import HygienePolicy
 from headend.model.collection import Collected
+from headend.model.command import CommandId, Found, Outcome
+from headend.model.deferred import TargetState
 from headend.model.endpoint import EndpointId
 from headend.model.event_case import CaseFilter, CaseState
 from headend.model.event_telling import EventTelling
@@ -20,6 +25,7 @@ from headend.model.events import DeviceEvent, EventPath
 from headend.model.partner import EventChoice, NotificationProfile, Partner, StandingSubscription
 from headend.model.telling import Attempt, Delivery
 from headend.subscription_book import SubscriptionBook
+from headend.switches import KnownBy, SwitchState
 from tests.store.world import NOW, UTILITY, OpenStore, shipment
 
 OUT, BACK = 1, 2
@@ -203,3 +209,22 @@ def test_parked_messages_wait_for_a_person(told: Told) -> None:
     assert told.store.call("requeue", OutboxFilter("oms", "parked"), told.now()) == 1
     told.told()
     assert told.servers.taken["oms"] == [("M000001", OUT)]
+
+
+def test_a_switch_found_elsewhere_is_an_event_for_those_who_watch_switches(store: OpenStore) -> None:
+    store.call("import_shipment", shipment(3), NOW)
+    store.call("note_switch_state", "M000001", SwitchState.CONNECTED, NOW, KnownBy.READ)
+
+    def found(endpoint: int, state: SwitchState, *, actuates: bool) -> Any:
+        command = SimpleNamespace(command_id=CommandId(7, EndpointId(endpoint)), actuates=actuates)
+        return SimpleNamespace(command=command, outcome=Outcome(TargetState.SUCCEEDED, Found(switch=state)))
+
+    updates = [
+        found(1, SwitchState.DISCONNECTED, actuates=True),
+        found(2, SwitchState.CONNECTED, actuates=False),
+        found(3, SwitchState.CONNECTED, actuates=True),
+    ]
+    events = store.running.wait(store.store._database.run, lambda c: switch_events(c, updates, NOW))
+    assert {key.endpoint_id: event.code for key, event in events.items()} == {1: SWITCH_OPENED, 3: SWITCH_CLOSED}
+    same = [found(1, SwitchState.CONNECTED, actuates=False)]
+    assert store.running.wait(store.store._database.run, lambda c: switch_events(c, same, NOW)) == {}

@@ -98,7 +98,10 @@ def side_by_side(url: str, requests: list[bytes], connections: int) -> Load:
                 raise TimeoutError(f"{len(answers)} of {connections} clients got no answer within {SECONDS_MAX:.0f} s")
             for key, _ in ready:
                 connection = key.fileobj  # type: ignore[assignment]
-                received = connection.recv(65536)
+                try:
+                    received = connection.recv(65536)
+                except ConnectionError:
+                    received = b""
                 answer = answers[connection] = answers[connection] + received
                 if not received:
                     load.failures += 1

@@ -1,0 +1,113 @@
+"""Events as notifications: every kind of them in both versions, valid by the contract, with what errorObjects say of single ones."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from headend.event_catalogue import MANUFACTURER, MOMENTARIES, SWITCH_CLOSED
+from headend.model.endpoint import Commodity
+from headend.model.event_case import Device, EventCase, EventNumber
+from headend.model.event_telling import EventTelling, ToldEvent
+from headend.model.events import EventPath
+from headend.model.partner import Caller, Credentials, EventChoice, MeterIdentifier, Partner
+from headend.model.subscription import NOT_IN_V3, SUBJECT_OF, Subscription
+from headend.model.telling import MessageId
+from multispeak.answer_reading import object_answers
+from multispeak.calls import Call
+from multispeak.contract import load_contract
+from multispeak.event_bodies import EventBodies
+from multispeak.message_header import RequestHeader
+from multispeak.notifier import ALL_NOTIFICATIONS, Face
+from multispeak.outcome_bodies import Notice
+from multispeak.schema import compile_schema
+from tests.fakes.soap_world import UTILITY
+from wsdl import VERSIONS
+
+NOW = datetime(2026, 7, 2, 6, tzinfo=UTC)
+METERS = [Device(n, f"M{n}", Commodity.ELECTRIC, "residential", f"S{n}", f".100.{n}") for n in range(1, 4)]
+ROUTER = Device(1, "R-1", None)
+CODES = {
+    "ODEventNotification": (1, 2),
+    "MeterEventNotification": (1, 47, 9_999),
+    "HistoryLogChangedNotification": (1, 47, 9_999),
+    "CDStatesChangedNotification": (SWITCH_CLOSED,),
+    "CDStateChangedNotification": (SWITCH_CLOSED,),
+    "VoltageAlarmNotification": (MANUFACTURER | 100, MANUFACTURER | 101),
+    "BlinkAlarmNotification": (MOMENTARIES,),
+}
+ALL = [(version, name) for version in VERSIONS for name in SUBJECT_OF if version != "3.0" or name not in NOT_IN_V3]
+
+
+@pytest.fixture(scope="module")
+def faces() -> dict[str, Face]:
+    around: Any = type("Around", (), {"random": Random(1), "now": lambda: NOW, "app_version": ""})()
+    return {version: Face(version, around) for version in VERSIONS}
+
+
+@pytest.fixture(scope="module")
+def schemas() -> dict[str, etree.XMLSchema]:
+    contracts = {version: load_contract(version) for version in VERSIONS}
+    return {version: compile_schema(contract, contract.services[ALL_NOTIFICATIONS]) for version, contract in contracts.items()}
+
+
+def notices(face: Face, name: str, devices: list[Device], *, plural: bool = True, late: float = 0.0) -> list[Notice]:
+    partner = Partner("oms", "Outages", "s3cret-word", identifier=MeterIdentifier.SERIAL_NO)
+    version = face.binding.contract.version
+    call = Call("Op", Caller(UTILITY, partner), RequestHeader(), None, None, face.binding, NOW, lambda: "id")  # type: ignore[arg-type]
+    told = []
+    for place, device in enumerate(devices):
+        for code in CODES[name]:
+            number = EventNumber(17, len(told))
+            received = NOW + timedelta(seconds=late)
+            case = EventCase(number, device, code, NOW, place, EventPath.UNSOLICITED, b"\0\7", received)
+            told.append(ToldEvent(MessageId(bytes((len(told),)) * 16), name, case, 1))
+    credentials = Credentials("ami", "their-word")
+    subscription = Subscription("reg-1", "oms", version, "OD_Server", "http://oms/", credentials, (name,), EventChoice())
+    return EventBodies(call, plural=plural).notices(EventTelling("oms", subscription, told), subscription)
+
+
+@pytest.mark.parametrize(("version", "name"), ALL)
+def test_every_notification_is_valid_and_tells_each_event_once(
+    version: str, name: str, faces: dict[str, Face], schemas: dict[str, etree.XMLSchema]
+) -> None:
+    face = faces[version]
+    for plural in (True, False):
+        made = notices(face, name, METERS, plural=plural)
+        one_each = not plural or name == "CDStateChangedNotification"
+        assert len(made) == (3 * len(CODES[name]) if one_each else 1)
+        assert len({message_id for notice in made for message_id in notice.message_ids}) == 3 * len(CODES[name])
+        for notice in made:
+            assert (notice.registration_id, notice.credentials) == ("reg-1", Credentials("ami", "their-word"))
+            body = face.binding.operations[name].write_request(notice.values)
+            assert schemas[version].validate(etree.fromstring(body)), (body, schemas[version].error_log)
+            assert "S1" in body or not plural or one_each, "the meter as this partner calls it"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_router_is_told_of_as_a_gateway(version: str, faces: dict[str, Face], schemas: dict[str, etree.XMLSchema]) -> None:
+    (notice,) = notices(faces[version], "MeterEventNotification", [ROUTER])
+    body = faces[version].binding.operations["MeterEventNotification"].write_request(notice.values)
+    assert schemas[version].validate(etree.fromstring(body)), schemas[version].error_log
+    assert 'domain="5"' in body
+    assert "R-1" in body
+
+
+def test_a_doubtful_clock_is_said_to_be_one(faces: dict[str, Face]) -> None:
+    (notice,) = notices(faces["4.1.6"], "ODEventNotification", METERS[:1], late=3_600)
+    body = faces["4.1.6"].binding.operations["ODEventNotification"].write_request(notice.values)
+    assert "the device's clock is doubtful: received 3600 s after it says that it happened" in body
+
+
+def test_error_objects_are_put_to_the_messages_that_they_name(faces: dict[str, Face]) -> None:
+    (notice,) = notices(faces["3.0"], "ODEventNotification", METERS)
+    answer = (
+        b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><r><errorObject objectID="17.2" errorString="unknown"/>'
+        b'<errorObject objectID="S3" errorString="inactive"/><errorObject objectID="nobody" errorString="lost"/></r></e:Body></e:Envelope>'
+    )
+    said = object_answers(answer, notice.object_ids, notice.message_ids)
+    expected = {2: "errorObject: unknown", 4: "errorObject: inactive", 5: "errorObject: inactive"}
+    assert said == {notice.message_ids[place]: words for place, words in expected.items()}
+    assert object_answers(b"<errorObject", notice.object_ids, notice.message_ids) == {}
