@@ -26,10 +26,11 @@ def server_of(partner: str, url: str) -> Server:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A server that did not answer: why, how often in a row, and until when it is left alone."""
+    """A server that did not answer: why, how often in a row, since when, and until when it is left alone."""
 
     reason: str
     silences: int
+    since: datetime
     until: datetime
 
 
@@ -51,7 +52,9 @@ class Circuits:
         before = self._broken.pop(server, None)
         silences = 1 if before is None else before.silences + 1
         seconds = min(self._first_seconds * 2 ** min(silences - 1, 20), self._seconds_max)
-        broken = self._broken[server] = Broken(reason, silences, now + timedelta(seconds=seconds))
+        broken = self._broken[server] = Broken(
+            reason, silences, now if before is None else before.since, now + timedelta(seconds=seconds)
+        )
         while len(self._broken) > CIRCUITS_MAX:
             del self._broken[next(iter(self._broken))]
         return broken

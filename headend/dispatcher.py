@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from headend import limits
-from headend.circuits import Circuits, Server, server_of
+from headend.circuits import Broken, Circuits, Server, server_of
 from headend.errors import StoreError
 from headend.model.telling import Attempt, Delivery, Marked, MessageId, Teller, Telling, TellingStore
 
@@ -21,7 +21,8 @@ from headend.model.telling import Attempt, Delivery, Marked, MessageId, Teller, 
 class DispatchPolicy:
     """Choices of a dispatcher; waits in seconds. After `attempts_max` a message is parked: it stays, and is not tried any more.
 
-    A server that does not answer is left alone for `retry_seconds`, twice as long each time up to `circuit_seconds_max`.
+    A server that does not answer is left alone for `retry_seconds`, twice as long each time up to `circuit_seconds_max`. What has waited
+    for it through `silent_seconds_max` of silence is parked as well.
     """
 
     servers_max: int = limits.SERVERS_TOLD_MAX
@@ -32,6 +33,7 @@ class DispatchPolicy:
     retry_seconds: float = 5.0
     retry_seconds_max: float = 3_600.0
     circuit_seconds_max: float = 300.0
+    silent_seconds_max: float = limits.SERVER_SILENT_SECONDS_MAX
     attempts_max: int = limits.TELLING_ATTEMPTS_MAX
     refused_attempts_max: int = 3
     claim_seconds: float = 300.0
@@ -196,7 +198,7 @@ class Dispatcher:
         """Put into its server's line, or how it waits where that is left alone, or the partner has too many."""
         broken = self._circuits.broken(server, self._now())
         if broken is not None:
-            return _untried(telling, broken.until)
+            return self._waiting(telling, broken)
         line = self._lines.get(server)
         if line is None and self._servers_of(server.partner) >= self._policy.servers_per_partner_max:
             return _untried(telling, self._now() + timedelta(seconds=self._policy.retry_seconds))
@@ -221,7 +223,7 @@ class Dispatcher:
         while telling := line.next():
             broken = self._circuits.broken(server, self._now())
             if broken is not None or not self._running:
-                await self._store.mark_tellings(_untried(telling, self._now() if broken is None else broken.until))
+                await self._store.mark_tellings(_untried(telling, self._now()) if broken is None else self._waiting(telling, broken))
                 continue
             attempts = await self._teller.tell(telling)
             await self._store.mark_tellings(self._marked(telling, attempts))
@@ -232,7 +234,20 @@ class Dispatcher:
             broken = self._circuits.silent(server, silent.reason, self._now())
             if broken.silences == 1:
                 self.log.warn("{origin} of {partner} does not answer: {reason}", reason=silent.reason, **server._asdict())
-            await self._store.mark_tellings([one for left in line.rest() for one in _untried(left, broken.until)])
+            await self._store.mark_tellings([one for left in line.rest() for one in self._waiting(left, broken)])
+
+    def _waiting(self, telling: Telling, broken: Broken) -> list[Marked]:
+        """How a request's messages wait for a server that is left alone; those that have for all too long are parked."""
+        too_long = self._now() - timedelta(seconds=self._policy.silent_seconds_max)
+        if broken.since > too_long:
+            return _untried(telling, broken.until)
+        parked = [told.message_id for told in telling.objects if told.at <= too_long]
+        waiting = [one for one in _untried(telling, broken.until) if one.message_id not in parked]
+        if parked:
+            words = "{partner} not told {count} outcomes of {operation}: no answer since {since}: {reason}"
+            facts = {"partner": telling.partner, "operation": telling.operation, "since": broken.since.isoformat()}
+            self.log.warn(words, count=len(parked), reason=broken.reason, **facts)
+        return [*waiting, *(Marked(message_id, Delivery.PARKED, tried=False) for message_id in parked)]
 
     def _marked(self, telling: Telling, attempts: Sequence[Attempt]) -> list[Marked]:
         tries = {told.message_id: told.attempts for told in telling.objects}

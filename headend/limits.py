@@ -176,6 +176,9 @@ SERVERS_TOLD_MAX, SERVERS_PER_PARTNER_MAX = 256, 8
 TELLINGS_WAITING_MAX = 2_000
 """Outcomes taken for one partner that may wait for its servers: told within the time for which they are taken, at ten a second."""
 
+SERVER_SILENT_SECONDS_MAX = 3 * 86_400
+"""Seconds of a server's silence after which what has waited for it as long is parked: a weekend and a day."""
+
 CIRCUITS_MAX = 10_000
 """Servers remembered that do not answer: ten for each of a thousand partners."""
 

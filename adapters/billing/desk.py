@@ -134,6 +134,8 @@ class BillingDesk:
 
     async def refuse(self, name: str, error: BadRequestError) -> None:
         """Tell those to whom responses go why a file was not taken."""
+        if not self.targets:
+            return
         directory = self.spool / f"billing_refused_{name}"
         with FileInTheMaking(directory, f"{name}_refusal.xml") as made:
             made.write(response_xml.refusal(error.line, error.what))

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from adapters.billing.desk import BillingDesk, Taken
 from adapters.delivery.threads import OnThread
 from headend.billing_requests import BadRequestError
-from headend.errors import RequestError, StoreError
+from headend.errors import HeadEndError, RequestError
 
 LOOK_SECONDS = 5
 """How often it is looked."""
@@ -41,19 +41,21 @@ class BillingInbox:
     async def look(self) -> None:
         """Take what is there."""
         try:
-            for file in await self._on_thread(self._claimed):
-                await self._take(file)
+            claimed = await self._on_thread(self._claimed)
         except OSError as error:
             self.log.warn("{inbox} cannot be used: {error}", inbox=self._directory, error=error)
+            return
+        for file in claimed:
+            try:
+                await self._take(file)
+            except (HeadEndError, OSError) as error:
+                # It stays where it is, and is taken at a later look; what was kept of it is not kept twice.
+                self.log.warn("{file} not taken yet: {error}", file=file.name, error=error)
 
     async def _take(self, file: Path) -> None:
         with file.open("rb") as opened:
             try:
                 taken = await self._desk.take(opened, self._partner, file.name)
-            except StoreError as error:
-                # It stays where it is, and is taken at a later look.
-                self.log.warn("{file} not taken yet: {error}", file=file.name, error=error)
-                return
             except RequestError as error:
                 bad = error if isinstance(error, BadRequestError) else BadRequestError(0, str(error))
                 self.log.warn("{file} refused: {error}", file=file.name, error=bad)

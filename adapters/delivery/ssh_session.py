@@ -80,10 +80,11 @@ class SftpSession:
         try:
             return await opened
         except defer.TimeoutError:
+            ssh.transport.abortConnection()
             raise TargetUnreachableError(f"{login.address} does not finish the login within {CONNECT_SECONDS:g} s") from None
-        finally:
-            if not isinstance(opened.result, SftpSession) if opened.called else True:
-                ssh.transport.abortConnection()
+        except TargetUnreachableError:
+            ssh.transport.abortConnection()
+            raise
 
     def close(self) -> None:
         """Say goodbye and hang up."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, update
 from twisted.internet.defer import Deferred
 
 from adapters.store import device_store, registration_store, schema
@@ -90,15 +90,14 @@ def keep(connection: Connection, judged: Judged, now: datetime, partitions: set[
 
 
 def _write_decisions(connection: Connection, judged: Judged) -> None:
-    """Decisions that are the same for many are written for all of them at once."""
-    alike: dict[Decision, list[EventNumber]] = {}
+    """Decisions that are the same for many events of one change are written for all of them at once."""
+    alike: dict[tuple[Decision, int], list[int]] = {}
     for number, decision in judged.decisions.items():
-        alike.setdefault(decision, []).append(number)
-    for decision, numbers in alike.items():
+        alike.setdefault((decision, number.change_seq), []).append(number.position)
+    for (decision, change_seq), positions in alike.items():
         due_us = None if decision.due is None else to_us(decision.due)
         values = {"state": decision.state.value, "reason": decision.reason[:REASON_CHARACTERS_MAX], "due_us": due_us}
-        statement = update(event_case).where(_C.change_seq == bindparam("seq"), _C.position == bindparam("at")).values(values)
-        connection.execute(statement, [{"seq": number.change_seq, "at": number.position} for number in numbers])
+        connection.execute(update(event_case).where(_C.change_seq == change_seq, _C.position.in_(positions)).values(values))
 
 
 def _write_messages(connection: Connection, messages: Sequence[EventMessage], change_seq: int, now_us: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, text, update
+from sqlalchemy import Connection, text, update
 from twisted.internet.defer import Deferred
 
 from adapters.store import schema
@@ -82,8 +82,8 @@ def mark(connection: Connection, queue: str, marked: Sequence[MarkedEvent], put_
     for one in marked:
         alike.setdefault((one.delivery.value, one.reason[:REASON_CHARACTERS_MAX]), []).append(one.message_id)
     for (state, reason), message_ids in alike.items():
-        values = update(schema.outbox).where(_O.message_id == bindparam("of")).values(state=state, answer=reason, attempts=_O.attempts + 1)
-        connection.execute(values, [{"of": message_id} for message_id in message_ids])
+        these = update(schema.outbox).where(_O.message_id.in_(message_ids))
+        connection.execute(these.values(state=state, answer=reason, attempts=_O.attempts + 1))
     if put_off is None:
         connection.execute(update(outbox_queue).where(_Q.queue == queue, _Q.failures > 0).values(failures=0, reason="", not_before_us=0))
         return

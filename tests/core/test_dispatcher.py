@@ -207,3 +207,20 @@ def test_a_partner_that_names_many_servers_takes_no_other_partners_place() -> No
     assert servers.calls.count("many") <= POLICY.servers_per_partner_max
     clock.pump([1] * 400)
     assert len(servers.taken) == 35
+
+
+def test_what_has_waited_for_a_server_through_days_of_silence_is_parked_and_what_is_new_asks_it_on() -> None:
+    clock, outbox, servers, dispatcher = world()
+    servers.dead.add("oms")
+    outbox.add("oms", 50)
+    dispatcher.start()
+    clock.pump([30] * 2 * 2_880)
+    assert not outbox.ended, "two days are a weekend"
+    clock.pump([30] * 3_010)
+    assert len(outbox.ended) >= 30, "all but those that ask, in turns, whether it is back"
+    clock.pump([30] * 9_600)
+    assert list(outbox.ended.values()) == [Delivery.PARKED] * 50, "and those by the number of their attempts"
+    servers.dead.clear()
+    outbox.add("oms", 1)
+    clock.pump([30] * 20)
+    assert len(servers.taken) == 1

@@ -7,7 +7,7 @@ import pytest
 from headend.model.endpoint import Commodity
 from headend.model.habits import COMMON_HABITS, Habit
 from headend.model.partner import ClientCertificate, EnergyUnit, MeterIdentifier, MeterScope, NotificationProfile, Partner, PeerServer
-from headend.settings import SettingsError, load_settings
+from headend.settings import SettingsError, load_settings, settings_from
 from multispeak.contract import load_contract
 from multispeak.profile_checks import profile_problems
 from wsdl import VERSIONS
@@ -244,3 +244,40 @@ def test_routers_have_settings_and_two_utilities_no_port_in_common(tmp_path: Pat
     second = first[first.index("[[utilities]]") :].replace("north", "south").replace('"cis"', '"oms"')
     assert "trap address '127.0.0.1:1162' is used 2 times" in problems(tmp_path, first + second)["settings"]
     assert problems(tmp_path, first.replace("60", "0"))["utilities[1].routers.poll_seconds"]
+
+
+def test_mistakes_of_targets_exports_and_billing_have_their_places(tmp_path: Path) -> None:
+    utility = {
+        "id": "demo",
+        "time_zone": "America/Chicago",
+        "database": "sqlite:///a.db",
+        "key_file": "a.key",
+        "targets": [
+            {"name": "share", "kind": "directory", "path": "out"},
+            {"name": "share", "kind": "directory", "path": "other"},
+        ],
+        "exports": {"schedules": [{"name": "daily", "targets": ["nowhere"]}]},
+        "billing": {"targets": ["nobody"], "partner": "cis", "inbox": "in"},
+    }
+    with pytest.raises(SettingsError) as caught:
+        settings_from({"utilities": [utility]}, tmp_path, "a.toml")
+    for mistake in (
+        "target name 'share' is used 2 times",
+        "export 'daily' goes to 'nowhere', which is no target",
+        "billing goes to 'nobody', which is no target",
+        "billing.partner 'cis' is no partner",
+    ):
+        assert mistake in str(caught.value)
+    target = {"name": "mdm", "kind": "sftp", "host": "h", "user": "u", "host_keys": ["nonsense"]}
+    schedule = {"name": "gas-day-closed", "targets": ["mdm"]}
+    wrong = utility | {"targets": [target], "exports": {"schedules": [schedule], "spool": "files"}, "billing": {"inbox": "in"}}
+    with pytest.raises(SettingsError) as caught:
+        settings_from({"utilities": [wrong]}, tmp_path, "a.toml")
+    places = [place for place, _ in caught.value.problems]
+    assert places == ["utilities[1].exports.schedules[1].name", "utilities[1].billing", "utilities[1].targets[1].sftp.host_keys"]
+
+
+def test_a_spool_lies_beside_the_settings(tmp_path: Path) -> None:
+    utility = {"id": "demo", "time_zone": "UTC", "database": "sqlite:///a.db", "key_file": "a.key"}
+    (one,) = settings_from({"utilities": [utility]}, tmp_path, "a.toml").utilities
+    assert one.spool == tmp_path / "spool" / "demo"

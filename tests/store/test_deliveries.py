@@ -224,3 +224,13 @@ def test_a_file_in_the_making_that_is_given_up_leaves_nothing(tmp_path: Path) ->
     with FileInTheMaking(tmp_path, "a.xml") as made:
         made.write(b"half")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_that_the_settings_no_longer_have_is_told_of_at_the_deadline(store: OpenStore, tmp_path: Path) -> None:
+    world = World(store, tmp_path)
+    store.call("queue_files", "run-1", world.files("a.xml"), ["gone"], NOW, DEADLINE)
+    world.look(DEADLINE - timedelta(seconds=1))
+    assert store.call("work_items", 10, kind=WorkItemKind.LATE_EXPORT) == []
+    world.look(DEADLINE)
+    (item,) = store.call("work_items", 10, kind=WorkItemKind.LATE_EXPORT)
+    assert (item.subject, item.diagnosis) == ("run-1 to gone", "waiting to be delivered to gone")
