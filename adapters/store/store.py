@@ -23,6 +23,7 @@ from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_desk_store import EventDeskPart
+from adapters.store.event_file_store import EventFilePart
 from adapters.store.event_queue_store import EventQueuePart
 from adapters.store.event_report_store import EventReportPart
 from adapters.store.event_store import EventPart
@@ -97,6 +98,7 @@ class Store(
     TellingPart,
     EventDeskPart,
     EventQueuePart,
+    EventFilePart,
     EventReportPart,
     SilencingPart,
     MessagePart,

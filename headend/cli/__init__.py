@@ -40,6 +40,7 @@ COMMANDS = {
     "export": "exports:export",
     "billing": "billing:billing",
     "green-button": "green_button:green_button_",
+    "event-files": "event_files:event_files",
     "deliveries": "deliveries:deliveries",
     "validate": "validate:validate",
     "certificate": "certificate:certificate",

@@ -134,6 +134,7 @@ async def _collect_and_serve(
     reactor: Any, options: DemoOptions, place: Path, service: HeadEndService, control: str, console: Console
 ) -> int:
     utility = service.only_utility
+    utility.judge_events()
     today = utility.utility.local_day(datetime.now(UTC))
     start, end = utility.utility.day_bounds(today - timedelta(days=1))
     began = reactor.seconds()
