@@ -27,6 +27,12 @@ LEASE_SECONDS = 300
 RECORD_BATCH_MAX = 256
 """Collected endpoints that share one transaction: amortizes the commit, keeps it under a second."""
 
+EVENTS_PER_FILE_MAX = 5_000
+"""Events of one file: some 2 MB of XML."""
+
+EVENT_FEEDS_MAX = 16
+"""Feeds of event files of a utility: each is looked at every few seconds."""
+
 UNRECORDED_MAX = 4_096
 """Collected endpoints waiting for the store: past it no new conversation starts."""
 

@@ -25,8 +25,7 @@ from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
 from headend.errors import LinkError, RequestError, StoreError
 from headend.event_desk import LOOK_SECONDS as DESK_SECONDS
-from headend.export_driver import LOOK_SECONDS as EXPORT_SECONDS
-from headend.export_service import export_driver, record_driver
+from headend.export_service import file_makers
 from headend.gas_days import LOOK_SECONDS as GAS_LOOK_SECONDS
 from headend.gas_days import GasDayDriver
 from headend.gateway import check_profiles, message_log, serve_partners
@@ -93,11 +92,10 @@ class UtilityService:
         self.messages = message_log(settings.messages, store, around) if speaks else None
         self.telling = TellingService(settings, store, around, self.messages) if Role.DISPATCHER in roles else None
         self.deliveries = delivery_driver(settings, store, around) if Role.DISPATCHER in roles else None
-        self._exports = export_driver(settings, store, around, self._process) if Role.DISPATCHER in roles else None
+        self._file_makers = file_makers(settings, store, around, self._process)
         self.billing = billing_desk(settings, store, around)
         self._billing = billing_driver(self.billing, store, self._process)
         self._billing_inbox = billing_inbox(settings, self.billing, around)
-        self._records = record_driver(settings, store, around, self._process)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -200,10 +198,9 @@ class UtilityService:
         self._look_regularly(self.deliveries.look, DELIVERY_SECONDS)
 
     def make_exports(self) -> None:
-        """From now on export days when they are due."""
-        assert self._exports is not None, "a dispatcher has them"
-        self._look_regularly(self._exports.look, EXPORT_SECONDS)
-        self._look_regularly(self._records.look, EXPORT_SECONDS)
+        """From now on make files of days, records and events when they are due."""
+        for look, seconds in self._file_makers:
+            self._look_regularly(look, seconds)
 
     def answer_billing(self) -> None:
         """From now on see to billing requests that are open, and to files with new ones."""

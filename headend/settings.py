@@ -18,6 +18,7 @@ from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind, check_p
 from headend.command_settings import CommandSettings
 from headend.delivery_settings import AnyTargetSettings
 from headend.errors import HeadEndError, RequestError
+from headend.event_file_settings import EventFeedSettings
 from headend.event_settings import EventKindSettings, catalogue_of
 from headend.export_settings import ExportSettings
 from headend.gas_day import GasDayRule
@@ -222,6 +223,7 @@ class UtilitySettings(Section):
     billing: BillingSettings = BillingSettings()
     targets: tuple[AnyTargetSettings, ...] = Field(default=(), max_length=limits.TARGETS_MAX)
     alarms: AlarmSettings = AlarmSettings()
+    event_files: tuple[EventFeedSettings, ...] = Field(default=(), max_length=limits.EVENT_FEEDS_MAX)
     events: tuple[EventKindSettings, ...] = ()
     partners: tuple[PartnerSettings, ...] = ()
 
@@ -318,6 +320,9 @@ def _delivery_problems(utility: UtilitySettings) -> list[str]:
     others = {"gas_day": utility.exports.gas_day, "master_data": utility.exports.master_data}
     strange = [f"export {one.name!r} goes to {to!r}, which is no target" for one in exports for to in one.targets if to not in targets]
     strange += [f"{n} goes to {to!r}, which is no target" for n, one in others.items() if one for to in one.targets if to not in targets]
+    feeds = utility.event_files
+    strange += [f"event file {one.name!r} goes to {to!r}, which is no target" for one in feeds for to in one.targets if to not in targets]
+    strange += _repeated("event file name", [one.name for one in feeds])
     strange += [f"billing goes to {to!r}, which is no target" for to in utility.billing.targets if to not in targets]
     partner = utility.billing.partner
     if partner and partner not in {one.user_id for one in utility.partners}:

@@ -202,10 +202,11 @@ def _by_place(event: Any) -> WantedTarget | None:
 
 
 def _nested(value: Any) -> Iterable[Any]:
-    """The items of all lists of an object that holds several, such as meterExchanges."""
+    """The exchanges of all lists of a meterExchanges."""
     if value is None:
         return ()
-    lists = (getattr(value, slot) for slot in type(value).__slots__)
+    # Extensions are lists too, of something else.
+    lists = (getattr(value, slot) for slot in type(value).__slots__ if slot.endswith("Exchanges"))
     return [one for inside in lists if isinstance(inside, Record) for one in members(inside) if isinstance(one, Record)]
 
 

@@ -16,12 +16,12 @@ PACKAGES = ("headend", "multispeak", "adapters", "emulators", "wsdl")
 FILES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 COMPOSITION = (
     *("headend/service.py", "headend/gateway.py", "headend/router_service.py", "headend/telling_service.py", "headend/surrounding.py"),
-    *("headend/delivery_service.py", "headend/export_service.py", "headend/billing_service.py"),
+    *("headend/delivery_service.py", "headend/export_service.py", "headend/event_file_service.py", "headend/billing_service.py"),
     "headend/cli/",
 )
 COMPOSING = (
     *("headend.service", "headend.gateway", "headend.router_service", "headend.telling_service"),
-    *("headend.delivery_service", "headend.export_service", "headend.billing_service", "headend.cli"),
+    *("headend.delivery_service", "headend.export_service", "headend.event_file_service", "headend.billing_service", "headend.cli"),
 )
 DRIVERS = ("headend/poller.py", "headend/dispatcher.py", *COMPOSITION)
 CORE_FORBIDDEN = {

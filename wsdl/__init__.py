@@ -33,6 +33,7 @@ EXCHANGES = {
     "urn:open-ami-headend:manifest:1": "manifest.xsd",
     "urn:open-ami-headend:billing:1": "billing.xsd",
     "urn:open-ami-headend:gas-day:1": "gas-day.xsd",
+    "urn:open-ami-headend:events:1": "events.xsd",
     "urn:open-ami-headend:master-data:1": "master-data.xsd",
     "http://iec.ch/TC57/2011/schema/message": "message.xsd",
     "http://iec.ch/TC57/2011/MeterReadings#": "meter-readings.xsd",

@@ -51,3 +51,21 @@ outbox_queue = Table(
     integer("failures"),
     text("reason"),
 )
+
+event_feed = Table(
+    "event_feed", metadata, text("feed", key=True), integer("number"), big("change_seq"), integer("position"), big("made_us")
+)
+
+event_file = Table(
+    "event_file",
+    metadata,
+    text("feed", key=True),
+    integer("number", key=True),
+    big("after_seq"),
+    integer("after_position"),
+    big("last_seq"),
+    integer("last_position"),
+    integer("events"),
+    big("made_us"),
+    small("queued"),
+)

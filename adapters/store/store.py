@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
+from adapters.store.asked_store import AskedPart
 from adapters.store.batch_store import BatchPart
 from adapters.store.billing_store import BillingPart
 from adapters.store.cancelling import CancellingPart
@@ -22,6 +23,7 @@ from adapters.store.delivery_store import DeliveryPart
 from adapters.store.device_store import DevicePart
 from adapters.store.errors import PartitionMissingError, StoreMismatchError, database_name
 from adapters.store.event_desk_store import EventDeskPart
+from adapters.store.event_file_store import EventFilePart
 from adapters.store.event_queue_store import EventQueuePart
 from adapters.store.event_report_store import EventReportPart
 from adapters.store.event_store import EventPart
@@ -91,10 +93,12 @@ class Store(
     CommandPart,
     CancellingPart,
     BatchPart,
+    AskedPart,
     ProtectionPart,
     TellingPart,
     EventDeskPart,
     EventQueuePart,
+    EventFilePart,
     EventReportPart,
     SilencingPart,
     MessagePart,

@@ -433,6 +433,9 @@ def test_exchanges_and_installations_keep_what_comes_in_and_where(site: StoreSit
     bare = '<installLocations><serviceLocation objectID="SP2"/></installLocations>'
     told = errors(call(site, "4.1.6", "InitiateMeterInstallation", bare + f"<responseURL>{URL}</responseURL>"))
     assert told == {"SP2": "the service location names no meter to install"}
+    extended = "<exchanges><extensionsList><extensionsItem/></extensionsList></exchanges>"
+    answer = call(site, "4.1.6", "InitiateMeterExchange", extended + f"<responseURL>{URL}</responseURL>")
+    assert fault(answer) == ("Client.MissingParameter", "InitiateMeterExchange names no meterExchange"), "extensions are no exchanges"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

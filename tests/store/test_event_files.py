@@ -1,0 +1,122 @@
+"""Events as files over real stores: by age and by count, daily, numbered without a gap, the same again; held against the XSD."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from adapters.delivery.threads import on_threads_of
+from adapters.exports.event_xml import EventXmlFiles
+from adapters.validation.files import problems_of
+from headend.errors import StoreError
+from headend.event_files import EventFeed, EventFileDriver, FeedContent
+from headend.model.collection import Collected
+from headend.model.endpoint import EndpointId
+from headend.model.event_kinds import Severity
+from headend.model.events import DeviceEvent, EventPath
+from headend.model.subscription import EventFilter
+from tests.store.world import UTILITY, OpenStore, shipment
+
+OUT, BACK = 1, 2
+START = datetime(2026, 7, 1, 12, tzinfo=UTC)
+ALARMS = EventFeed("alarms", FeedContent.ALARMS, ("oms",), events_max=3, age_seconds=15)
+
+
+class Feeds:
+    """A store with a driver of feeds, on a clock set by hand."""
+
+    def __init__(self, store: OpenStore, place: Path) -> None:
+        self.store = store
+        self.now = START
+        self.files = EventXmlFiles(UTILITY, place, on_threads_of(store.running.reactor))
+        store.call("import_shipment", shipment(6), START)
+
+    def driver(self, *feeds: EventFeed, write: Any = None) -> EventFileDriver:
+        return EventFileDriver(UTILITY, self.store.store, write or self.files.write, feeds, lambda: self.now, "one")
+
+    def look(self, *feeds: EventFeed, seconds: float = 0.0, write: Any = None) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.store.running.wait(self.driver(*feeds, write=write).look)
+
+    def happen(self, endpoint: int, code: int, path: EventPath = EventPath.UNSOLICITED) -> None:
+        event = DeviceEvent(EndpointId(endpoint), code, self.now, 7, b"\x05", path)
+        self.store.call("record", [Collected(EndpointId(endpoint), self.now, events=(event,))], self.now)
+
+    def made(self) -> dict[str, list[tuple[str, str]]]:
+        """(meter, code) of each file that was handed over, in order of number; every one is valid."""
+        found = {}
+        for one in sorted(self.store.call("deliveries", 100), key=lambda each: each.delivery_id):
+            assert problems_of(one.file.path) == []
+            root = etree.parse(one.file.path).getroot()
+            assert int(root.get("count")) == len(root)
+            found[f"{one.batch}"] = [(event.get("meter"), event.get("code")) for event in root]
+        return found
+
+
+@pytest.fixture
+def feeds(store: OpenStore, tmp_path: Path) -> Feeds:
+    return Feeds(store, tmp_path / "spool")
+
+
+def test_alarms_go_when_they_are_many_or_old_and_are_numbered_without_a_gap(feeds: Feeds) -> None:
+    feeds.happen(1, OUT)
+    feeds.look(ALARMS)  # whose first event is the next one
+    for endpoint in (2, 3, 4, 5):
+        feeds.happen(endpoint, OUT)
+    feeds.happen(6, OUT, EventPath.LOG)
+    feeds.look(ALARMS)
+    feeds.look(ALARMS, seconds=14)
+    assert feeds.made() == {"demo_alarms_00000001": [("M000002", "1"), ("M000003", "1"), ("M000004", "1")]}
+    feeds.look(ALARMS, seconds=1)
+    feeds.look(ALARMS, seconds=60)
+    assert list(feeds.made().items())[1:] == [("demo_alarms_00000002", [("M000005", "1")])]
+
+
+def test_what_is_not_wanted_costs_no_number(feeds: Feeds) -> None:
+    wanted = EventFilter(severities=frozenset({Severity.CRITICAL}))
+    critical = EventFeed("critical", FeedContent.ALARMS, ("oms",), age_seconds=0, filter=wanted)
+    feeds.look(critical)
+    for code in (BACK, OUT, BACK):
+        feeds.happen(1, code)
+        feeds.look(critical, seconds=5)
+    assert feeds.made() == {"demo_critical_00000001": [("M000001", "1")]}
+
+
+def test_a_file_that_was_broken_off_is_made_again_under_its_number(feeds: Feeds) -> None:
+    async def broken(*_: Any) -> Any:
+        raise StoreError("no space left on device")
+
+    feeds.look(ALARMS)
+    feeds.happen(1, OUT)
+    feeds.look(ALARMS, seconds=15, write=broken)
+    feeds.happen(2, OUT)
+    assert feeds.made() == {}
+    feeds.look(ALARMS, seconds=15)
+    assert feeds.made() == {"demo_alarms_00000001": [("M000001", "1")], "demo_alarms_00000002": [("M000002", "1")]}
+
+
+def test_logged_events_go_once_a_day_even_where_there_were_none(feeds: Feeds) -> None:
+    daily = EventFeed("log", FeedContent.LOGGED, ("mdm",), at=8 * 60)  # 13:00 UTC in summer
+    feeds.look(daily)
+    feeds.happen(1, OUT, EventPath.LOG)
+    feeds.happen(2, OUT)
+    feeds.look(daily, seconds=3_599)
+    assert feeds.made() == {}
+    feeds.look(daily, seconds=1)
+    feeds.look(daily, seconds=3_600)
+    feeds.look(daily, seconds=23 * 3_600)
+    assert feeds.made() == {"demo_log_00000001": [("M000001", "1")], "demo_log_00000002": []}
+
+
+def test_a_file_is_delivered_once_more_with_the_same_octets(feeds: Feeds) -> None:
+    feeds.look(ALARMS)
+    feeds.happen(1, OUT)
+    feeds.look(ALARMS, seconds=15)
+    (first,) = feeds.store.call("deliveries", 10)
+    feeds.now += timedelta(days=1)
+    assert feeds.store.running.wait(feeds.driver(ALARMS).redeliver, ALARMS, [1, 2]) == 1
+    again, _ = sorted(feeds.store.call("deliveries", 10), key=lambda one: -one.delivery_id)
+    assert (again.file.name, again.file.sha256) == (first.file.name, first.file.sha256)
+    assert again.batch == "demo_alarms_00000001_again_20260702T120015"
