@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import collection_store, endpoint_store, leasing, schema
+from adapters.store.asked_store import AskedPart
 from adapters.store.batch_store import BatchPart
 from adapters.store.billing_store import BillingPart
 from adapters.store.cancelling import CancellingPart
@@ -92,6 +93,7 @@ class Store(
     CommandPart,
     CancellingPart,
     BatchPart,
+    AskedPart,
     ProtectionPart,
     TellingPart,
     EventDeskPart,

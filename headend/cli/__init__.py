@@ -17,6 +17,7 @@ COMMANDS = {
     "disconnect": "commands:disconnect_",
     "reset-demand": "commands:reset_demand",
     "set-clock": "commands:set_clock",
+    "commands": "asked:commands",
     "batch": "batch:batch",
     "protected": "protected:protected",
     "endpoints": "endpoints:endpoints",

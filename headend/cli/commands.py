@@ -117,7 +117,7 @@ def connect_(
 
 
 @click.command("disconnect")
-@click.option("--assist", is_flag=True, help="Has no meaning for disconnecting; kept with the command.")
+@click.option("--assist", is_flag=True, help="Nothing else than without it: there is no button to press for that.")
 @click.option("--override", "reason", help="Disconnect in quiet times, or a protected meter, and why; needs a permission.")
 @_options
 def disconnect_(

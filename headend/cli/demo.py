@@ -1,5 +1,6 @@
 """`headend demo`: the main job on this machine: an emulated utility, a head-end that collects a day, a MultiSpeak server that answers."""
 
+import json
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from headend.provisioning_rows import FileFormat
 from headend.router_ports import RouterEntry
 from headend.router_provisioning import read_routers
 from headend.service import HeadEndService, UtilityService
-from headend.settings import Settings, settings_from
+from headend.settings import Settings, load_settings
 from headend.surrounding import Surrounding
 
 WAKE_SECONDS = 5
@@ -42,6 +43,7 @@ ROUTER_SECONDS = 15
 
 TIME_ZONE = "America/Chicago"
 USER_ID = "demo"
+SETTINGS_FILE = "headend.toml"
 
 HERE = ["127.0.0.0/8", "::1/128"]
 """Networks into which answers may be sent: whoever tries things out does it on this machine."""
@@ -86,14 +88,14 @@ async def run_demo(reactor: Any, options: DemoOptions, console: Console) -> int:
             # Only now: what an endpoint or a router sends before it is known is dropped, as a stranger's.
             traps = None if utility.routers is None else utility.routers.trap_address
             await field_process.speak_to(ready["control"], utility.address, None if traps is None else traps.port, WAKE_SECONDS)
-            return await _collect_and_serve(reactor, options, service, ready["control"], console)
+            return await _collect_and_serve(reactor, options, Path(place), service, ready["control"], console)
         finally:
             await field_process.stop()
             await service.stop()
 
 
 def demo_settings(options: DemoOptions, place: Path) -> Settings:
-    """Settings of one utility whose files lie in `place`."""
+    """Settings of one utility whose files lie in `place`, as a file there, so that other commands can be given beside the demo."""
     told = {"response_networks": HERE}
     utility = {
         "id": "demo",
@@ -105,7 +107,20 @@ def demo_settings(options: DemoOptions, place: Path) -> Settings:
         "routers": {"trap_port": 0},
         "partners": [{"user_id": USER_ID, "password": options.password, "name": "Demo partner", "notifications": told}],
     }
-    return settings_from({"server": {"port": options.port}, "utilities": [utility]}, place, "headend demo")
+    table = {"server": {"port": options.port}, "utilities": [utility]}
+    (place / SETTINGS_FILE).write_text("\n".join(f"{name} = {toml_value(value)}" for name, value in table.items()) + "\n", encoding="utf-8")
+    return load_settings(place / SETTINGS_FILE)
+
+
+def toml_value(value: object) -> str:
+    """A value in one line of TOML."""
+    match value:
+        case dict():
+            return "{ " + ", ".join(f"{name} = {toml_value(one)}" for name, one in value.items()) + " }"
+        case list():
+            return "[" + ", ".join(map(toml_value, value)) + "]"
+        case _:
+            return json.dumps(value)
 
 
 def _emulator_arguments(options: DemoOptions, place: Path) -> list[str]:
@@ -115,7 +130,9 @@ def _emulator_arguments(options: DemoOptions, place: Path) -> list[str]:
     ]
 
 
-async def _collect_and_serve(reactor: Any, options: DemoOptions, service: HeadEndService, control: str, console: Console) -> int:
+async def _collect_and_serve(
+    reactor: Any, options: DemoOptions, place: Path, service: HeadEndService, control: str, console: Console
+) -> int:
     utility = service.only_utility
     utility.judge_events()
     today = utility.utility.local_day(datetime.now(UTC))
@@ -130,7 +147,7 @@ async def _collect_and_serve(reactor: Any, options: DemoOptions, service: HeadEn
         question = Question(service.wsdl_addresses("MR_Server"), USER_ID, options.password, control, start, end)
         return await check_in_own_process(reactor, question)
     wsdls, meter_no = service.wsdl_addresses("MR_Server"), await _some_meter(utility)
-    click.echo(next_steps(wsdls, USER_ID, options.password, meter_no, start, end))
+    click.echo(next_steps(wsdls, USER_ID, options.password, meter_no, start, end, place / SETTINGS_FILE))
     await until_cancelled()
     return 0
 

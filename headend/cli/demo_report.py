@@ -1,6 +1,7 @@
 """What `headend demo` tells people: what was collected, and what to do next."""
 
 from datetime import date, datetime
+from pathlib import Path
 
 from rich.table import Table
 
@@ -25,8 +26,10 @@ def summary_table(summary: CollectionSummary, day: date, seconds: float) -> Tabl
     return table
 
 
-def next_steps(wsdls: dict[str, str], user_id: str, password: str, meter_no: str, start: datetime, end: datetime) -> str:
-    """WSDL addresses, credentials and a zeep snippet that works when pasted into a Python with zeep."""
+def next_steps(
+    wsdls: dict[str, str], user_id: str, password: str, meter_no: str, start: datetime, end: datetime, config: Path
+) -> str:
+    """WSDL addresses, credentials, a command to give beside it, and a zeep snippet that works when pasted into a Python with zeep."""
     addresses = "\n".join(f"  MR_Server {version:<6} {wsdl}" for version, wsdl in wsdls.items())
     return f"""
 Serving MultiSpeak until Ctrl-C. The WSDLs:
@@ -34,6 +37,10 @@ Serving MultiSpeak until Ctrl-C. The WSDLs:
 
 UserID: {user_id}
 Pwd: {password}
+
+In another terminal, as long as it serves (and likewise ping, voltage, switch, connect, disconnect; commands list, status, messages list):
+
+  headend read {meter_no} --config {config}
 
 Paste this into .venv/bin/python, or any Python that has zeep:
 

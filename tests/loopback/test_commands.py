@@ -147,3 +147,16 @@ def test_a_head_end_that_is_killed_in_mid_command_ends_it_once_and_moves_nothing
             again.end(signal.SIGTERM)
 
 
+
+
+def test_what_was_asked_is_listed_and_shown(site: Site) -> None:
+    home = site.homes[6]
+    site.command("ping", home)
+    listed = run("commands", "list", "--meter", home, "--json", "--config", site.config)
+    (one,) = json.loads(listed.stdout)
+    assert (one["kind"], one["states"], one["by"].partition(":")[0]) == ("ping", {"succeeded": 1}, "person")
+    shown = run("commands", "show", one["transaction_id"], "--config", site.config)
+    assert home in shown.stdout
+    assert "succeeded" in shown.stdout
+    missing = run("commands", "show", "nothing", "--config", site.config)
+    assert (missing.returncode, "neither the number nor the transactionID" in missing.stderr) == (1, True)
