@@ -52,9 +52,7 @@ class Circuits:
         before = self._broken.pop(server, None)
         silences = 1 if before is None else before.silences + 1
         seconds = min(self._first_seconds * 2 ** min(silences - 1, 20), self._seconds_max)
-        broken = self._broken[server] = Broken(
-            reason, silences, now if before is None else before.since, now + timedelta(seconds=seconds)
-        )
+        broken = self._broken[server] = Broken(reason, silences, now if before is None else before.since, now + timedelta(seconds=seconds))
         while len(self._broken) > CIRCUITS_MAX:
             del self._broken[next(iter(self._broken))]
         return broken

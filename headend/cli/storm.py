@@ -4,16 +4,24 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import click
 
+from adapters.store import Store
 from emulators.storm import FLICKER_SECONDS_MIN, FLICKERS_MAX, REPLAYED_MAX
+from headend.cli.emulate import InstantType
 from headend.cli.failing import errors_as_sentences
+from headend.cli.one_store import store_options, with_store
 from headend.errors import HeadEndError, RequestError
+from headend.limits import EVENTS_PER_FILE_MAX
+from headend.model.event_case import EventCase, EventNumber
+from headend.model.events import EventPath
+from headend.settings import UtilitySettings
 
 ANSWER_SECONDS = 30
 """How long the control port may take to answer."""
@@ -77,6 +85,37 @@ def calm(control: str) -> None:
     """Let nothing more happen. Whoever has no supply remains without: restore by a storm's --restore-after."""
     with errors_as_sentences():
         click.echo(json.dumps(call(control, "/storm/calm", {})))
+
+
+@storm.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--since", required=True, type=InstantType(), help="From when on; ISO 8601 with offset.")
+@click.option("--until", required=True, type=InstantType(), help="Until when.")
+@store_options
+def record(file: Path, since: datetime, until: datetime, config: Path, utility_id: str | None, as_json: bool) -> None:
+    """Write to FILE what meters told on their own, as the head-end has stored it, for `replay`."""
+
+    async def work(_reactor: Any, store: Store, _utility: UtilitySettings) -> None:
+        count, seen = 0, EventNumber(0, 0)
+        with file.open("w", encoding="utf-8") as lines:
+            while cases := await store.events_after({EventPath.UNSOLICITED}, seen, EVENTS_PER_FILE_MAX):
+                seen = cases[-1].number
+                for event in recording(cases, since, until):
+                    lines.write(json.dumps(event) + "\n")
+                    count += 1
+                if cases[-1].received >= until:
+                    break
+        click.echo(json.dumps({"events": count}) if as_json else f"{count} events")
+
+    with_store(config, utility_id, work)
+
+
+def recording(cases: Sequence[EventCase], since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
+    """Those received in [since, until) as lines of a recording."""
+    for case in cases:
+        if since <= case.received < until:
+            at, argument = (case.received - since).total_seconds(), int.from_bytes(case.argument[:2], "little")
+            yield {"at": at, "meter_no": case.device.name, "code": case.code, "argument": argument}
 
 
 @storm.command()

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -10,7 +11,10 @@ from click.testing import CliRunner
 from headend.c1222.acse import parse_apdu
 from headend.c1222.identifiers import ApTitle
 from headend.c1222.services import FullRead, encode_request
-from headend.cli.storm import storm
+from headend.cli.storm import recording, storm
+from headend.model.endpoint import Commodity
+from headend.model.event_case import Device, EventCase, EventNumber
+from headend.model.events import EventPath
 from headend.push import is_event
 from tests.loopback.test_emulator_service import Running, association_with
 
@@ -76,6 +80,17 @@ def test_a_recording_is_played_again_faster(running, head_end, tmp_path):
     ran = CliRunner().invoke(storm, ["replay", str(recording), "--control", running.control, "--speed", "50"])
     assert json.loads(ran.output.splitlines()[-1]) == {"events": 3, "unknown": 1}
     assert told(running, head_end, 3) == meters
+
+
+def test_what_is_stored_of_a_day_is_a_recording():
+    begun = datetime(2026, 7, 1, tzinfo=UTC)
+    device = Device(1, "10000001", Commodity.ELECTRIC)
+    at = [begun + timedelta(seconds=seconds) for seconds in (-1, 0, 30, 60)]
+    cases = [EventCase(EventNumber(n, 0), device, 47, one, n, EventPath.UNSOLICITED, b"\x05\x01", one) for n, one in enumerate(at)]
+    written = list(recording(cases, begun, begun + timedelta(seconds=60)))
+    assert [(one["at"], one["meter_no"], one["code"], one["argument"]) for one in written] == [
+        (0, "10000001", 47, 261), (30, "10000001", 47, 261),
+    ]  # fmt: skip
 
 
 def test_what_cannot_be_is_said_in_a_sentence(running, tmp_path):
