@@ -1,6 +1,6 @@
 """Files of batches and of the protected list: rows → what is to be done to which meter, and who is protected; what is wrong with others.
 
-Source  columns: README, batches
+Source  columns: headend/OPERATING.md, batches
 """
 
 from collections.abc import Sequence
