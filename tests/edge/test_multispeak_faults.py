@@ -276,13 +276,6 @@ def test_secrets_stay_out_of_representations() -> None:
     assert "pw-1" not in repr(RequestHeader("cis", "pw-1"))
 
 
-def test_a_number_too_long_to_be_held_is_a_fault() -> None:
-    meter = f"<meter><nameplate><dials>{'0' * 5000}1</dials></nameplate></meter>"
-    code, text = fault(envelope("3.0", "MeterChangedNotification", f"<changedMeters>{meter}</changedMeters>"))
-    assert code == "Client.InvalidMessage"
-    assert len(text) < 6_000
-
-
 def with_header(version: str, attributes: str) -> bytes:
     header = f'<MultiSpeakMsgHeader xmlns="{NAMESPACES[version]}" UserID="cis" Pwd="{PASSWORD}" {attributes}/>'
     return raw(f'<PingURL xmlns="{V3}"/>', header)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
@@ -17,6 +16,7 @@ from multispeak.limits import CALL_WAIT_SECONDS, CHUNK_OCTETS, CONNECTIONS_MAX, 
 from multispeak.soap_resource import EndpointResource
 from multispeak.soap_server import Reply
 from tests.fakes.soap_world import PASSWORD, demo_queries, envelope, server
+from tests.fakes.transports import StringTransport
 
 
 class Source:

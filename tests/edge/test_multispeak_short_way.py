@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.web.resource import Resource
 
 from multispeak.contract import load_contract
@@ -17,6 +16,7 @@ from multispeak.limits import HEADERS_MAX, WHOLE_POST_OCTETS_MAX, WHOLE_POST_PIE
 from multispeak.soap_resource import EndpointResource
 from multispeak.whole_post import NotYet, WholePost, whole_post
 from tests.fakes.soap_world import NAMESPACES, demo_readings_alone, envelope, server
+from tests.fakes.transports import StringTransport
 from wsdl import VERSIONS
 
 TYPES = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}

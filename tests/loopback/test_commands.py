@@ -130,6 +130,19 @@ def test_who_has_no_switch_or_is_not_known_is_named_and_the_others_go_on(site: S
     assert "is not known" in reasons["nobody"]
 
 
+def test_what_was_asked_is_listed_and_shown(site: Site) -> None:
+    home = site.homes[6]
+    site.command("ping", home)
+    listed = run("commands", "list", "--meter", home, "--json", "--config", site.config)
+    (one,) = json.loads(listed.stdout)
+    assert (one["kind"], one["states"], one["by"].partition(":")[0]) == ("ping", {"succeeded": 1}, "person")
+    shown = run("commands", "show", one["transaction_id"], "--config", site.config)
+    assert home in shown.stdout
+    assert "succeeded" in shown.stdout
+    missing = run("commands", "show", "nothing", "--config", site.config)
+    assert (missing.returncode, "neither the number nor the transactionID" in missing.stderr) == (1, True)
+
+
 def test_a_head_end_that_is_killed_in_mid_command_ends_it_once_and_moves_nothing_twice(site: Site, place: Path) -> None:
     home = site.homes[5]
     before = site.switch(home)["actuations"]
@@ -145,18 +158,3 @@ def test_a_head_end_that_is_killed_in_mid_command_ends_it_once_and_moves_nothing
             assert order.process.wait(60) == 0, order.rest()
             assert site.switch(home)["actuations"] == before + 1
             again.end(signal.SIGTERM)
-
-
-
-
-def test_what_was_asked_is_listed_and_shown(site: Site) -> None:
-    home = site.homes[6]
-    site.command("ping", home)
-    listed = run("commands", "list", "--meter", home, "--json", "--config", site.config)
-    (one,) = json.loads(listed.stdout)
-    assert (one["kind"], one["states"], one["by"].partition(":")[0]) == ("ping", {"succeeded": 1}, "person")
-    shown = run("commands", "show", one["transaction_id"], "--config", site.config)
-    assert home in shown.stdout
-    assert "succeeded" in shown.stdout
-    missing = run("commands", "show", "nothing", "--config", site.config)
-    assert (missing.returncode, "neither the number nor the transactionID" in missing.stderr) == (1, True)

@@ -43,7 +43,7 @@ routers = {{ poll = false }}
 [[utilities.partners]]
 user_id = "cis"
 password = "s3cret-word"
-notifications = { response_networks = ["127.0.0.0/8"] }
+notifications = {{ response_networks = ["127.0.0.0/8"] }}
 """
 
 
