@@ -18,7 +18,7 @@ demo: setup      ## an emulated utility, a head-end that reads it, a MultiSpeak 
 	@$(BIN)/headend demo $(ARGS)
 
 test: setup      ## all tests
-	$(BIN)/pytest -q -n auto $(ARGS)
+	$(BIN)/pytest -q -n auto --dist worksteal $(ARGS)
 
 lint: setup      ## types, style, import contracts
 	$(BIN)/mypy
