@@ -112,6 +112,7 @@ def test_routers_are_imported_once_and_listed(site: Site) -> None:
 
 
 def test_a_door_is_opened_and_closed(site: Site) -> None:
+    site.becomes("router-002", "up")
     site.control("/routers/router-002/faults", door_open=True)
     site.becomes("router-002", "degraded")
     opened = site.routers()["router-002"]
@@ -124,6 +125,7 @@ def test_a_door_is_opened_and_closed(site: Site) -> None:
 
 
 def test_a_dead_router_is_tried_and_routed_to_the_utility_and_closed_when_it_is_back(site: Site) -> None:
+    site.becomes("router-003", "up")
     site.control("/routers/router-003/faults", down=True)
     site.becomes("router-003", "down")
     site.eventually("SELECT subject, state FROM work_item", ("router-003", "open"))
