@@ -1,8 +1,6 @@
 """Files of events as the settings file says them."""
 
-from typing import Annotated
-
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from headend.collection_plan import parse_time
 from headend.delivery_settings import TargetName
@@ -11,7 +9,7 @@ from headend.limits import EVENTS_PER_FILE_MAX
 from headend.model.endpoint import Commodity
 from headend.model.event_kinds import Category, Severity
 from headend.model.subscription import EventFilter
-from headend.settings_section import Section
+from headend.settings_section import Section, WallTime
 
 
 class EventFeedSettings(Section):
@@ -22,17 +20,11 @@ class EventFeedSettings(Section):
     targets: tuple[TargetName, ...] = Field(min_length=1)
     events_max: int = Field(default=EVENTS_PER_FILE_MAX, ge=1, le=EVENTS_PER_FILE_MAX)
     age_seconds: float = Field(default=15, ge=0, le=3_600)
-    at: Annotated[str, Field(pattern=r"^[0-2]?\d:[0-5]\d$")] = "08:00"
+    at: WallTime = "08:00"
     categories: frozenset[Category] = frozenset()
     severities: frozenset[Severity] = frozenset()
     commodities: frozenset[Commodity] = frozenset()
     routers: bool = True
-
-    @field_validator("at")
-    @classmethod
-    def _wall_time(cls, value: str) -> str:
-        parse_time(value)
-        return value
 
     @property
     def feed(self) -> EventFeed:

@@ -1,7 +1,6 @@
 """Exports as the settings file says them."""
 
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -11,7 +10,7 @@ from headend.limits import EXPORT_SCHEDULES_MAX, METERS_PER_FILE_MAX
 from headend.model.endpoint import Commodity
 from headend.model.export import Content, ExportFormat, ExportSchedule
 from headend.record_exports import RESERVED, RecordExport
-from headend.settings_section import Section, beside
+from headend.settings_section import Section, WallTime, beside
 
 
 class ScheduleSettings(Section):
@@ -20,7 +19,7 @@ class ScheduleSettings(Section):
     """
 
     name: TargetName
-    at: Annotated[str, Field(pattern=r"^[0-2]?\d:[0-5]\d$")] = "08:00"
+    at: WallTime = "08:00"
     content: tuple[Content, ...] = Field(default=tuple(Content), min_length=1)
     separate: bool = True
     commodities: tuple[Commodity, ...] = Field(default=tuple(Commodity), min_length=1)
@@ -36,12 +35,6 @@ class ScheduleSettings(Section):
     def _free(cls, value: str) -> str:
         if value in RESERVED:
             raise ValueError(f"{value!r} is the name of an export of its own")
-        return value
-
-    @field_validator("at")
-    @classmethod
-    def _wall_time(cls, value: str) -> str:
-        parse_time(value)
         return value
 
     @property
@@ -64,15 +57,9 @@ class ScheduleSettings(Section):
 class RecordSettings(Section):
     """Where gas days or master data go as files, and how many minutes after they are due they are to be there; `at` is for master data."""
 
-    at: Annotated[str, Field(pattern=r"^[0-2]?\d:[0-5]\d$")] = "06:00"
+    at: WallTime = "06:00"
     targets: tuple[TargetName, ...] = Field(min_length=1)
     deadline_minutes: int = Field(default=60, ge=1, le=1_440)
-
-    @field_validator("at")
-    @classmethod
-    def _wall_time(cls, value: str) -> str:
-        parse_time(value)
-        return value
 
     @property
     def export(self) -> RecordExport:

@@ -25,7 +25,7 @@ from headend.gas_day import GasDayRule
 from headend.model.utility import Utility, UtilityId
 from headend.partner_settings import PartnerSettings
 from headend.retention_settings import RetentionSettings
-from headend.settings_section import Section, beside
+from headend.settings_section import Section, WallTime, beside
 from headend.silence_settings import SilenceSettings
 from headend.suspicion_settings import SuspicionSettings
 
@@ -33,7 +33,6 @@ SETTINGS_OCTETS_MAX = 1_000_000
 """Largest settings file read, in octets: a thousand partners fit in a tenth of it."""
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
-WallTime = Annotated[str, Field(pattern=r"^[0-2]?\d:[0-5]\d$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
@@ -154,11 +153,6 @@ class GasDaySettings(Section):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         return known_zone(value)
-
-    @field_validator("boundary", "deadline", "close")
-    @classmethod
-    def _wall_time(cls, value: str) -> str:
-        return f"{parse_time(value) // 60:02}:{parse_time(value) % 60:02}"
 
     @property
     def rule(self) -> GasDayRule:

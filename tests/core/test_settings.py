@@ -84,6 +84,7 @@ def test_a_login_belongs_to_one_utility(tmp_path: Path) -> None:
         ("server = {}\n", "utilities", "is missing"),
         (GOOD.replace('id = "north"', 'id = "North Pole"'), "utilities[1].id", "pattern"),
         (GOOD.replace('key_file = "north.key"', 'key_file = "k"\nap_title = "a.b"'), "utilities[1].ap_title", "a.b"),
+        (GOOD.replace('key_file = "north.key"', 'key_file = "k"\ngas_day = { close = "29:00" }'), "utilities[1].gas_day.close", "29:00"),
     ],
 )
 def test_a_mistake_names_its_place(tmp_path: Path, text: str, place: str, said: str) -> None:
