@@ -8,6 +8,7 @@ from twisted.internet import defer
 from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThreadPool
 from twisted.web.resource import Resource
+from twisted.web.util import Redirect
 
 from adapters.billing.desk import BillingDesk
 from adapters.billing.http import BillingResource, NotLetInError
@@ -75,6 +76,7 @@ def serve_partners(settings: Settings, utilities: Mapping[UtilityId, ServedUtili
         app_version=version("open-ami-headend"),
         logs=UtilityLogs(settings, utilities),
     )
+    root.putChild(b"", Redirect(b"/multispeak"))
     root.putChild(b"multispeak", multispeak_resource(surroundings))
     billing_login = BillingLogin(surroundings.authenticator, around.reactor)
     root.putChild(b"billing", BillingResource(billing_login, lambda caller: utilities[caller.utility.utility_id].billing))

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,10 @@ def test_a_taken_port_is_a_sentence() -> None:
 
 def test_serve_says_where_and_ends_in_good_order(config: Path) -> None:
     with running("serve", "--config", config) as serve:
-        assert "/multispeak/4.1.6/MR_Server?wsdl" in serve.line_with("MR_Server 4.1.6")
+        wsdl = serve.line_with("MR_Server 4.1.6").split()[-1]
+        front = wsdl.removesuffix("multispeak/4.1.6/MR_Server?wsdl")
+        with urllib.request.urlopen(front) as page:
+            assert page.url == front + "multispeak"
         assert serve.end(signal.SIGTERM) == 0
     assert (config.parent / "headend.key").stat().st_mode & 0o777 == 0o600
 
