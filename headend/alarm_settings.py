@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from headend.collection_plan import parse_time
 from headend.hygiene import HygienePolicy
-from headend.settings_section import Section
+from headend.settings_section import Section, WallTime
 
 
 class AlarmSettings(Section):
@@ -21,8 +22,10 @@ class AlarmSettings(Section):
     storm_seconds: float = Field(default=60, ge=1, le=3_600)
     storm_delay_seconds: float = Field(default=3, ge=0, le=600)
     bellwethers: str = Field(default="", max_length=256)
+    logged_events_at: WallTime = "08:00"
 
     @property
     def policy(self) -> HygienePolicy:
         """The same as the core goes by it."""
-        return HygienePolicy(**self.model_dump())
+        chosen = self.model_dump(exclude={"logged_events_at"})
+        return HygienePolicy(**chosen, logged_minutes=parse_time(self.logged_events_at))

@@ -6,10 +6,12 @@ follows from it. One process of a utility does so at a time; whoever takes over 
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from twisted.logger import Logger
 
+from headend.calendars import wall_instant
 from headend.errors import StoreError
 from headend.event_catalogue import MOMENTARIES
 from headend.event_desk_port import DeskStore, DeskWork, EventMessage, Judged
@@ -126,8 +128,14 @@ class EventDesk:
         self._notice_storm(now)
         for number, decision in judged.decisions.items():
             if decision.state in _TOLD:
-                judged.messages += self._messages(cases[number], current, now, alarms=decision.state is CaseState.TOLD)
+                case = replace(cases[number], state=decision.state, reason=decision.reason)
+                judged.messages += self._messages(case, current, now)
         return judged
+
+    def _logged_at(self, case: EventCase) -> datetime:
+        """When the daily collection that read a case is over; what is read later in the day is not made to wait for the next one."""
+        day = self._utility.local_day(case.received)
+        return wall_instant(day, self._policy.logged_minutes, self._utility.time_zone)
 
     def _note_supply(self, case: EventCase, judged: Judged) -> None:
         kind = self._utility.events.kinds.get(case.code)
@@ -147,21 +155,25 @@ class EventDesk:
             self._storms = storms
             self.log.warn("{what} at {utility}", what="a storm begins" if storms else "the storm is over", utility=self._utility.utility_id)
 
-    def _messages(self, case: EventCase, subscriptions: Sequence[Subscription], now: datetime, *, alarms: bool) -> list[EventMessage]:
+    def _messages(self, case: EventCase, subscriptions: Sequence[Subscription], now: datetime) -> list[EventMessage]:
         """What each subscriber is to be told of a case."""
         kind = self._utility.events.kinds.get(case.code)
         subjects = subjects_of(case.code, kind)
-        if not alarms:
-            subjects -= {Subject.OUTAGE}
+        without_outage = subjects - {Subject.OUTAGE}
         device = case.device
         urgent = bool(self._policy.bellwethers) and self._policy.bellwethers in device.groups
+        # What ends an outage that was told is an alarm, however it was learnt.
+        is_alarm = case.path is not EventPath.LOG or (case.state is CaseState.TOLD and Subject.OUTAGE in subjects)
         found = []
         for one in subscriptions:
-            wanted = one.wanted(subjects)
+            alarms = case.state is CaseState.TOLD or (case.momentary and one.choice.momentaries)
+            wanted = one.wanted(subjects if alarms else without_outage)
             if not wanted or one.filter.refusal(kind, device.commodity, device.groups):
                 continue
             seconds = 0.0 if urgent else max(one.choice.delay_seconds, self._policy.storm_delay_seconds if self._storms else 0.0)
             at, lane = now + timedelta(seconds=seconds), one.lane(device.device_id, urgent=urgent)
+            if not is_alarm:
+                at, lane = max(at, self._logged_at(case)), one.lane(device.device_id, urgent=False, late=True)
             found += [EventMessage(one.partner, one.subscription_id, lane, name, case, at) for _, name in wanted]
         return found
 

@@ -8,8 +8,15 @@ from pydantic import Field
 
 from headend.event_catalogue import DEFAULT_CATALOGUE
 from headend.model.endpoint import Commodity
-from headend.model.event_kinds import Category, CimCode, EventCatalogue, EventKind, OutageMeaning, Severity
+from headend.model.event_kinds import Category, CimCode, EventCatalogue, EventKind, OutageMeaning, Severity, VoltsArgument
 from headend.settings_section import Section
+
+
+class VoltsSettings(Section):
+    """How the argument of an event holds its voltage: as VoltsArgument says."""
+
+    exponent: int = Field(default=0, ge=-3, le=3)
+    little_endian: bool = False
 
 
 class EventKindSettings(Section):
@@ -27,6 +34,7 @@ class EventKindSettings(Section):
     phrase: str | None = Field(default=None, max_length=120)
     outage: Literal["outage", "restoration", "none"] | None = None
     clears: int | None = None
+    volts: VoltsSettings | None = None
 
     @property
     def kind(self) -> EventKind:
@@ -46,6 +54,7 @@ class EventKindSettings(Section):
             phrase=known.phrase if self.phrase is None else self.phrase,
             outage=known.outage,
             clears=known.clears if self.clears is None else self.clears,
+            volts=known.volts if self.volts is None else VoltsArgument(self.volts.exponent, self.volts.little_endian),
         )
         if self.cim is not None:
             kind = replace(kind, cim=CimCode(*map(int, self.cim.split("."))) if self.cim else None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from headend.model.event_case import CaseState, Decision, EventCase, EventNumber
+from headend.model.event_case import MOMENTARY, CaseState, Decision, EventCase, EventNumber
 from headend.model.event_kinds import EventCatalogue, OutageMeaning
 from headend.model.events import EventPath
 from headend.model.instants import DAY_US, SECOND_US, to_us
@@ -29,7 +29,8 @@ class HygienePolicy:
     supply has not changed for `quiet_seconds`. An outage repeats the one before where it comes within `repeat_seconds` of it. A device
     that tells more than `flood_events` within `flood_seconds` is not listened to for the rest of them. `momentaries_a_day` of them are an
     event of their own, 0: never. More than `storm_outages` within `storm_seconds` are a storm: what is told waits `storm_delay_seconds`
-    for more, but for the meters of the group `bellwethers`, which go first.
+    for more, but for the meters of the group `bellwethers`, which go first. What the daily collection reads from logs, and is no alarm, is
+    told from `logged_minutes` after local midnight on.
     """
 
     hold_off_seconds: float = 30.0
@@ -44,6 +45,7 @@ class HygienePolicy:
     storm_seconds: float = 60.0
     storm_delay_seconds: float = 3.0
     bellwethers: str = ""
+    logged_minutes: int = 0
 
 
 class Held(NamedTuple):
@@ -163,7 +165,7 @@ def _cancelled(case: EventCase, meaning: OutageMeaning, memory: Memory, held: He
         return Judgement(memory, decisions)
     momentaries = tuple(at for at in (*memory.momentaries, received) if received - at <= DAY_US)[-CHANGES_KEPT:]
     decisions = {
-        held.number: Decision(CaseState.LOGGED, f"momentary: restored after {seconds:g} s ({case.number})"),
+        held.number: Decision(CaseState.LOGGED, f"{MOMENTARY} after {seconds:g} s ({case.number})"),
         case.number: Decision(CaseState.LOGGED, f"momentary: ends an outage of {seconds:g} s that nobody was told of ({held.number})"),
     }
     count = len(momentaries) if policy.momentaries_a_day and len(momentaries) >= policy.momentaries_a_day else 0

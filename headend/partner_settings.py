@@ -127,6 +127,7 @@ class EventChoiceSettings(Section):
     delay_seconds: float = Field(default=0, ge=0, le=3_600)
     connections: int = Field(default=4, ge=1, le=16)
     lease_hours: float = Field(default=0, ge=0, le=87_600)
+    momentaries: bool = False
 
     @property
     def choice(self) -> EventChoice:

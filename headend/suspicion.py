@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from headend.event_catalogue import DEFAULT_CATALOGUE, LOAD_SIDE_VOLTAGE, MANUFACTURER
+from headend.event_catalogue import LOAD_SIDE_VOLTAGE, MANUFACTURER
 from headend.model.channels import CHANNEL_BY_NAME, CHANNELS, Flow, Statistic, Unit
 from headend.model.endpoint import CONFIGURATIONS, Commodity, EndpointId
-from headend.model.event_kinds import Category
+from headend.model.event_kinds import Category, EventCatalogue
 from headend.model.instants import from_us
 from headend.model.quality import DOUBTFUL, WORTHLESS
 from headend.model.readings import IntervalBlock, RegisterRow
@@ -20,12 +20,17 @@ from headend.model.readings import IntervalBlock, RegisterRow
 REVERSE_CODES = frozenset({48, MANUFACTURER | 9})
 """Events of flow the wrong way: reverse rotation, reverse flow of water."""
 
-TAMPER_CODES = frozenset(
-    kind.code for kind in DEFAULT_CATALOGUE.kinds.values() if kind.category is Category.TAMPER and kind.clears is None
-) - {*REVERSE_CODES, LOAD_SIDE_VOLTAGE}
 
-SUSPICIOUS_CODES = TAMPER_CODES | REVERSE_CODES | {LOAD_SIDE_VOLTAGE}
-"""All events that are looked at."""
+def tamper_codes(catalogue: EventCatalogue) -> frozenset[int]:
+    """Events that a utility's catalogue counts among tampering, but for those that only end it."""
+    tampering = (kind.code for kind in catalogue.kinds.values() if kind.category is Category.TAMPER and kind.clears is None)
+    return frozenset(tampering) - {*REVERSE_CODES, LOAD_SIDE_VOLTAGE}
+
+
+def suspicious_codes(catalogue: EventCatalogue) -> frozenset[int]:
+    """All events that are looked at."""
+    return tamper_codes(catalogue) | REVERSE_CODES | {LOAD_SIDE_VOLTAGE}
+
 
 PRESENT_PART = Decimal("0.9")
 """Voltage is present where so much of a period has it: an outage of hours is no reason to look away."""
@@ -91,7 +96,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class SuspectEvent:
-    """An event of a meter, one of SUSPICIOUS_CODES."""
+    """An event of a meter, one of `suspicious_codes`."""
 
     suspect: Suspect
     code: int
@@ -100,18 +105,19 @@ class SuspectEvent:
     argument: bytes = b""
 
 
-def of_event(event: SuspectEvent) -> Suspicion | None:
-    """What an event says."""
+def of_event(event: SuspectEvent, catalogue: EventCatalogue) -> Suspicion | None:
+    """What an event says, by the catalogue of the utility."""
     suspect = event.suspect
     if event.code == LOAD_SIDE_VOLTAGE:
         volts = Decimal(int.from_bytes(event.argument[:2])) / 10
         detail = f"{volts} V were measured behind the open switch"
         return _told(event, SuspicionKind.LIVE_LOAD, detail)
-    kind = DEFAULT_CATALOGUE.kinds.get(event.code)
-    if kind is None or event.code not in SUSPICIOUS_CODES:
+    kind = catalogue.kinds.get(event.code)
+    if kind is None:
         return None
-    if event.code in TAMPER_CODES:
-        return _told(event, SuspicionKind.TAMPER, f"the meter told of a {kind.name}")
+    if event.code not in REVERSE_CODES:
+        is_tamper = kind.category is Category.TAMPER and kind.clears is None
+        return _told(event, SuspicionKind.TAMPER, f"the meter told of a {kind.name}") if is_tamper else None
     return None if _may_feed_in(suspect.configuration) else _told(event, SuspicionKind.REVERSE, f"the meter told of a {kind.name}")
 
 

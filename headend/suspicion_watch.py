@@ -80,7 +80,8 @@ class SuspicionWatch:
     async def _look_at_events(self, now: datetime) -> int:
         found = 0
         while events := await self._store.suspect_events(SUSPECT_EVENTS_PER_LOOK):
-            suspicions = [suspicion for suspicion in map(of_event, events) if suspicion is not None]
+            judged = (of_event(event, self._utility.events) for event in events)
+            suspicions = [suspicion for suspicion in judged if suspicion is not None]
             found += await self._store.keep_suspicions(suspicions, now, events=events)
         return found
 

@@ -101,7 +101,7 @@ class EventBodies:
             utility=self._utility.utility_id,
             comments=_doubt(case),
             eventTime=self._at(case),
-            outageEventType="Outage" if is_out else "Restoration",
+            outageEventType="Instantaneous" if case.momentary else "Outage" if is_out else "Restoration",
             outageLocation=self._records["outageLocation"](**self._where(case)),
             resolvedLevel="Meter",
             **{f"{device}ID": self._name(case), f"{device}Type": "Meter"},
@@ -158,7 +158,10 @@ class EventBodies:
         }
 
     def _voltage(self, case: EventCase) -> Any:
-        item = self._records["voltageAlarmItem"](analogCondition=_CONDITIONS.get(case.code, "Normal"))
+        kind = self._utility.events.kinds.get(case.code)
+        volts = None if kind is None or kind.volts is None else kind.volts.volts(case.argument)
+        value = None if volts is None else self._records["voltage"](text=float(volts), units="V")
+        item = self._records["voltageAlarmItem"](voltageValue=value, analogCondition=_CONDITIONS.get(case.code, "Normal"))
         items = self._records["ArrayOfVoltageAlarmItem"](voltageAlarmItem=[item])
         return self._records["voltageAlarm"](**self._alarm(case), voltageAlarmList=items)
 

@@ -59,7 +59,7 @@ def cancel_some(
         command, decision = step(command_of(tuple(row), details[row[0], row[1]]), Cancelled(reason), now, CommandPolicy())
         assert isinstance(decision, Answer), "what is open and was not told can be cancelled"
         updates.append(CommandUpdate(command, row[6], None, outcome=decision.outcome))
-    record_commands(connection, updates, (), now, partitions)
+    record_commands(connection, updates, (), now, partitions, suspicious=())
     return len(updates)
 
 

@@ -4,7 +4,7 @@ The rows of the commands are locked first, then the endpoints' as in every recor
 """
 
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -67,9 +67,14 @@ Told = tuple[Supply, str]
 
 
 def record_commands(
-    connection: Connection, updates: Sequence[CommandUpdate], runs: Sequence[IntervalRuns], now: datetime, partitions: set[DayKey] | None
+    connection: Connection,
+    updates: Sequence[CommandUpdate],
+    runs: Sequence[IntervalRuns],
+    now: datetime,
+    partitions: set[DayKey] | None,
+    suspicious: Collection[int],
 ) -> list[bool]:
-    """Store what became of commands; which of them counted.
+    """Store what became of commands; which of them counted. `suspicious` are codes of events that hint at theft.
 
     Raises PartitionsWantedError before anything is written.
     """
@@ -87,7 +92,7 @@ def record_commands(
     ]
     worth_recording = [item for item in collected if item is not None]
     if worth_recording or runs:
-        record(connection, worth_recording, runs, now, NO_RETRIES, partitions)
+        record(connection, worth_recording, runs, now, NO_RETRIES, partitions, suspicious)
     _write(connection, counting, now)
     notes = [note for note in map(_switch_note, counting) if note is not None]
     if notes:
@@ -283,6 +288,7 @@ class CommandPart:
     _database: Database
     _sealer: KeySealer
     _partitions: set[DayKey] | None
+    _suspicious: frozenset[int]
     with_partitions: Callable[[Callable[[Connection], Any]], Coroutine[Any, Any, Any]]
 
     def command_due(self, now: datetime) -> Deferred[bool]:
@@ -306,7 +312,7 @@ class CommandPart:
         hands = Hands(self.utility, self._sealer)
         assignments, ended = command_taking.take(connection, hands, owner, persons_max, batch_max, now=now, until=until)
         if ended:
-            record_commands(connection, ended, (), now, self._partitions)
+            record_commands(connection, ended, (), now, self._partitions, self._suspicious)
         return assignments
 
     def record_commands(
@@ -318,7 +324,7 @@ class CommandPart:
     def _record_commands(
         self, updates: list[CommandUpdate], runs: list[IntervalRuns], now: datetime, connection: Connection
     ) -> list[bool]:
-        return record_commands(connection, updates, runs, now, self._partitions)
+        return record_commands(connection, updates, runs, now, self._partitions, self._suspicious)
 
     def release_commands(self, owner: str, now: datetime) -> Deferred[None]:
         return self._database.run(lambda c: command_taking.release(c, owner, now))

@@ -66,7 +66,7 @@ def _planned(connection: Connection, endpoint_ids: Sequence[int], now_us: int) -
     return {row[1]: f"of {row[2]}{until[row[1]]}" for row in current}
 
 
-def keep(connection: Connection, judged: Judged, now: datetime, partitions: set[DayKey] | None) -> None:
+def keep(connection: Connection, judged: Judged, now: datetime, partitions: set[DayKey] | None, suspicious: Collection[int]) -> None:
     """Keep what was judged. Raises PartitionsWantedError before anything is written."""
     if partitions is not None:
         days = {("device_event", to_us(event.occurred) // DAY_US) for event in judged.findings}
@@ -86,6 +86,7 @@ def keep(connection: Connection, judged: Judged, now: datetime, partitions: set[
                 (e.endpoint_id, to_us(e.occurred), e.code, e.sequence, e.path.value, e.argument, to_us(now), change_seq)
                 for e in judged.findings
             ],
+            suspicious,
         )
 
 
@@ -130,6 +131,7 @@ class EventDeskPart:
     _database: Database
     _sealer: KeySealer
     _partitions: set[DayKey] | None
+    _suspicious: frozenset[int]
     with_partitions: Callable[[Callable[[Connection], Any]], Coroutine[Any, Any, Any]]
 
     def desk_work(self, now: datetime, limit: int, groups: Collection[str]) -> Deferred[DeskWork]:
@@ -139,4 +141,4 @@ class EventDeskPart:
         return self._database.read(lambda c: registration_store.every(c, self._sealer))
 
     def keep_judged(self, judged: Judged, now: datetime) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.with_partitions(lambda c: keep(c, judged, now, self._partitions)))
+        return Deferred.fromCoroutine(self.with_partitions(lambda c: keep(c, judged, now, self._partitions, self._suspicious)))

@@ -1,6 +1,6 @@
 """New events in a recording transaction: kept with the meter's others, looked at for theft, and put before the event desk."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,17 +11,16 @@ from adapters.store.event_tables import event_case
 from adapters.store.watch_tables import suspect_event
 from headend.model.event_case import CaseState
 from headend.model.events import EventPath
-from headend.suspicion import SUSPICIOUS_CODES
 
 Row = tuple[Any, ...]
 
 _NEW = CaseState.NEW.value
 
 
-def put_events(connection: Connection, rows: Sequence[Row]) -> None:
-    """Store rows of `device_event`, none of which is there yet, all of one change."""
+def put_events(connection: Connection, rows: Sequence[Row], suspicious: Collection[int]) -> None:
+    """Store rows of `device_event`, none of which is there yet, all of one change; events of the codes in `suspicious` hint at theft."""
     put(connection, schema.device_event, rows, OnConflict.IGNORE)
-    put(connection, suspect_event, [(*row[:4], row[5]) for row in rows if row[2] in SUSPICIOUS_CODES], OnConflict.IGNORE)
+    put(connection, suspect_event, [(*row[:4], row[5]) for row in rows if row[2] in suspicious], OnConflict.IGNORE)
     cases = [
         (change_seq, place, 0, endpoint_id, code, occurred_us, sequence, path, argument, received_us, _NEW, "", received_us)
         for place, (endpoint_id, occurred_us, code, sequence, path, argument, received_us, change_seq) in enumerate(rows)

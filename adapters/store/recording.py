@@ -5,7 +5,7 @@ of an endpoint is written under that lock alone. The row of `tally` is locked la
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -60,8 +60,11 @@ def record(
     now: datetime,
     retries: RetryPolicy,
     partitions: set[DayKey] | None,
+    suspicious: Collection[int],
 ) -> None:
     """Store `batch` and the `runs` of its endpoints. `partitions` are the days known to have one, None where the database has none.
+
+    `suspicious` are codes of events that hint at theft.
 
     Raises PartitionsWantedError before anything is written.
     """
@@ -78,7 +81,7 @@ def record(
     _messages(known, changes, now)
     after = _states_after(known, arrivals, states, now, retries)
     change_seq = _count(connection, changes, states, after)
-    _write(connection, changes, change_seq)
+    _write(connection, changes, change_seq, suspicious)
     _write_around(connection, known, arrivals)
     changed = [state for endpoint_id, state in after.items() if state != states[endpoint_id]]
     put(connection, schema.endpoint_state, changed, OnConflict.REPLACE)
@@ -263,7 +266,7 @@ def _changed_days(changes: _Changes) -> bytes:
     return pack_changes(spans)
 
 
-def _write(connection: Connection, changes: _Changes, change_seq: int) -> None:
+def _write(connection: Connection, changes: _Changes, change_seq: int, suspicious: Collection[int]) -> None:
     seq = (change_seq,)
     if changes.any():
         put(connection, schema.endpoint_change, [(change_seq, _changed_days(changes))], OnConflict.FAIL)
@@ -271,7 +274,7 @@ def _write(connection: Connection, changes: _Changes, change_seq: int) -> None:
     put(connection, schema.interval_day, [(*row[:2], change_seq, row[3]) for row in changes.days], OnConflict.REPLACE)
     put(connection, schema.register_read_history, [row[:9] + seq for row in changes.reads_superseded], OnConflict.IGNORE)
     put(connection, schema.register_read, [row[:8] + seq for row in changes.reads], OnConflict.REPLACE)
-    put_events(connection, [row[:7] + seq for row in changes.events])
+    put_events(connection, [row[:7] + seq for row in changes.events], suspicious)
     put(connection, schema.outbox, [seq + row[1:] for row in changes.messages], OnConflict.IGNORE)
 
 

@@ -1,6 +1,6 @@
 """What a store knows about endpoints that fell silent, for their diagnosis: route, router, neighbours, outages, exceptions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -10,9 +10,8 @@ from adapters.store.bulk import fetch
 from adapters.store.instants import DAY_US, from_us
 from adapters.store.router_packing import unpack_health
 from adapters.store.watch_tables import endpoint_silence
-from headend.event_catalogue import DEFAULT_CATALOGUE
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
-from headend.model.event_kinds import OutageMeaning
+from headend.model.event_kinds import EventCatalogue, OutageMeaning
 from headend.model.events import ExceptionKind, ExceptionRecord
 from headend.outage_devices import OutageState
 from headend.router_health import RouterHealth
@@ -20,13 +19,13 @@ from headend.silence import SilenceState
 from headend.silence_diagnosis import Evidence
 
 _E, _S, _R, _Z = schema.endpoint.c, schema.endpoint_state.c, schema.router.c, endpoint_silence.c
-_MEANINGS = {kind.code: kind.outage for kind in DEFAULT_CATALOGUE.kinds.values() if kind.outage is not None}
 _GASP_DAYS = 2
 """How long before an endpoint was last heard its last word on its supply may lie: meters tell late what they could not tell at once."""
 
 
-def evidence(connection: Connection, endpoint_ids: Sequence[EndpointId]) -> dict[EndpointId, Evidence]:
-    """By endpoint."""
+def evidence(connection: Connection, endpoint_ids: Sequence[EndpointId], catalogue: EventCatalogue) -> dict[EndpointId, Evidence]:
+    """By endpoint; `catalogue` says what its events mean for its supply."""
+    meanings = {kind.code: kind.outage for kind in catalogue.kinds.values() if kind.outage is not None}
     keys = [(one,) for one in endpoint_ids]
     endpoints = {row[0]: row for row in fetch(connection, schema.endpoint, ("endpoint_id",), keys)}
     states = {row[0]: row for row in fetch(connection, schema.endpoint_state, ("endpoint_id",), keys)}
@@ -47,7 +46,7 @@ def evidence(connection: Connection, endpoint_ids: Sequence[EndpointId]) -> dict
             health=health,
             neighbours=max(0, others - 1),
             neighbours_silent=max(0, silent - 1),
-            outage_since=_outage_since(connection, endpoint_id, heard_us, outages.get(endpoint_id)),
+            outage_since=_outage_since(connection, endpoint_id, heard_us, outages.get(endpoint_id), meanings),
             last_exception=_last_exception(connection, endpoint_id),
         )
     return found
@@ -91,7 +90,13 @@ class _Neighbours:
         return name, None if health is None else unpack_health(health), count, self._connection.execute(silent).scalar_one()
 
 
-def _outage_since(connection: Connection, endpoint_id: int, heard_us: int | None, state: tuple[Any, ...] | None) -> Any:
+def _outage_since(
+    connection: Connection,
+    endpoint_id: int,
+    heard_us: int | None,
+    state: tuple[Any, ...] | None,
+    meanings: Mapping[int, OutageMeaning],
+) -> Any:
     """By what it is known to be in, or by its own last word on it."""
     if state is not None and _value(schema.outage_state, state, "state") == OutageState.OUTAGED.value:
         since_us = _value(schema.outage_state, state, "since_us")
@@ -102,12 +107,12 @@ def _outage_since(connection: Connection, endpoint_id: int, heard_us: int | None
     e = schema.device_event.c
     newest = (
         select(e.code, e.occurred_us)
-        .where(e.endpoint_id == endpoint_id, e.occurred_us >= heard_us - _GASP_DAYS * DAY_US, e.code.in_(list(_MEANINGS)))
+        .where(e.endpoint_id == endpoint_id, e.occurred_us >= heard_us - _GASP_DAYS * DAY_US, e.code.in_(list(meanings)))
         .order_by(e.occurred_us.desc(), e.sequence.desc())
         .limit(1)
     )
     row = connection.execute(newest).first()
-    return from_us(row.occurred_us) if row is not None and _MEANINGS[row.code] is OutageMeaning.OUTAGE else None
+    return from_us(row.occurred_us) if row is not None and meanings[row.code] is OutageMeaning.OUTAGE else None
 
 
 def _last_exception(connection: Connection, endpoint_id: int) -> ExceptionRecord | None:

@@ -21,6 +21,7 @@ from adapters.store.watch_tables import endpoint_silence
 from adapters.store.work_item_store import change_work_items
 from headend.collection_plan import longest_pause
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
+from headend.model.utility import Utility
 from headend.router_health import RouterHealth
 from headend.silence import EndpointContact, Silence, SilencePolicy, SilenceState
 from headend.silence_diagnosis import Evidence
@@ -145,6 +146,7 @@ def silent_counts(connection: Connection) -> dict[SilenceState, int]:
 class SilencePart:
     """SilenceStore and SilenceQueries of a store."""
 
+    utility: Utility
     _database: Database
 
     def router_healths(self) -> Deferred[dict[str, RouterHealth]]:
@@ -157,7 +159,7 @@ class SilencePart:
         return self._database.read(lambda c: contacts(c, endpoint_ids))
 
     def silence_evidence(self, endpoint_ids: Sequence[EndpointId]) -> Deferred[dict[EndpointId, Evidence]]:
-        return self._database.read(lambda c: evidence(c, endpoint_ids))
+        return self._database.read(lambda c: evidence(c, endpoint_ids, self.utility.events))
 
     def record_silences(self, records: Sequence[SilenceRecord], now: datetime) -> Deferred[None]:
         return self._database.run(lambda c: record(c, records, now))

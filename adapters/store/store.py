@@ -65,6 +65,7 @@ from headend.model.partner import MeterScope
 from headend.model.utility import Utility
 from headend.ports import CustomerItem, ShipmentItem
 from headend.retries import NO_RETRIES, RetryPolicy
+from headend.suspicion import suspicious_codes
 
 T = TypeVar("T")
 
@@ -123,6 +124,7 @@ class Store(
         self._database = database
         self._sealer = sealer
         self._partitions: set[DayKey] | None = None if database.is_sqlite else set()
+        self._suspicious = suspicious_codes(utility.events)
         self._restricted: dict[MeterScope, RestrictedStore] = {}
         self._securities: Gathering[bytes, EndpointSecurity | StoreError | None] = Gathering(self._look_up, None, TITLES_GATHERED_MAX)
 
@@ -204,7 +206,7 @@ class Store(
     def _record_work(
         self, batch: list[Collected], runs: list[IntervalRuns], now: datetime, retries: RetryPolicy, connection: Connection
     ) -> None:
-        record(connection, batch, runs, now, retries, self._partitions)
+        record(connection, batch, runs, now, retries, self._partitions, self._suspicious)
 
     async def _make_partitions(self, days: set[DayKey]) -> None:
         await self._database.run(lambda c: make_partitions(c, days))

@@ -30,6 +30,10 @@ class EventNumber(NamedTuple):
         return cls(int(change_seq), int(position))
 
 
+MOMENTARY = "momentary: restored"
+"""How the reason of an outage begins that was over before anybody was told."""
+
+
 class CaseState(StrEnum):
     """What was decided of an event.
 
@@ -82,6 +86,11 @@ class EventCase:
     received: datetime
     state: CaseState = CaseState.NEW
     reason: str = ""
+
+    @property
+    def momentary(self) -> bool:
+        """Whether it is an outage that was over before anybody was told."""
+        return self.state is CaseState.LOGGED and self.reason.startswith(MOMENTARY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 from headend.errors import RequestError
@@ -63,13 +64,27 @@ Source  reference/multispeak.md 10
 
 
 @dataclass(frozen=True, slots=True)
+class VoltsArgument:
+    """How the argument of an event holds a voltage: its first two octets × 10^`exponent` V, in a meter's order of octets."""
+
+    exponent: int = 0
+    little_endian: bool = False
+
+    def volts(self, argument: bytes) -> Decimal | None:
+        """The voltage; None where the argument is too short to hold one."""
+        if len(argument) < 2:
+            return None
+        return Decimal(int.from_bytes(argument[:2], "little" if self.little_endian else "big")).scaleb(self.exponent)
+
+
+@dataclass(frozen=True, slots=True)
 class EventKind:
     """One entry of the catalogue.
 
     `code` is our own: the C12.19 event number, manufacturer events from 2048 on, those of routers (`router_catalogue`), which have no
     `commodities`. `cim` is None where no source shows a code. `phrase` is
     MultiSpeak 3.0's for it, exactly as in that enumeration, empty where it has none. `clears` is the code of the event whose condition
-    this one ends.
+    this one ends. `volts` is None where the argument holds no voltage, or nobody said how.
     """
 
     code: int
@@ -81,6 +96,7 @@ class EventKind:
     phrase: str = ""
     outage: OutageMeaning | None = None
     clears: int | None = None
+    volts: VoltsArgument | None = None
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ class EventChoice:
     """Which events a partner wants to be told, and how many at once; an empty choice takes all.
 
     One notification tells `batch_objects` at most and waits `delay_seconds` for more to tell; so many `connections` are used at once.
+    `momentaries` tells outages too that were over before anybody was told, as instantaneous ones.
     `lease_hours` is how long a registration holds that is not renewed by registering again; 0: for good.
     """
 
@@ -94,6 +95,7 @@ class EventChoice:
     delay_seconds: float = 0.0
     connections: int = 4
     lease_hours: float = 0.0
+    momentaries: bool = False
 
 
 @dataclass(frozen=True, slots=True)

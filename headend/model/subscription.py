@@ -125,8 +125,10 @@ class Subscription:
                 found.setdefault(subject, name)
         return list(found.items())
 
-    def lane(self, device_id: int, *, urgent: bool) -> int:
-        """Which of its queues a device's events wait in, always the same; bellwethers have one of their own."""
+    def lane(self, device_id: int, *, urgent: bool, late: bool = False) -> int:
+        """Which of its queues a device's events wait in, always the same; bellwethers and what is late have their own."""
+        if late:
+            return self.choice.connections + 1
         return self.choice.connections if urgent else device_id % self.choice.connections
 
 

@@ -1,6 +1,7 @@
 """The catalogue of events: complete, without doubles, and in the standards' own words."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -8,7 +9,7 @@ from emulators.device_events import SUPPORTED
 from headend.c1219.event_log_tables import EventCode
 from headend.errors import RequestError
 from headend.event_catalogue import DEFAULT_CATALOGUE, MANUFACTURER
-from headend.event_settings import EventKindSettings, catalogue_of
+from headend.event_settings import EventKindSettings, VoltsSettings, catalogue_of
 from headend.model.endpoint import Commodity
 from headend.model.event_kinds import Category, CimCode, OutageMeaning, Severity
 from headend.router_catalogue import ROUTER_EVENTS
@@ -61,6 +62,14 @@ def test_a_utility_changes_entries_and_adds_its_own() -> None:
     assert kinds[9_001].clears == 47
     assert kinds[2] == KINDS[2]
     assert catalogue_of(()) is DEFAULT_CATALOGUE
+
+
+def test_a_utility_says_how_an_argument_holds_a_voltage() -> None:
+    (kind,) = (catalogue_of((EventKindSettings(code=45, volts=VoltsSettings(exponent=-1, little_endian=True)),)).kinds[45],)
+    assert kind.volts is not None
+    assert kind.volts.volts(b"\xa3\x04") == Decimal("118.7")
+    assert kind.volts.volts(b"\xa3") is None
+    assert KINDS[45].volts is None
 
 
 def test_an_entry_that_lacks_something_or_clears_nothing_is_refused() -> None:

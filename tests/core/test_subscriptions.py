@@ -61,6 +61,7 @@ def test_a_device_is_always_told_of_in_the_same_queue() -> None:
     one = of_registration(registered("ODEventNotification"), Partner("oms", "oms", "s3cret-word"))
     assert {one.lane(device, urgent=False) for device in range(100)} == {0, 1, 2, 3}
     assert {one.lane(device, urgent=True) for device in range(100)} == {4}
+    assert {one.lane(device, urgent=False, late=True) for device in range(100)} == {5}
 
 
 def test_settings_refuse_notifications_that_are_none_of_events_or_of_the_version() -> None:

@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from headend.event_catalogue import LOAD_SIDE_VOLTAGE, MANUFACTURER
+from headend.event_catalogue import DEFAULT_CATALOGUE, LOAD_SIDE_VOLTAGE, MANUFACTURER
+from headend.event_settings import EventKindSettings, catalogue_of
 from headend.model.channels import CHANNEL_BY_NAME
 from headend.model.endpoint import EndpointId
+from headend.model.event_kinds import Category, Severity
 from headend.model.instants import to_us
 from headend.model.readings import IntervalBlock, IntervalFlag, ReadSource, RegisterRow
 from headend.suspicion import (
@@ -21,6 +23,7 @@ from headend.suspicion import (
     of_feeding_in,
     of_no_use,
     of_open_switch,
+    suspicious_codes,
 )
 
 MIDNIGHT = datetime(2026, 7, 2, 5, tzinfo=UTC)
@@ -31,7 +34,7 @@ VOLTAGE = CHANNEL_BY_NAME["voltage_average_a"].channel_id
 
 
 def told(code: int, suspect: Suspect = HOUSE, argument: bytes = b"") -> tuple[SuspicionKind, str] | None:
-    found = of_event(SuspectEvent(suspect, code, MIDNIGHT, 1, argument))
+    found = of_event(SuspectEvent(suspect, code, MIDNIGHT, 1, argument), DEFAULT_CATALOGUE)
     if found is None:
         return None
     assert (found.meter_no, found.since, found.lasts) == (suspect.meter_no, MIDNIGHT, False)
@@ -68,6 +71,15 @@ def block(channel: int, values: list[int | None], flags: int = 0, exponent: int 
 def test_events_that_tell_of_tampering_and_of_flow_the_wrong_way(code: int, kind: SuspicionKind | None) -> None:
     found = told(code)
     assert (None if found is None else found[0]) is kind
+
+
+def test_the_utility_says_what_tampering_is() -> None:
+    sealed = EventKindSettings(code=9_001, name="seal broken", severity=Severity.MAJOR, category=Category.TAMPER)
+    catalogue = catalogue_of((sealed, EventKindSettings(code=47, category=Category.HARDWARE)))
+    assert {9_001, 48, LOAD_SIDE_VOLTAGE} < suspicious_codes(catalogue)
+    assert 47 not in suspicious_codes(catalogue)
+    told = [of_event(SuspectEvent(HOUSE, code, MIDNIGHT), catalogue) for code in (9_001, 47)]
+    assert [one and one.text for one in told] == ["tamper: the meter told of a seal broken", None]
 
 
 def test_who_may_feed_in_may_turn_backwards_but_not_be_opened() -> None:

@@ -1,5 +1,6 @@
 """Events as notifications: every kind of them in both versions, valid by the contract, with what errorObjects say of single ones."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -8,13 +9,15 @@ import pytest
 from lxml import etree
 
 from headend.event_catalogue import MANUFACTURER, MOMENTARIES, SWITCH_CLOSED
+from headend.event_settings import EventKindSettings, VoltsSettings, catalogue_of
 from headend.model.endpoint import Commodity
-from headend.model.event_case import Device, EventCase, EventNumber
+from headend.model.event_case import MOMENTARY, CaseState, Device, EventCase, EventNumber
 from headend.model.event_telling import EventTelling, ToldEvent
 from headend.model.events import EventPath
 from headend.model.partner import Caller, Credentials, EventChoice, MeterIdentifier, Partner
 from headend.model.subscription import NOT_IN_V3, SUBJECT_OF, Subscription
 from headend.model.telling import MessageId
+from headend.model.utility import Utility
 from multispeak.answer_reading import object_answers
 from multispeak.calls import Call
 from multispeak.contract import load_contract
@@ -43,8 +46,12 @@ ALL = [(version, name) for version in VERSIONS for name in SUBJECT_OF if version
 
 @pytest.fixture(scope="module")
 def faces() -> dict[str, Face]:
+    return {version: face_of(version) for version in VERSIONS}
+
+
+def face_of(version: str) -> Face:
     around: Any = type("Around", (), {"random": Random(1), "now": lambda: NOW, "app_version": ""})()
-    return {version: Face(version, around) for version in VERSIONS}
+    return Face(version, around)
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +60,18 @@ def schemas() -> dict[str, etree.XMLSchema]:
     return {version: compile_schema(contract, contract.services[ALL_NOTIFICATIONS]) for version, contract in contracts.items()}
 
 
-def notices(face: Face, name: str, devices: list[Device], *, plural: bool = True, late: float = 0.0) -> list[Notice]:
+def notices(
+    face: Face, name: str, devices: list[Device], *, plural: bool = True, late: float = 0.0, utility: Utility = UTILITY, reason: str = ""
+) -> list[Notice]:
     partner = Partner("oms", "Outages", "s3cret-word", identifier=MeterIdentifier.SERIAL_NO)
     version = face.binding.contract.version
-    call = Call("Op", Caller(UTILITY, partner), RequestHeader(), None, None, face.binding, NOW, lambda: "id")  # type: ignore[arg-type]
+    call = Call("Op", Caller(utility, partner), RequestHeader(), None, None, face.binding, NOW, lambda: "id")  # type: ignore[arg-type]
     told = []
     for place, device in enumerate(devices):
         for code in CODES[name]:
             number = EventNumber(17, len(told))
             received = NOW + timedelta(seconds=late)
-            case = EventCase(number, device, code, NOW, place, EventPath.UNSOLICITED, b"\0\7", received)
+            case = EventCase(number, device, code, NOW, place, EventPath.UNSOLICITED, b"\x04\xa3", received, CaseState.LOGGED, reason)
             told.append(ToldEvent(MessageId(bytes((len(told),)) * 16), name, case, 1))
     credentials = Credentials("ami", "their-word")
     subscription = Subscription("reg-1", "oms", version, "OD_Server", "http://oms/", credentials, (name,), EventChoice())
@@ -99,6 +108,22 @@ def test_a_doubtful_clock_is_said_to_be_one(faces: dict[str, Face]) -> None:
     (notice,) = notices(faces["4.1.6"], "ODEventNotification", METERS[:1], late=3_600)
     body = faces["4.1.6"].binding.operations["ODEventNotification"].write_request(notice.values)
     assert "the device's clock is doubtful: received 3600 s after it says that it happened" in body
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_momentary_outage_is_instantaneous(version: str, faces: dict[str, Face]) -> None:
+    (notice,) = notices(faces[version], "ODEventNotification", METERS[:1], reason=f"{MOMENTARY} after 5 s (17.3)")
+    body = faces[version].binding.operations["ODEventNotification"].write_request(notice.values)
+    assert "<outageEventType>Instantaneous</outageEventType>" in body
+
+
+def test_a_voltage_alarm_tells_the_volts_that_its_argument_holds(faces: dict[str, Face], schemas: dict[str, etree.XMLSchema]) -> None:
+    events = catalogue_of([EventKindSettings(code=MANUFACTURER | 100, volts=VoltsSettings(exponent=-1))])
+    (notice,) = notices(faces["4.1.6"], "VoltageAlarmNotification", METERS[:1], utility=replace(UTILITY, events=events))
+    body = faces["4.1.6"].binding.operations["VoltageAlarmNotification"].write_request(notice.values)
+    assert schemas["4.1.6"].validate(etree.fromstring(body)), schemas["4.1.6"].error_log
+    assert body.count("<voltageValue") == 1
+    assert '<voltageValue units="V">118.7</voltageValue>' in body
 
 
 def test_error_objects_are_put_to_the_messages_that_they_name(faces: dict[str, Face]) -> None:

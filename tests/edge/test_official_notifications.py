@@ -1,4 +1,4 @@
-"""Notifications of outcomes in the hands of the standard's own WSDL: zeep takes them apart, and its schema finds nothing wrong."""
+"""Notifications in the hands of the standard's own WSDL: zeep takes them apart, and its schema finds nothing wrong."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,8 @@ from lxml import etree
 
 from multispeak.contract import load_contract
 from multispeak.notifier import ALL_NOTIFICATIONS
+from tests.edge.test_event_bodies import ALL as EVENTS
+from tests.edge.test_event_bodies import METERS, face_of, notices
 from tests.edge.test_multispeak_outcomes import OPERATIONS, SILENT, TABLE, outcomes, tell
 from wsdl import VERSIONS
 
@@ -65,3 +67,29 @@ def test_zeep_finds_what_was_told_in_every_notification(version: str) -> None:
             taker = binding.get(etree.QName(element).localname)
             whole += str(taker.input.body.type.parse_xmlelement(element, taker.input.wsdl.types))
         assert all(f"M{number:06}" in whole for number in (1, 2, 3)), operation
+
+
+@pytest.mark.parametrize("plural", [True, False])
+@pytest.mark.parametrize(("version", "name"), EVENTS)
+def test_every_notification_of_events_is_valid_by_the_official_schema(
+    schemas: dict[str, etree.XMLSchema], version: str, name: str, plural: bool
+) -> None:
+    for element in told_events(version, name, plural=plural):
+        assert schemas[version].validate(element), schemas[version].error_log
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_zeep_finds_every_event_that_was_told(version: str) -> None:
+    (service,) = zeep.Client(str(official(version))).wsdl.services.values()
+    binding = service.ports[f"{ALL_NOTIFICATIONS}Soap"].binding
+    for name in [name for of_version, name in EVENTS if of_version == version]:
+        taker, whole = binding.get(name), ""
+        for element in told_events(version, name):
+            whole += str(taker.input.body.type.parse_xmlelement(element, taker.input.wsdl.types))
+        assert all(f"S{number}" in whole for number in (1, 2, 3)), name
+
+
+def told_events(version: str, name: str, *, plural: bool = True) -> list[etree._Element]:
+    face = face_of(version)
+    write = face.binding.operations[name].write_request
+    return [etree.fromstring(write(notice.values)) for notice in notices(face, name, METERS, plural=plural)]

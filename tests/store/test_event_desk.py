@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from adapters.store.switch_findings import switch_events
+from headend.calendars import wall_minutes
 from headend.event_catalogue import SWITCH_CLOSED, SWITCH_OPENED
 from headend.event_desk import EventDesk
 from headend.event_dispatcher import EventDispatcher, EventDispatchPolicy
@@ -31,9 +32,9 @@ from tests.store.world import NOW, UTILITY, OpenStore, shipment
 OUT, BACK = 1, 2
 
 
-def partner(name: str, *, connections: int = 1) -> Partner:
-    choice = EventChoice(connections=connections, batch_objects=4)
-    standing = StandingSubscription("desk", f"http://{name}.example/", "4.1.6", ("ODEventNotification",), choice)
+def partner(name: str, *names: str, connections: int = 1, momentaries: bool = False) -> Partner:
+    choice = EventChoice(connections=connections, batch_objects=4, momentaries=momentaries)
+    standing = StandingSubscription("desk", f"http://{name}.example/", "4.1.6", names or ("ODEventNotification",), choice)
     return Partner(name, name, "s3cret-word", notifications=NotificationProfile(subscriptions=(standing,)))
 
 
@@ -60,13 +61,13 @@ class Servers:
 class Told:
     """A store with a desk and a dispatcher, on a clock turned by hand."""
 
-    def __init__(self, store: OpenStore, *partners: Partner, hold_off: float = 0.0) -> None:
+    def __init__(self, store: OpenStore, *partners: Partner, hold_off: float = 0.0, logged_minutes: int = 0) -> None:
         self.store = store
         self.seconds = 0.0
         self.clock = Clock()
         self.servers = Servers()
         self.partners = {one.user_id: one for one in partners}
-        policy = HygienePolicy(hold_off_seconds=hold_off, flicker_changes=0)
+        policy = HygienePolicy(hold_off_seconds=hold_off, flicker_changes=0, logged_minutes=logged_minutes)
         self.desk = EventDesk(UTILITY, store.store, self.now, "one", self.partners, policy)
         store.call("import_shipment", shipment(12), NOW)
 
@@ -145,6 +146,37 @@ def test_what_is_held_is_told_when_its_time_has_come_and_what_is_cancelled_is_no
     assert told.servers.taken["oms"] == [("M000001", OUT)]
     found = told.store.call("event_counts", NOW - timedelta(days=1))
     assert found[("logged", "momentary")] == 2
+
+
+def test_a_momentary_outage_is_told_to_those_who_want_such(store: OpenStore) -> None:
+    told = Told(store, partner("oms"), partner("mdm", momentaries=True), hold_off=30)
+    told.happen(1, OUT)
+    told.judged()
+    told.seconds = 10
+    told.happen(1, BACK)
+    told.judged()
+    told.told()
+    assert told.servers.taken == {"mdm": [("M000001", OUT)]}, "and the restoration, which ends nothing that was told, to nobody"
+
+
+def test_what_the_daily_collection_reads_from_logs_waits_for_its_end_and_holds_no_alarm_up(store: OpenStore) -> None:
+    minutes = wall_minutes(NOW, UTILITY.time_zone) + 10
+    told = Told(store, partner("mdm", "MeterEventNotification"), logged_minutes=minutes)
+    told.happen(1, 47, path=EventPath.LOG)
+    told.happen(1, OUT, sequence=1)
+    told.judged()
+    told.told()
+    assert told.servers.taken["mdm"] == [("M000001", OUT)]
+    told.seconds = 599
+    told.told()
+    assert len(told.servers.taken["mdm"]) == 1
+    told.seconds = 600
+    told.told()
+    assert told.servers.taken["mdm"] == [("M000001", OUT), ("M000001", 47)]
+    told.happen(2, 47, path=EventPath.LOG)
+    told.judged()
+    told.told()
+    assert told.servers.taken["mdm"][2:] == [("M000002", 47)], "a meter that is late waits for no other day"
 
 
 def test_a_dead_subscriber_costs_only_its_own_queue_and_is_told_all_when_it_is_back(told: Told) -> None:
