@@ -29,6 +29,9 @@ SWITCH_OPENED, SWITCH_CLOSED, SWITCH_ARMED = MANUFACTURER | 1_001, MANUFACTURER 
 MOMENTARIES = MANUFACTURER | 1_010
 """Found by the head-end itself: the supply was interrupted for moments, so often within a day as its argument says."""
 
+USAGE_SEEN, THRESHOLD_REACHED = MANUFACTURER | 1_020, MANUFACTURER | 1_021
+"""Found by the head-end itself at meters that partners have watched: something was used, a register reached a value."""
+
 _METER_KINDS = (
     EventKind(1, "primary power down", _E, _CRITICAL, _POWER, CimCode(26, 0, 47), "Primary power down", _OUT),
     EventKind(2, "primary power up", _E, _INFO, _POWER, CimCode(26, 0, 216), "Primary power up", _BACK, clears=1),
@@ -169,6 +172,8 @@ _METER_KINDS = (
     EventKind(SWITCH_CLOSED, "switch closed", _E | _W, _INFO, _SWITCH, None, clears=SWITCH_OPENED),
     EventKind(SWITCH_ARMED, "switch armed", _E | _W, _INFO, _SWITCH, None),
     EventKind(MOMENTARIES, "momentary interruptions", _E, _MINOR, _POWER, None, "Momentary interruption"),
+    EventKind(USAGE_SEEN, "usage at a watched meter", _ANY, _MAJOR, _USAGE, None),
+    EventKind(THRESHOLD_REACHED, "threshold of a watched meter reached", _ANY, _MINOR, _USAGE, None),
 )
 
 _ROUTER_SEVERITIES = {"critical": _CRITICAL, "major": _MAJOR, "minor": _MINOR, "info": _INFO}

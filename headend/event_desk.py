@@ -22,8 +22,19 @@ from headend.model.event_case import CaseState, EventCase
 from headend.model.event_kinds import OutageMeaning
 from headend.model.events import DeviceEvent, EventPath
 from headend.model.partner import Partner
-from headend.model.subscription import Subject, Subscription, of_registration, of_settings, subjects_of
+from headend.model.subscription import (
+    SUBJECT_OF,
+    WATCHED,
+    Subject,
+    Subscription,
+    of_monitoring,
+    of_registration,
+    of_settings,
+    subjects_of,
+)
 from headend.model.utility import Utility
+from headend.model.watched_use import WatchedUse, whose
+from headend.usage_watch import WATCHED_CODES
 
 DESK = "event desk"
 """The name of this work among those that processes claim."""
@@ -129,8 +140,24 @@ class EventDesk:
         for number, decision in judged.decisions.items():
             if decision.state in _TOLD:
                 case = replace(cases[number], state=decision.state, reason=decision.reason)
-                judged.messages += self._messages(case, current, now)
+                judged.messages += self._messages(case, self._concerned(case, current, work), now)
         return judged
+
+    def _concerned(self, case: EventCase, current: Sequence[Subscription], work: DeskWork) -> Sequence[Subscription]:
+        """Who may be told of a case: all, but of what was found for one partner only that one, and where it said to be told."""
+        if case.code not in WATCHED:
+            return current
+        use = WatchedUse.unpack(case.argument)
+        partner = next((one for one in self._partners.values() if whose(one.user_id) == use.whose), None)
+        if partner is None:
+            return ()
+        found = []
+        for one in work.watched.get(case.device.device_id, ()):
+            is_it = (one.kind, one.partner, one.item_id) == (WATCHED_CODES[case.code], partner.user_id, use.item_id)
+            if is_it and one.answering.response_url:
+                name = next(name for name, subject in SUBJECT_OF.items() if subject is WATCHED[case.code])
+                found.append(of_monitoring(one, name, partner))
+        return found or [one for one in current if one.partner == partner.user_id]
 
     def _logged_at(self, case: EventCase) -> datetime:
         """When the daily collection that read a case is over; what is read later in the day is not made to wait for the next one."""

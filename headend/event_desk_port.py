@@ -11,6 +11,7 @@ from headend.model.event_kinds import OutageMeaning
 from headend.model.events import DeviceEvent
 from headend.model.registration import Registration
 from headend.model.silencing import Silencing
+from headend.monitoring import Monitoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class DeskWork:
     """Cases that are due, in order of their numbers, with what is needed to judge them.
 
     `held` are cases that wait, of the same endpoints. `memories` are of endpoints that have one. `planned` are endpoints whose supply
-    somebody planned to be off, with his words.
+    somebody planned to be off, with his words. `watched` is what partners have watched at endpoints where something was found for them.
     """
 
     cases: Sequence[EventCase]
@@ -26,6 +27,7 @@ class DeskWork:
     memories: Mapping[int, Memory] = field(default_factory=dict)
     silencings: Sequence[Silencing] = ()
     planned: Mapping[int, str] = field(default_factory=dict)
+    watched: Mapping[int, Sequence[Monitoring]] = field(default_factory=dict)
 
 
 class EventMessage(NamedTuple):

@@ -47,6 +47,7 @@ from headend.surrounding import Surrounding
 from headend.suspicion_watch import LOOK_SECONDS as SUSPICION_SECONDS
 from headend.suspicion_watch import SuspicionWatch
 from headend.telling_service import TellingService
+from headend.usage_watch import USE_SECONDS
 from wsdl import VERSIONS
 
 BEGIN_AGAIN_SECONDS = 30.0
@@ -263,6 +264,7 @@ class UtilityService:
         """From now on take up events as they are recorded, and decide who is told of them."""
         assert self.telling is not None, "only dispatchers judge events"
         self._look_regularly(self.telling.desk.look, DESK_SECONDS)
+        self._look_regularly(self.telling.usage.look, USE_SECONDS)
 
     def watch_silences(self) -> None:
         """From now on look for endpoints that are not heard."""

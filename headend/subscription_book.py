@@ -6,7 +6,7 @@ from typing import Protocol
 
 from headend.model.partner import Partner
 from headend.model.registration import Registration
-from headend.model.subscription import Subscription, of_registration, of_settings
+from headend.model.subscription import Subscription, of_registration, of_settings, watching
 
 
 class KnownRegistrations(Protocol):
@@ -30,6 +30,8 @@ class SubscriptionBook:
         if subscription_id in self._standing:
             return self._standing[subscription_id]
         known = self._partners.get(partner)
+        if known is not None and (answer := watching(subscription_id, known)) is not None:
+            return answer
         registration = None if known is None else await self._store.registration(subscription_id, partner)
         if known is None or registration is None:
             return None

@@ -11,12 +11,14 @@ from headend.event_dispatcher import EventDispatcher
 from headend.model.event_case import Device, EventCase, EventNumber
 from headend.model.event_telling import EventTelling, ToldEvent
 from headend.model.events import EventPath
-from headend.model.subscription import SUBJECT_OF, Subject, Subscription
+from headend.model.subscription import SUBJECT_OF, WATCHED, Subject, Subscription
 from headend.model.telling import Attempt, MessageId
+from headend.model.watched_use import WatchedUse
 from headend.process_name import process_name
 from headend.settings import UtilitySettings
 from headend.subscription_book import SubscriptionBook
 from headend.surrounding import Surrounding
+from headend.usage_watch import UsageWatch
 from multispeak.event_notifier import EventNotifier
 from multispeak.message_log import MessageLog
 from multispeak.notifier import Notifier, Surroundings
@@ -24,9 +26,12 @@ from multispeak.notifier import Notifier, Surroundings
 POWER_UP, TEST_MODE = 2, 32
 """Events that a subscription is tried out with."""
 
+_NO_USE = WatchedUse("", "test", 1, 0, 0, 0, 0)
+
 
 class TellingService:
-    """What tells the partners of one utility: outcomes of what they asked for, and events. `desk` decides about these.
+    """What tells the partners of one utility: outcomes of what they asked for, and events. `desk` decides about these,
+    `usage` finds some.
 
     Raises RequestError naming a certificate file that cannot be used.
     """
@@ -48,6 +53,7 @@ class TellingService:
         book = SubscriptionBook(store, partners, around.now)
         self._teller = teller = EventNotifier(surroundings, self._notifier)
         self._events = EventDispatcher(store, book, teller, around.reactor, around.now, owner)
+        self.usage = UsageWatch(store, around.now, owner)
         self.desk = EventDesk(settings.utility, store, around.now, owner, partners, settings.alarms.policy)
 
     def start(self) -> None:
@@ -69,7 +75,8 @@ class TellingService:
         came = []
         for place, name in enumerate(subscription.notifications):
             code = POWER_UP if SUBJECT_OF[name] is Subject.OUTAGE else TEST_MODE
-            case = EventCase(EventNumber(0, place), device, code, now, 0, EventPath.FOUND, b"", now)
+            argument = _NO_USE.pack() if SUBJECT_OF[name] in WATCHED.values() else b""
+            case = EventCase(EventNumber(0, place), device, code, now, 0, EventPath.FOUND, argument, now)
             told = ToldEvent(MessageId(place.to_bytes(16)), name, case, 1)
             attempts = await self._teller.tell_events(EventTelling(subscription.partner, subscription, (told,)))
             came.append((name, attempts[0]))

@@ -10,14 +10,19 @@ from typing import Any
 
 from headend.event_catalogue import MANUFACTURER, SWITCH_ARMED, SWITCH_CLOSED, SWITCH_OPENED
 from headend.event_queries import EventRow, MeterLog
+from headend.model.channels import ChannelId
 from headend.model.event_case import EventCase
 from headend.model.event_kinds import OutageMeaning
 from headend.model.event_telling import EventTelling, ToldEvent
 from headend.model.instants import to_us
+from headend.model.readings import ReadSource, RegisterRow
 from headend.model.subscription import Subscription
+from headend.model.watched_use import WatchedUse
 from multispeak.calls import Call
+from multispeak.field_names import FIELD_NAMES
 from multispeak.history_logs import LogShape
-from multispeak.mapping import ToldMeter, local_time, told_meter
+from multispeak.mapping import ReadingGroup, Shape, Telling, ToldMeter, local_time, told_meter
+from multispeak.mapping_v3 import ShapeV3
 from multispeak.mapping_v4 import ShapeV4
 from multispeak.meter_events import meter_event
 from multispeak.outcome_bodies import Notice
@@ -49,7 +54,7 @@ class EventBodies:
         made: list[Notice] = []
         for name, some in groupby(telling.objects, key=lambda told: told.notification):
             for part in self._parts(name, list(some)):
-                values = self._values(name, [told.case for told in part])
+                values = self._values(name, [told.case for told in part], subscription.transaction_id or None)
                 made.append(
                     Notice(
                         name,
@@ -67,7 +72,7 @@ class EventBodies:
             return [some]
         return [[told] for told in some]
 
-    def _values(self, name: str, cases: Sequence[EventCase]) -> tuple[Any, ...]:
+    def _values(self, name: str, cases: Sequence[EventCase], transaction_id: str | None) -> tuple[Any, ...]:
         match name:
             case "ODEventNotification":
                 return self._array(name, cases, self._outage), None
@@ -82,6 +87,10 @@ class EventBodies:
                 if self._v3:
                     return self._name(case), _STATES["3.0"].get(case.code, "Unknown"), None, None
                 return self._change(case), None
+            case "UsageMonitoringNotification":
+                return self._usage(cases), self._readings(name, cases), transaction_id
+            case "ThresholdEventNotification":
+                return self._array(name, cases, self._threshold), transaction_id
             case "VoltageAlarmNotification":
                 return (self._array(name, cases, self._voltage),)
             case _:
@@ -167,6 +176,37 @@ class EventBodies:
 
     def _blink(self, case: EventCase) -> Any:
         return self._records["blinkAlarm"](**self._alarm(case), countedValue=int.from_bytes(case.argument))
+
+    def _usage(self, cases: Sequence[EventCase]) -> Any:
+        """The meters at which something was used, each once."""
+        told = list({case.device.device_id: self._told(case) for case in cases}.values())
+        if self._v3:
+            return self._records["ArrayOfString"](string=[one.name for one in told])
+        shape = ShapeV4(self._records)
+        return self._records["ArrayOfMeterID1"](meterID=[shape.meter_id(self._utility, one) for one in told])
+
+    def _readings(self, name: str, cases: Sequence[EventCase]) -> Any:
+        array = self._call.binding.operations[name].operation.request[1].type_name
+        item = self._call.binding.contract.types[array].elements[0].name
+        return self._records[array](**{item: [self._reading(case) for case in cases]})
+
+    def _reading(self, case: EventCase) -> Any:
+        """The read by which usage was seen, under the number of the event."""
+        use, instant_us = WatchedUse.unpack(case.argument), to_us(case.occurred)
+        row = RegisterRow(
+            case.device.device_id, instant_us, ChannelId(use.channel_id), ReadSource.SELF_READ.value, use.exponent, use.flags, use.value
+        )
+        reading = Telling(self._utility, self._call.partner.energy_unit).reading(case.device.name, ReadingGroup(instant_us, [row]))
+        shape: Shape = ShapeV3(self._records) if self._v3 else ShapeV4(self._records)
+        return shape.reading(self._utility, self._told(case), reading._replace(object_id=str(case.number)))
+
+    def _threshold(self, case: EventCase) -> Any:
+        """The item as the partner called it, with the value that was read."""
+        use = WatchedUse.unpack(case.argument)
+        name = FIELD_NAMES[self._call.partner.energy_unit][ChannelId(use.channel_id)]
+        return self._records["thresholdMonitoringItem"](
+            objectID=use.item_id, utility=self._utility.utility_id, **self._where(case), value=float(name.text(use.value, use.exponent))
+        )
 
     def _told(self, case: EventCase) -> ToldMeter:
         meter = case.device.meter

@@ -1,6 +1,6 @@
 """Planned outages, usage, disconnected status, meter events and thresholds: begun, adjusted and ended by partners, kept per meter."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -8,11 +8,15 @@ from typing import Any
 from headend.errors import RequestError
 from headend.identifiers import identifier
 from headend.meter_groups import NOBODY, Answering
+from headend.model.channels import ChannelId
 from headend.model.refusal import Refusal
 from headend.monitoring import Monitoring, MonitoringKind, UnknownMonitoringError
+from headend.usage_watch import USE_CHANNELS
 from multispeak.calls import Answer, Call, Handler
 from multispeak.faults import FaultCode, RefusedCallError
+from multispeak.field_names import FIELD_NAMES, FieldName
 from multispeak.limits import YEAR_MAX, YEAR_MIN
+from multispeak.mapping import DELIVERED
 from multispeak.meter_parameters import answering, listed_meters
 from multispeak.notifications import object_name, refused, require_objects
 from multispeak.record_fields import fields_said
@@ -139,7 +143,7 @@ def _as_it_is(call: Call, one: Monitoring) -> Monitoring:
 
 
 def _told(call: Call, one: Monitoring) -> Monitoring:
-    return replace(one, answering=answering(call))
+    return replace(one, answering=answering(call), details={"version": call.version})
 
 
 def _in_period(call: Call, one: Monitoring) -> Monitoring:
@@ -174,12 +178,22 @@ def _thresholds(call: Call, listed: Iterable[Any], told: Answering) -> tuple[lis
     return wanted, refusals
 
 
+def _channel(reading_type: Any, names: Mapping[ChannelId, FieldName]) -> ChannelId:
+    """The register that a readingTypeCode means, by the name or the field name that we tell it by."""
+    said = (reading_type.name or reading_type.text or "").strip()
+    known = {text: one for one in sorted(USE_CHANNELS) for text in (names[one].channel, names[one].register) if text}
+    if said not in known:
+        raise RequestError(f"readingTypeCode {said[:80]!r} is not watched; these are: {', '.join(known)}")
+    return known[said]
+
+
 def _threshold(call: Call, item: Any, told: Answering) -> Monitoring:
     require_held(item)
     item_id = identifier(item.objectID, "objectID")
     if not isfinite(item.value):
         raise RequestError(f"the value of {item_id[:80]!r} is no number")
-    details = {"value": item.value}
+    names = FIELD_NAMES[call.partner.energy_unit]
+    details: dict[str, Any] = {"value": item.value, "power": names[DELIVERED].power}
     if item.readingTypeCode is not None:
-        details["readingTypeCode"] = fields_said(call, item.readingTypeCode)
+        details["channel_id"] = _channel(item.readingTypeCode, names)
     return _item(call, MonitoringKind.THRESHOLD, meter_number(item.meterID), item_id, told, details)

@@ -18,6 +18,7 @@ from adapters.store.event_tables import event_case, event_memory, outbox_queue
 from adapters.store.instants import DAY_US, from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.limits import REASON_CHARACTERS_MAX
+from adapters.store.monitoring_store import monitoring_of_row
 from adapters.store.partitions import DayKey, PartitionsWantedError
 from adapters.store.silencing_store import current_silencings
 from headend.event_desk_port import DeskWork, EventMessage, Judged
@@ -26,8 +27,9 @@ from headend.model.event_kinds import OutageMeaning
 from headend.model.event_telling import EVENT
 from headend.model.registration import Registration
 from headend.model.silencing import Scope
-from headend.monitoring import MonitoringKind
+from headend.monitoring import Monitoring, MonitoringKind
 from headend.outage_devices import OutageState
+from headend.usage_watch import WATCHED_CODES
 
 _C, _M = event_case.c, schema.meter_monitoring.c
 _DUE = f"SELECT {COLUMNS} FROM event_case WHERE due_us <= ? ORDER BY due_us, change_seq, position LIMIT ?"  # noqa: S608
@@ -54,7 +56,17 @@ def work(connection: Connection, now: datetime, limit: int, groups: Collection[s
         memories=memories,
         silencings=silencings,
         planned=_planned(connection, endpoint_ids, to_us(now)),
+        watched=_watched(connection, sorted({row[3] for row in rows if row[4] in WATCHED_CODES})),
     )
+
+
+def _watched(connection: Connection, endpoint_ids: Sequence[int]) -> dict[int, list[Monitoring]]:
+    """What is watched at endpoints where something was found."""
+    keys = [(kind.value, one) for kind in WATCHED_CODES.values() for one in endpoint_ids]
+    found: dict[int, list[Monitoring]] = {}
+    for row in fetch(connection, schema.meter_monitoring, ("kind", "endpoint_id"), keys) if keys else ():
+        found.setdefault(row[1], []).append(monitoring_of_row(row, ""))
+    return found
 
 
 def _planned(connection: Connection, endpoint_ids: Sequence[int], now_us: int) -> dict[int, str]:

@@ -58,7 +58,7 @@ def watched(connection: Connection, kind: MonitoringKind, at: datetime, meter_no
     wanted = _monitorings().where(_M.kind == kind.value, _M.starts_us <= at_us, or_(_M.ends_us.is_(None), _M.ends_us > at_us))
     if meter_no is not None:
         wanted = wanted.where(_E.meter_no == meter_no)
-    return [_monitoring(row) for row in connection.execute(wanted.order_by(_E.meter_no, _M.partner, _M.item_id))]
+    return [monitoring_of(row) for row in connection.execute(wanted.order_by(_E.meter_no, _M.partner, _M.item_id))]
 
 
 def items(connection: Connection, kind: MonitoringKind, partner: str, item_ids: Sequence[str]) -> list[Monitoring]:
@@ -67,7 +67,7 @@ def items(connection: Connection, kind: MonitoringKind, partner: str, item_ids: 
     rows = fetch(connection, schema.meter_monitoring, ("kind", "partner", "item_id"), keys)
     found = fetch(connection, schema.endpoint, ("endpoint_id",), [(one,) for one in sorted({row[1] for row in rows})])
     meter_nos = {row[0]: row[1] for row in found}
-    return [_of_row(row, meter_nos[row[1]]) for row in rows]
+    return [monitoring_of_row(row, meter_nos[row[1]]) for row in rows]
 
 
 def _monitorings() -> Select[Any]:
@@ -85,12 +85,14 @@ def _row(one: Monitoring, endpoint_id: int) -> tuple[Any, ...]:
     return (one.kind.value, endpoint_id, one.partner, one.item_id, to_us(one.starts), ends_us, *told)
 
 
-def _monitoring(row: Row[Any]) -> Monitoring:
+def monitoring_of(row: Row[Any]) -> Monitoring:
+    """A row of `meter_monitoring` with the meter's number behind it."""
     *values, meter_no = tuple(row)
-    return _of_row(tuple(values), meter_no)
+    return monitoring_of_row(tuple(values), meter_no)
 
 
-def _of_row(row: tuple[Any, ...], meter_no: str) -> Monitoring:
+def monitoring_of_row(row: tuple[Any, ...], meter_no: str) -> Monitoring:
+    """A row of `meter_monitoring`, of a meter."""
     kind, _, partner, item_id, starts_us, ends_us, response_url, transaction_id, details = row
     ends = None if ends_us is None else from_us(ends_us)
     answering = Answering(response_url, transaction_id)

@@ -55,6 +55,7 @@ from adapters.store.status_store import StatusPart
 from adapters.store.suspicion_store import SuspicionPart
 from adapters.store.telling_store import TellingPart
 from adapters.store.usage_store import UsagePart
+from adapters.store.watched_store import WatchedPart
 from adapters.store.work_item_store import WorkItemPart
 from headend.errors import StoreError
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
@@ -107,6 +108,7 @@ class Store(
     WorkItemPart,
     SilencePart,
     SuspicionPart,
+    WatchedPart,
     HousekeepingPart,
     StatusPart,
     UsagePart,

@@ -17,7 +17,7 @@ from headend.errors import RequestError
 from headend.event_reports import OutboxEntry
 from headend.model.event_case import CaseFilter, CaseState, EventCase, EventNumber
 from headend.model.event_kinds import EventKind
-from headend.model.subscription import of_registration, of_settings, subjects_of
+from headend.model.subscription import WATCHED, of_registration, of_settings, subjects_of
 from headend.settings import UtilitySettings
 
 
@@ -116,8 +116,9 @@ async def _not_told(case: EventCase, messages: list[OutboxEntry], store: Store, 
             unfit = "" if name in able else "this notification does not tell such events"
             lapsed = "its lease is over" if one.is_over(datetime.now(UTC)) else ""
             filtered = one.filter.refusal(kind, case.device.commodity, case.device.groups)
+            others = "it was found for a partner that has the meter watched, and told as that asked" if case.code in WATCHED else ""
             decided = f"{case.state.value}: {case.reason}" if case.reason else case.state.value
-            reason = unfit or lapsed or filtered or decided
+            reason = unfit or lapsed or filtered or others or decided
             reasons.append({"partner": one.partner, "subscription": one.subscription_id, "notification": name, "reason": reason})
     return reasons
 

@@ -1,15 +1,17 @@
 """Subscriptions: who is told which events, where, how many at once; registered at run time or written in the settings."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from urllib.parse import quote, unquote
 
-from headend.event_catalogue import MOMENTARIES, SWITCH_ARMED, SWITCH_CLOSED, SWITCH_OPENED
+from headend.event_catalogue import MOMENTARIES, SWITCH_ARMED, SWITCH_CLOSED, SWITCH_OPENED, THRESHOLD_REACHED, USAGE_SEEN
 from headend.model.endpoint import Commodity
 from headend.model.event_kinds import Category, EventKind, Severity
 from headend.model.partner import Credentials, EventChoice, Partner
 from headend.model.registration import Registration
+from headend.monitoring import Monitoring
 
 
 class Subject(StrEnum):
@@ -21,6 +23,8 @@ class Subject(StrEnum):
     SWITCH = "switch"
     VOLTAGE = "voltage"
     BLINK = "blink"
+    USAGE = "usage"
+    THRESHOLD = "threshold"
 
 
 SUBJECT_OF: Mapping[str, Subject] = {
@@ -31,19 +35,30 @@ SUBJECT_OF: Mapping[str, Subject] = {
     "CDStateChangedNotification": Subject.SWITCH,
     "VoltageAlarmNotification": Subject.VOLTAGE,
     "BlinkAlarmNotification": Subject.BLINK,
+    "UsageMonitoringNotification": Subject.USAGE,
+    "ThresholdEventNotification": Subject.THRESHOLD,
 }
 """What each notification of events tells, as MultiSpeak names it; of several with one subject the first that is wanted is used."""
 
-NOT_IN_V3 = frozenset({"VoltageAlarmNotification", "BlinkAlarmNotification"})
+NOT_IN_V3 = frozenset({"VoltageAlarmNotification", "BlinkAlarmNotification", "ThresholdEventNotification"})
 """Those that MultiSpeak 3.0 has not got."""
 
+MONITORING = "monitoring"
+"""How the id of a subscription begins that is an answer to a request for monitoring."""
+
 SWITCHED = frozenset({SWITCH_OPENED, SWITCH_CLOSED, SWITCH_ARMED})
+
+
+WATCHED: Mapping[int, Subject] = {USAGE_SEEN: Subject.USAGE, THRESHOLD_REACHED: Subject.THRESHOLD}
+"""Events that only the partner is told who has the meter watched."""
 
 
 def subjects_of(code: int, kind: EventKind | None) -> frozenset[Subject]:
     """What can be told of an event of a kind; a router's, which is no meter's, as an event only."""
     if kind is not None and kind.category is Category.NETWORK:
         return frozenset({Subject.EVENT})
+    if code in WATCHED:
+        return frozenset({WATCHED[code]})
     subjects = {Subject.EVENT, Subject.LOG}
     if kind is not None and kind.outage is not None:
         subjects.add(Subject.OUTAGE)
@@ -93,7 +108,8 @@ class Subscription:
     """One partner's wish to be told.
 
     `url` is where, logged in to with `credentials`; `version` and `server` are whence the notifications come. `subscription_id` is their
-    RegistrationID. `expires` is None where it holds until it is ended; `registered` is None for one that stands in the settings.
+    RegistrationID. `transaction_id` is that of a request
+    which it answers. `expires` is None where it holds until it is ended; `registered` is None for one that stands in the settings.
     """
 
     subscription_id: str
@@ -107,6 +123,7 @@ class Subscription:
     registered: datetime | None = None
     expires: datetime | None = None
     filter: EventFilter = field(default_factory=EventFilter)
+    transaction_id: str = ""
 
     @property
     def groups(self) -> frozenset[str]:
@@ -138,6 +155,35 @@ def filter_of(partner: Partner, choice: EventChoice) -> EventFilter:
     commodities = choice.commodities if scope is None or scope.commodity is None else frozenset({scope.commodity})
     only_group = "" if scope is None else scope.group
     return EventFilter(choice.categories, choice.severities, commodities, choice.groups, choice.routers and scope is None, only_group)
+
+
+def of_monitoring(monitoring: Monitoring, notification: str, partner: Partner) -> Subscription:
+    """Where a partner wants to be told of a meter that it has watched; the id says so, so that nothing else need be kept."""
+    told = monitoring.answering
+    version = str(monitoring.details.get("version", "4.1.6"))
+    return _of_monitoring(f"{MONITORING} {notification} {version} {quote(told.transaction_id, safe='')} {told.response_url}", partner)
+
+
+def _of_monitoring(subscription_id: str, partner: Partner) -> Subscription:
+    _, notification, version, transaction_id, url = subscription_id.split(" ", 4)
+    profile = partner.notifications
+    return Subscription(
+        subscription_id=subscription_id,
+        partner=partner.user_id,
+        version=version,
+        server="MR_Server",
+        url=url,
+        credentials=profile.credentials,
+        notifications=(notification,),
+        choice=replace(profile.events, connections=1),
+        filter=filter_of(partner, EventChoice()),
+        transaction_id=unquote(transaction_id),
+    )
+
+
+def watching(subscription_id: str, partner: Partner) -> Subscription | None:
+    """What `of_monitoring` made, by its id; None for the id of anything else."""
+    return _of_monitoring(subscription_id, partner) if subscription_id.startswith(f"{MONITORING} ") else None
 
 
 def of_registration(registration: Registration, partner: Partner) -> Subscription:

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from headend.event_catalogue import MANUFACTURER, MOMENTARIES, SWITCH_CLOSED
+from headend.event_catalogue import MANUFACTURER, MOMENTARIES, SWITCH_CLOSED, THRESHOLD_REACHED, USAGE_SEEN
 from headend.event_settings import EventKindSettings, VoltsSettings, catalogue_of
 from headend.model.endpoint import Commodity
 from headend.model.event_case import MOMENTARY, CaseState, Device, EventCase, EventNumber
 from headend.model.event_telling import EventTelling, ToldEvent
 from headend.model.events import EventPath
 from headend.model.partner import Caller, Credentials, EventChoice, MeterIdentifier, Partner
-from headend.model.subscription import NOT_IN_V3, SUBJECT_OF, Subscription
+from headend.model.subscription import NOT_IN_V3, SUBJECT_OF, WATCHED, Subscription
 from headend.model.telling import MessageId
 from headend.model.utility import Utility
+from headend.model.watched_use import WatchedUse, whose
 from multispeak.answer_reading import object_answers
 from multispeak.calls import Call
 from multispeak.contract import load_contract
@@ -32,6 +33,7 @@ from wsdl import VERSIONS
 NOW = datetime(2026, 7, 2, 6, tzinfo=UTC)
 METERS = [Device(n, f"M{n}", Commodity.ELECTRIC, "residential", f"S{n}", f".100.{n}") for n in range(1, 4)]
 ROUTER = Device(1, "R-1", None)
+USE = WatchedUse(whose("oms"), "I1", 1, 0, 0, 12_345_678, 500)
 CODES = {
     "ODEventNotification": (1, 2),
     "MeterEventNotification": (1, 47, 9_999),
@@ -40,6 +42,8 @@ CODES = {
     "CDStateChangedNotification": (SWITCH_CLOSED,),
     "VoltageAlarmNotification": (MANUFACTURER | 100, MANUFACTURER | 101),
     "BlinkAlarmNotification": (MOMENTARIES,),
+    "UsageMonitoringNotification": (USAGE_SEEN,),
+    "ThresholdEventNotification": (THRESHOLD_REACHED,),
 }
 ALL = [(version, name) for version in VERSIONS for name in SUBJECT_OF if version != "3.0" or name not in NOT_IN_V3]
 
@@ -71,10 +75,13 @@ def notices(
         for code in CODES[name]:
             number = EventNumber(17, len(told))
             received = NOW + timedelta(seconds=late)
-            case = EventCase(number, device, code, NOW, place, EventPath.UNSOLICITED, b"\x04\xa3", received, CaseState.LOGGED, reason)
+            argument = USE.pack() if code in WATCHED else b"\x04\xa3"
+            case = EventCase(number, device, code, NOW, place, EventPath.UNSOLICITED, argument, received, CaseState.LOGGED, reason)
             told.append(ToldEvent(MessageId(bytes((len(told),)) * 16), name, case, 1))
     credentials = Credentials("ami", "their-word")
-    subscription = Subscription("reg-1", "oms", version, "OD_Server", "http://oms/", credentials, (name,), EventChoice())
+    subscription = Subscription(
+        "reg-1", "oms", version, "OD_Server", "http://oms/", credentials, (name,), EventChoice(), transaction_id="t-7"
+    )
     return EventBodies(call, plural=plural).notices(EventTelling("oms", subscription, told), subscription)
 
 
@@ -124,6 +131,21 @@ def test_a_voltage_alarm_tells_the_volts_that_its_argument_holds(faces: dict[str
     assert schemas["4.1.6"].validate(etree.fromstring(body)), schemas["4.1.6"].error_log
     assert body.count("<voltageValue") == 1
     assert '<voltageValue units="V">118.7</voltageValue>' in body
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_usage_is_told_with_the_read_that_showed_it(version: str, faces: dict[str, Face]) -> None:
+    (notice,) = notices(faces[version], "UsageMonitoringNotification", METERS)
+    body = faces[version].binding.operations["UsageMonitoringNotification"].write_request(notice.values)
+    assert "<transactionID>t-7</transactionID>" in body
+    assert body.count("12345.678") == 3
+
+
+def test_a_threshold_is_told_under_the_name_of_its_item_in_the_unit_it_was_asked_in(faces: dict[str, Face]) -> None:
+    (notice,) = notices(faces["4.1.6"], "ThresholdEventNotification", METERS[:1])
+    body = faces["4.1.6"].binding.operations["ThresholdEventNotification"].write_request(notice.values)
+    assert 'objectID="I1"' in body
+    assert "<value>12345.678</value>" in body
 
 
 def test_error_objects_are_put_to_the_messages_that_they_name(faces: dict[str, Face]) -> None:

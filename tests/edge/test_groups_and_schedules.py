@@ -362,10 +362,12 @@ def test_thresholds_are_monitored_adjusted_and_ended(site: StoreSite) -> None:
         "meter 'M9' is not known",
         "meter 'M000001' stands in the list twice",
     ]
+    coded = thresholds(("I4", "M000001", "5")).replace("</value>", '</value><readingTypeCode name="phase of the moon"/>')
+    assert "is not watched; these are: energy_delivered" in site.errors(V4, MR, "InitiateThresholdMonitoring", coded + told)[0][1]
     adjust = thresholds(("I1", "M000001", "60"), ("I9", "M000001", "60")) + "<transactionID>t-2</transactionID>"
     assert [e[0] for e in site.errors(V4, MR, "AdjustThresholdMonitoring", adjust)] == ["I9"]
     (one,) = site.store.call("monitoring", MonitoringKind.THRESHOLD, site.now)
-    assert (one.details, one.answering.transaction_id) == ({"value": 60.0}, "t-1")
+    assert (one.details, one.answering.transaction_id) == ({"value": 60.0, "power": -3}, "t-1")
     cancel = "<monitoringItemObjectID>I1</monitoringItemObjectID>"
     assert site.errors(V4, MR, "CancelThresholdMonitoring", cancel) == []
     assert len(site.errors(V4, MR, "CancelThresholdMonitoring", cancel)) == 1
