@@ -5,6 +5,7 @@ octets and None need no conversion.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from functools import lru_cache
@@ -17,6 +18,12 @@ from sqlalchemy.dialects.postgresql import dialect as postgresql_dialect
 from adapters.store.limits import KEYS_PER_QUERY_MAX
 
 Values = tuple[Any, ...]
+
+STATEMENTS_KEPT = 512
+"""Texts of statements kept as PostgreSQL wants them."""
+
+_LITERALS_AND_PLACES = re.compile(r"('(?:[^']|'')*')|\?")
+"""A question mark within a literal is text, any other the place of a parameter."""
 
 _POSTGRESQL = postgresql_dialect()  # type: ignore[no-untyped-call]
 
@@ -79,7 +86,12 @@ def remove(connection: Connection, table: Table, keys: Sequence[Values]) -> None
 
 def rows_of(connection: Connection, statement: str, parameters: Values) -> list[Any]:
     """Rows as the driver makes them, for queries of many: SQLAlchemy's own cost as much again. Parameters stand as `?` in `statement`."""
-    return _rows(connection, statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s"), parameters)
+    return _rows(connection, statement if connection.dialect.name == "sqlite" else _as_postgresql(statement), parameters)
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _as_postgresql(statement: str) -> str:
+    return _LITERALS_AND_PLACES.sub(lambda found: found[1] or "%s", statement)
 
 
 def _rows(connection: Connection, statement: str, parameters: Values) -> list[Any]:

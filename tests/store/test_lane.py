@@ -8,6 +8,7 @@ import pytest
 from adapters.store.lane import Rows
 from headend.errors import StoreError
 from headend.meter_groups import GroupKind, MeterGroup
+from headend.model.endpoint import EndpointId
 from headend.model.partner import MeterIdentifier, MeterScope
 from tests.store.world import NOW, OpenStore, endpoint_day, shipment
 
@@ -71,3 +72,5 @@ def test_a_partner_that_knows_few_meters_is_told_of_no_other(read: OpenStore) ->
     assert scoped is read.store.seen_by(MeterScope(group=group)), "one for each scope"
     found = [read.running.wait(scoped.newest_registers, BY_NUMBER, name) for name in ("M000001", "M000002")]
     assert [[meter.meter_no for meter, _ in one] for one in found] == [["M000001"], []]
+    page = read.running.wait(scoped.latest_page, EndpointId(0), 10)
+    assert (page.last.endpoint_id, page.remaining) == (1, 0)
