@@ -176,6 +176,15 @@ class CommandDriver:
         return router is None or self._routers[router] < most
 
     def _take_up(self, assignment: CommandAssignment) -> None:
+        """Begin to talk, or say why not. A mistake of ours is this command's failure and nothing to those taken with it."""
+        try:
+            self._begin_talk(assignment)
+        except Exception as error:  # noqa: BLE001  # job ended: our mistake ends one command, not all that were taken
+            self.log.failure("beginning {command}", command=assignment.command.command_id)
+            command, decision = self._stepped(assignment.command, Ended(_not_understood(error)))
+            self._conclude(replace(assignment, command=command), decision, None)
+
+    def _begin_talk(self, assignment: CommandAssignment) -> None:
         if self.conversations.is_with(assignment.ap_title) or assignment.until <= self._now():
             self._conclude(assignment, Wait(self._now() + timedelta(seconds=self._policy.look_seconds)), None)
             return
@@ -230,8 +239,7 @@ class CommandDriver:
 
     def mistaken(self, conversation: Conversation[CommandAssignment], error: Exception) -> TalkEnded:
         """Our mistake is the command's failure; see Holder."""
-        reason = f"not understood: {type(error).__name__}"
-        return TalkEnded(Outcome(TargetState.FAILED, code=FailureCode.NOT_UNDERSTOOD, reason=reason))
+        return TalkEnded(_not_understood(error))
 
     def _note(self, conversation: Conversation[CommandAssignment], telling: Telling) -> None:
         """Record that the meter is about to be told; only when that is durable it is."""
@@ -342,6 +350,10 @@ class CommandDriver:
 
     def _stepped(self, command: Command, happening: Happening) -> tuple[Command, object]:
         return step(command, happening, self._now(), self._policy)
+
+
+def _not_understood(error: Exception) -> Outcome:
+    return Outcome(TargetState.FAILED, code=FailureCode.NOT_UNDERSTOOD, reason=f"not understood: {type(error).__name__}")
 
 
 def _as_collected(assignment: CommandAssignment) -> Assignment:

@@ -148,12 +148,17 @@ class Conversations(Generic[P]):
         return ap_title in self._by_title
 
     def begin(self, party: P, state: Dialogue, action: object, ended_by: float) -> None:
-        """A new conversation, with an endpoint with which there is none."""
+        """A new conversation, with an endpoint with which there is none; there is still none where it cannot begin."""
         far, cipher = ApTitle(party.ap_title), Cipher(party.key)
         association = Association(self._title, far, SecurityMode.ENCRYPTED, party.key_id, cipher)
         conversation = Conversation(party, state, association, ended_by)
         self._by_title[party.ap_title] = conversation
-        self._act(conversation, action)
+        try:
+            self._act(conversation, action)
+        except Exception:
+            self._by_title.pop(party.ap_title, None)
+            self._deadlines.clear(conversation)
+            raise
 
     def resume(self, conversation: Conversation[P], event: object) -> None:
         """What the dialogue wanted of its holder has happened; nothing where it has ended meanwhile."""

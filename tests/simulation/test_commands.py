@@ -36,6 +36,16 @@ def test_a_command_is_carried_out_and_answered_within_seconds() -> None:
     assert field.told() == Tally({(n, home): 1 for n in range(1, 6)})
 
 
+def test_one_that_cannot_be_begun_fails_and_those_taken_with_it_go_on() -> None:
+    field = CommandedField(1)
+    first, second, third = field.switched()[:3]
+    field.store.endpoints[second].key = b"of no use"
+    views = field.views(order(field, [first, second, third], DeferredKind.PING))
+    assert [view.state for view in views] == [TargetState.SUCCEEDED, TargetState.FAILED, TargetState.SUCCEEDED]
+    assert (views[1].code, views[1].reason) == (FailureCode.NOT_UNDERSTOOD, "not understood: SecurityError")
+    assert set(field.told().values()) == {1}
+
+
 def order(field: CommandedField, endpoints: list, kind: DeferredKind, action: SwitchAction | None = None, **more: object) -> str:
     """Order and have it carried out."""
     transaction = field.order(endpoints, kind, action, **more)
