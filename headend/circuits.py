@@ -11,6 +11,11 @@ from urllib.parse import urlsplit
 from headend.limits import CIRCUITS_MAX
 
 
+def back_off_seconds(first: float, failures: int, most: float) -> float:
+    """How long whatever failed so often in a row is left alone: `first` seconds, twice as long each time, `most` at most."""
+    return float(min(first * 2 ** min(max(failures - 1, 0), 20), most))
+
+
 class Server(NamedTuple):
     """A server of a partner: scheme, host and port of an address."""
 
@@ -51,7 +56,7 @@ class Circuits:
         """It did not answer."""
         before = self._broken.pop(server, None)
         silences = 1 if before is None else before.silences + 1
-        seconds = min(self._first_seconds * 2 ** min(silences - 1, 20), self._seconds_max)
+        seconds = back_off_seconds(self._first_seconds, silences, self._seconds_max)
         broken = self._broken[server] = Broken(reason, silences, now if before is None else before.since, now + timedelta(seconds=seconds))
         while len(self._broken) > CIRCUITS_MAX:
             del self._broken[next(iter(self._broken))]

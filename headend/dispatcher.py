@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from headend import limits
-from headend.circuits import Broken, Circuits, Server, server_of
+from headend.circuits import Broken, Circuits, Server, back_off_seconds, server_of
 from headend.errors import StoreError
 from headend.model.telling import Attempt, Delivery, Marked, MessageId, Teller, Telling, TellingStore
 
@@ -46,7 +46,7 @@ def after_attempt(attempt: Attempt, tries: int, now: datetime, policy: DispatchP
     refused = attempt.delivery is Delivery.REFUSED
     if attempt.delivery is Delivery.PARKED or tries >= (policy.refused_attempts_max if refused else policy.attempts_max):
         return (Delivery.REFUSED if refused else Delivery.PARKED), None
-    seconds = min(policy.retry_seconds * 2 ** min(tries - 1, 20), policy.retry_seconds_max)
+    seconds = back_off_seconds(policy.retry_seconds, tries, policy.retry_seconds_max)
     return Delivery.QUEUED, now + timedelta(seconds=seconds)
 
 

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from headend import limits
+from headend.circuits import back_off_seconds
 from headend.errors import StoreError
 from headend.model.event_telling import EventQueues, EventTelling, MarkedEvent
 from headend.model.subscription import Subscription
@@ -39,8 +40,8 @@ class EventDispatchPolicy:
     claim_seconds: float = 60.0
 
     def rest_seconds(self, failures: int) -> float:
-        """How long a queue rests after so many failures in a row."""
-        return float(min(self.retry_seconds * 2 ** min(failures, 20), self.retry_seconds_max))
+        """How long a queue rests after one more failure than so many in a row."""
+        return back_off_seconds(self.retry_seconds, failures + 1, self.retry_seconds_max)
 
 
 class EventTeller(Protocol):

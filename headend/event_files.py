@@ -87,6 +87,9 @@ class EventFileStore(Claims, Protocol):
     ) -> Awaitable[list[EventCase]]:
         """Events recorded after one, up to and with another, in order."""
 
+    def events_before(self, instant: datetime) -> Awaitable[EventNumber]:
+        """A number behind which all events received from an instant on are, and as few others as is known."""
+
     def advance_event_feed(self, feed: str, last: EventNumber, file: EventFile | None, now: datetime) -> Awaitable[None]:
         """Note that a feed has seen everything up to `last`, and the file that tells of it, where one does."""
 

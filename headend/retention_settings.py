@@ -24,7 +24,7 @@ class RetentionSettings(Section):
     """Days each class is kept: register reads, interval values but voltage, voltage, events of devices, exceptions, delivered or given-up
     notifications, closed work items, requests of which every target is done, gas days with what late data changed of them, the index
     of changes by which partners ask for what is new, what became of
-    delivered files, and billing requests with their answers, counted from their deadline.
+    delivered files and which events a file of events held, and billing requests with their answers, counted from their deadline.
     """
 
     registers: Days = THIRTEEN_MONTHS

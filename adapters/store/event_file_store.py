@@ -4,14 +4,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from twisted.internet.defer import Deferred
 
+from adapters.store import house_tables
 from adapters.store.bulk import OnConflict, put, rows_of
 from adapters.store.case_rows import COLUMNS, cases_of
 from adapters.store.database import Database
 from adapters.store.event_tables import event_case, event_feed, event_file
-from adapters.store.instants import from_us, to_us
+from adapters.store.instants import from_us, to_day, to_us
 from headend.event_files import EventFile, FeedMark
 from headend.model.event_case import EventCase, EventNumber
 from headend.model.events import EventPath
@@ -44,6 +45,13 @@ def after(
     statement = _AFTER.format(paths=", ".join(f"'{path.value}'" for path in sorted(paths)), until="" if until is None else _UNTIL)
     bounds = () if until is None else (until.change_seq, until.change_seq, until.position)
     return cases_of(connection, rows_of(connection, statement, (seen.change_seq, seen.change_seq, seen.position, *bounds, limit)))
+
+
+def before(connection: Connection, instant: datetime) -> EventNumber:
+    """By the changes that are noted once a day: at most two days of other events come after it."""
+    d = house_tables.change_day.c
+    mark = connection.execute(select(func.max(d.change_seq)).where(d.day < to_day(instant.date()))).scalar()
+    return EventNumber(0 if mark is None else mark + 1, -1)
 
 
 def advance(connection: Connection, feed: str, last: EventNumber, file: EventFile | None, now: datetime) -> None:
@@ -80,6 +88,9 @@ class EventFilePart:
         self, paths: Collection[EventPath], seen: EventNumber, limit: int, until: EventNumber | None = None
     ) -> Deferred[list[EventCase]]:
         return self._database.read(lambda c: after(c, paths, seen, limit, until))
+
+    def events_before(self, instant: datetime) -> Deferred[EventNumber]:
+        return self._database.read(lambda c: before(c, instant))
 
     def advance_event_feed(self, feed: str, last: EventNumber, file: EventFile | None, now: datetime) -> Deferred[None]:
         return self._database.run(lambda c: advance(c, feed, last, file, now))

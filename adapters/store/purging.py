@@ -70,6 +70,7 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
         Stage(delivery, "settled_us", Age.INSTANT),
         Stage(export_run, "ended_us", Age.INSTANT),
         Stage(export_gap, "day", Age.DAY),
+        Stage(event_tables.event_file, "made_us", Age.INSTANT),
     ),
     DataClass.BILLING: tuple(
         Stage(table, "request_no", Age.BILLING)
@@ -164,6 +165,8 @@ def _is_old(connection: Connection, stage: Stage, before: int) -> ColumnElement[
             return column.in_(_billed(before))
         case Age.INSTANT:
             old = column < before * DAY_US
+            if stage.table is event_tables.event_file:
+                return and_(old, event_tables.event_file.c.queued == 1)  # what was not handed over yet is never forgotten
             return and_(old, select(func.max(_W)).scalar_subquery() > _W) if stage.table is schema.work_item else old
     marks = select(func.max(house_tables.change_day.c.change_seq)).where(house_tables.change_day.c.day <= before)
     old = column <= (connection.execute(marks).scalar() or 0)

@@ -19,7 +19,7 @@ from headend.cli.failing import errors_as_sentences
 from headend.cli.one_store import store_options, with_store
 from headend.errors import HeadEndError, RequestError
 from headend.limits import EVENTS_PER_FILE_MAX
-from headend.model.event_case import EventCase, EventNumber
+from headend.model.event_case import EventCase
 from headend.model.events import EventPath
 from headend.settings import UtilitySettings
 
@@ -96,7 +96,7 @@ def record(file: Path, since: datetime, until: datetime, config: Path, utility_i
     """Write to FILE what meters told on their own, as the head-end has stored it, for `replay`."""
 
     async def work(_reactor: Any, store: Store, _utility: UtilitySettings) -> None:
-        count, seen = 0, EventNumber(0, 0)
+        count, seen = 0, await store.events_before(since)
         with file.open("w", encoding="utf-8") as lines:
             while cases := await store.events_after({EventPath.UNSOLICITED}, seen, EVENTS_PER_FILE_MAX):
                 seen = cases[-1].number

@@ -125,7 +125,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlarmSite]:
                 assert "Traceback" not in serve.rest()
 
 
-def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed(site: AlarmSite) -> None:
+def said(site: AlarmSite, *arguments: str) -> Any:
+    done = run(*arguments, "--config", site.place / "headend.toml", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed_and_why_somebody_was_not(site: AlarmSite) -> None:
     meter_no = site.homes[0]
     site.cause_until_told(meter_no, "power-down", "Outage<")
     time.sleep(1.1)
@@ -141,16 +147,7 @@ def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed(site: Alar
     standing = [one for one in site.taken.all if one["path"] == "/standing"]
     assert standing
     assert all("Outage<" in one["body"] for one in standing), "a restoration is no critical event"
-
-
-def said(site: AlarmSite, *arguments: str) -> Any:
-    done = run(*arguments, "--config", site.place / "headend.toml", "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def test_what_was_decided_and_told_can_be_seen_and_why_somebody_was_not(site: AlarmSite) -> None:
-    events = said(site, "events", "list", "--meter", site.homes[0], "--code", "2")
+    events = said(site, "events", "list", "--meter", meter_no, "--code", "2")
     told = next(one for one in events if one["decision"] == "told")
     whole = said(site, "events", "show", told["number"])
     assert {one["state"] for one in whole["told"]} == {"acknowledged"}

@@ -95,5 +95,5 @@ def test_bad_files_are_named_and_a_batch_is_cancelled_before_it_begins(place: Pa
     assert (bad.returncode, "line 7: command 'explode' is none of" in bad.stderr) == (1, True)
     number = str(headend(place, *words, "--good-ones")["batch"])
     assert headend(place, "batch", "cancel", number, "--reason", "a mistake", "--by", "ann")["cancelled"] == 5
-    (listed, _) = headend(place, "batch", "list")
+    listed, *_ = headend(place, "batch", "list")
     assert (listed["state"], listed["states"], listed["cancelled"]) == ("cancelled", {"cancelled": 5}, "cancelled by ann: a mistake")

@@ -181,7 +181,7 @@ def test_every_deferred_operation_is_answered_by_one_valid_notification(site: Si
     assert counted == dict.fromkeys(asked, 1)
 
 
-def test_a_partner_that_is_away_is_told_when_it_is_back(site: Site) -> None:
+def test_a_partner_that_is_away_is_told_when_it_is_back_and_the_log_has_it_without_secrets(site: Site) -> None:
     with partner() as one:
         port = one.port
     transaction = "t-away"
@@ -197,9 +197,6 @@ def test_a_partner_that_is_away_is_told_when_it_is_back(site: Site) -> None:
             assert len(back.all) == 1
         finally:
             process.kill()
-
-
-def test_secrets_and_exchanges_are_in_the_log(site: Site) -> None:
     done = run("messages", "list", "--config", site.place / "headend.toml", "--json")
     assert "their-word" not in done.stdout
     assert "ReadingChangedNotification" in done.stdout, done.stdout[-2_000:] + done.stderr

@@ -16,6 +16,7 @@ from headend.model.collection import Collected
 from headend.model.endpoint import EndpointId
 from headend.model.event_kinds import Severity
 from headend.model.events import DeviceEvent, EventPath
+from headend.model.retention import DataClass, Retention
 from headend.model.subscription import EventFilter
 from tests.store.world import UTILITY, OpenStore, shipment
 
@@ -95,6 +96,35 @@ def test_a_file_that_was_broken_off_is_made_again_under_its_number(feeds: Feeds)
     assert feeds.made() == {}
     feeds.look(ALARMS, seconds=15)
     assert feeds.made() == {"demo_alarms_00000001": [("M000001", "1")], "demo_alarms_00000002": [("M000002", "1")]}
+
+
+def test_which_events_an_old_file_held_is_forgotten_once_it_was_handed_over(feeds: Feeds) -> None:
+    async def broken(*_: Any) -> Any:
+        raise StoreError("no space left on device")
+
+    feeds.look(ALARMS)
+    for write in (None, broken):
+        feeds.happen(1, OUT)
+        feeds.look(ALARMS, seconds=15, write=write)
+    days = Retention(dict.fromkeys(DataClass, 60))
+    later = START + timedelta(days=62)
+    step = feeds.store.call("purge_step", days, DataClass.DELIVERIES, later, (3, 0), 100)
+    assert (step.rows, step.position) == (1, None)
+    assert [one.number for one in feeds.store.call("event_files", "alarms", [1, 2])] == [2]
+    feeds.look(ALARMS)
+    assert list(feeds.made()) == ["demo_alarms_00000001", "demo_alarms_00000002"], "its number goes on"
+
+
+def test_events_of_a_time_are_found_behind_the_days_before_it(feeds: Feeds) -> None:
+    assert feeds.store.call("events_before", START) == (0, -1)
+    for _ in range(3):
+        feeds.store.call("make_room", feeds.now)
+        feeds.happen(1, OUT)
+        feeds.now += timedelta(days=1)
+    since = START + timedelta(days=2)
+    begin = feeds.store.call("events_before", since)
+    found = feeds.store.call("events_after", {EventPath.UNSOLICITED}, begin, 10)
+    assert [one.received for one in found] == [START + timedelta(days=1), since]
 
 
 def test_logged_events_go_once_a_day_even_where_there_were_none(feeds: Feeds) -> None:
