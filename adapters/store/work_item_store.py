@@ -1,13 +1,14 @@
 """Work items: at most one open for each kind and subject, changed by whoever has something to say, listed newest first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select, text
 from twisted.internet.defer import Deferred
 
 from adapters.store import schema
-from adapters.store.bulk import OnConflict, put
+from adapters.store.bulk import OnConflict, key_source, put
 from adapters.store.database import Database
 from adapters.store.instants import from_us, to_us
 from adapters.store.router_packing import pack, unpack_history
@@ -20,7 +21,34 @@ def change_work_items(connection: Connection, changes: Sequence[WorkItemChange])
     """Apply changes in their order; each item afterwards, None where none is open and none was to be."""
     if changes and connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE work_item IN SHARE ROW EXCLUSIVE MODE"))
-    return [_changed(connection, change) for change in changes]
+    if not changes:
+        return []
+    current = _open_items(connection, {(change.kind.value, change.subject) for change in changes})
+    newest: int = connection.execute(select(func.max(_W.work_item_id))).scalar() or 0
+    written: dict[int, WorkItem] = {}
+    results: list[WorkItem | None] = []
+    for change in changes:
+        key = change.kind.value, change.subject
+        before = current.get(key)
+        if before is not None and change.state is WorkItemState.OPEN and all(entry in before.history for entry in change.entries):
+            results.append(before)
+            continue
+        after = change.applied(before)
+        if after is not None:
+            item_id = None if before is None else before.work_item_id
+            if item_id is None:
+                newest += 1
+                item_id = WorkItemId(newest)
+            after = replace(after, work_item_id=item_id)
+            written[item_id] = after
+            if after.closed is None:
+                current[key] = after
+            else:
+                current.pop(key, None)
+        results.append(after)
+    # In the order of their numbers: where one is closed and another opened for a subject, the first makes way.
+    put(connection, schema.work_item, [_row(written[item_id]) for item_id in sorted(written)], OnConflict.REPLACE)
+    return results
 
 
 def work_items(
@@ -49,23 +77,23 @@ def open_subjects(connection: Connection, kinds: set[WorkItemKind]) -> set[tuple
     return {(WorkItemKind(row[0]), row[1]) for row in connection.execute(statement)}
 
 
-def _changed(connection: Connection, change: WorkItemChange) -> WorkItem | None:
-    statement = select(schema.work_item).where(_W.kind == change.kind.value, _W.subject == change.subject, _W.closed_us.is_(None))
-    row = connection.execute(statement).first()
-    before = None if row is None else _item(row)
-    if before is not None and all(entry in before.history for entry in change.entries) and change.state is WorkItemState.OPEN:
-        return before
-    after = change.applied(before)
-    if after is None:
-        return None
-    item_id = before.work_item_id if before is not None else None
-    if item_id is None:
-        item_id = WorkItemId((connection.execute(select(func.max(_W.work_item_id))).scalar() or 0) + 1)
-    closed_us = None if after.closed is None else to_us(after.closed)
-    values = (item_id, after.kind.value, after.subject, after.state.value, after.routed_to.value, to_us(after.opened), closed_us)
-    written = (*values, after.diagnosis, pack(after.history), after.assigned_to)
-    put(connection, schema.work_item, [written], OnConflict.REPLACE)
-    return _item(written)
+def _open_items(connection: Connection, keys: set[tuple[str, str]]) -> dict[tuple[str, str], WorkItem]:
+    """What is open of these kinds and subjects."""
+    source, parameters = key_source(connection, (_W.kind, _W.subject), sorted(keys))
+    columns = ", ".join(f"t.{column.name}" for column in schema.work_item.columns)
+    # CROSS JOIN keeps SQLite to the written order: keys outside, the index inside.
+    statement = (
+        f"SELECT {columns} FROM {source} CROSS JOIN work_item AS t"  # noqa: S608
+        " WHERE t.kind = k.kind AND t.subject = k.subject AND t.closed_us IS NULL"
+    )
+    cursor = connection.exec_driver_sql(statement, parameters)
+    return {(item.kind.value, item.subject): item for item in map(_item, cursor)}
+
+
+def _row(item: WorkItem) -> tuple[Any, ...]:
+    closed_us = None if item.closed is None else to_us(item.closed)
+    values = (item.work_item_id, item.kind.value, item.subject, item.state.value, item.routed_to.value, to_us(item.opened), closed_us)
+    return (*values, item.diagnosis, pack(item.history), item.assigned_to)
 
 
 def _item(row: Any) -> WorkItem:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.store.work_item_store import change_work_items
 from headend.collection.policy import CollectionPolicy
 from headend.collection_plan import CollectionPlan, GroupPlan, PlanKind
 from headend.model.collection import Collected, Progress
@@ -70,6 +71,11 @@ class Kept:
 
     def call(self, name: str, *arguments: Any, **named: Any) -> Any:
         return self._running.wait(getattr(self.store, name), *arguments, **named)
+
+    def changed(self, changes: list[WorkItemChange]) -> list[WorkItem | None]:
+        """Work items changed in one transaction of a database."""
+        after: list[WorkItem | None] = self._running.wait(self.store._database.run, lambda c: change_work_items(c, changes))
+        return after
 
     def look(self, hours: float) -> Looked:
         self.hours = hours
@@ -288,3 +294,31 @@ def test_a_last_gasp_is_what_an_outage_is_known_by(kept: Kept) -> None:
     assert first.diagnosis.startswith("it reported an outage")
     assert "outage reported 2026-07-02 06:01 UTC" in first.diagnosis
     assert second.diagnosis.startswith("never heard")
+
+
+def test_changes_of_many_work_items_at_once_are_as_if_made_one_after_the_other(kept: Kept) -> None:
+    if isinstance(kept.store, Memory):
+        pytest.skip("the store of simulations changes them one by one")
+
+    def change(subject: str, state: WorkItemState, text: str) -> WorkItemChange:
+        return WorkItemChange(WorkItemKind.SILENT_ENDPOINT, subject, NOW, state, (WorkItemEntry(NOW, "ann", text),))
+
+    changes = [
+        change("M1", WorkItemState.CLOSED, "closed, though none is open"),
+        change("M1", WorkItemState.OPEN, "silent"),
+        change("M2", WorkItemState.OPEN, "silent"),
+        change("M1", WorkItemState.OPEN, "silent"),
+        change("M1", WorkItemState.ACKNOWLEDGED, "seen"),
+        change("M1", WorkItemState.CLOSED, "heard"),
+        change("M1", WorkItemState.OPEN, "silent again"),
+    ]
+    none, *rest = kept.changed(changes)
+    first, second, same, seen, closed, third = [item for item in rest if item is not None]
+    assert none is None
+    assert same == first
+    assert first.work_item_id == seen.work_item_id == closed.work_item_id
+    assert [entry.what for entry in closed.history] == ["silent", "seen", "heard"]
+    assert [item.work_item_id for item in (first, second, third)] == [1, 2, 3]
+    assert kept.items(closed=True) == [third, second, closed]
+    (noted,) = kept.changed([change("M2", WorkItemState.CLOSED, "heard")])
+    assert kept.items(closed=True) == [third, noted, closed]
