@@ -21,7 +21,7 @@ from headend.partner_directory import PartnerDirectory
 from headend.passwords import hash_matches, is_hash, make_hash
 from headend.settings import MessageSettings, Settings, SettingsError
 from headend.surrounding import Surrounding
-from multispeak.authentication import Authenticator, Evidence, PartnerAuthenticator
+from multispeak.authentication import Evidence, PartnerAuthenticator
 from multispeak.client_certificates import certificate_of
 from multispeak.contract import load_contract
 from multispeak.faults import RefusedCallError
@@ -66,8 +66,9 @@ def serve_partners(settings: Settings, utilities: Mapping[UtilityId, ServedUtili
     except CannotListenError as error:
         raise RequestError(f"cannot serve at {server.host}:{server.port}: {error.socketError.strerror or error.socketError}") from None
     public_url = server.public_url or f"{'http' if tls is None else 'https'}://{server.host}:{listening.getHost().port}"
+    logins = authenticator(settings, around)
     surroundings = Surroundings(
-        authenticator=authenticator(settings, around),
+        authenticator=logins,
         stores=lambda caller: utilities[caller.utility.utility_id].store.seen_by(caller.partner.meters),
         public_url=public_url,
         now=around.now,
@@ -78,7 +79,7 @@ def serve_partners(settings: Settings, utilities: Mapping[UtilityId, ServedUtili
     )
     root.putChild(b"", Redirect(b"/multispeak"))
     root.putChild(b"multispeak", multispeak_resource(surroundings))
-    billing_login = BillingLogin(surroundings.authenticator, around.reactor)
+    billing_login = BillingLogin(logins, around.reactor)
     root.putChild(b"billing", BillingResource(billing_login, lambda caller: utilities[caller.utility.utility_id].billing))
     return listening, public_url
 
@@ -86,16 +87,19 @@ def serve_partners(settings: Settings, utilities: Mapping[UtilityId, ServedUtili
 class BillingLogin:
     """Finds out who sends billing documents, by what SOAP callers are known by: user id and password, or a client certificate."""
 
-    def __init__(self, authenticator: Authenticator, clock: Any) -> None:
-        self._authenticator = authenticator
+    def __init__(self, logins: PartnerAuthenticator, clock: Any) -> None:
+        self._logins = logins
         self._clock = clock
 
     async def __call__(self, request: Any, user_id: str, password: str) -> Caller:
         """See `Login`. What applies to programs' names does not here: HTTP says none."""
+        certificate = certificate_of(request)
+        if not user_id and certificate is None:
+            raise NotLetInError("no login: send a partner's user id and password by HTTP Basic, or its client certificate")
         header = RequestHeader(user_id=user_id, password=password)
-        evidence = Evidence(header, request.getClientAddress().host, self._clock.seconds(), certificate_of(request))
+        evidence = Evidence(header, request.getClientAddress().host, self._clock.seconds(), certificate)
         try:
-            return await self._authenticator.authenticate(evidence)
+            return await self._logins.identify(evidence)
         except RefusedCallError as error:
             raise NotLetInError(str(error)) from None
 

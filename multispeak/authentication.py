@@ -75,8 +75,15 @@ class PartnerAuthenticator:
 
     async def authenticate(self, evidence: Evidence) -> Caller:
         """See `Authenticator`."""
-        header = evidence.header
-        claim = _claim(header)
+        caller, header = await self.identify(evidence), evidence.header
+        if not caller.partner.is_application(header.company, header.app_name):
+            said = f"Company {header.company[:80]!r} and AppName {header.app_name[:80]!r}"
+            raise RefusedCallError(FaultCode.NOT_ALLOWED, f"{said} are not what partner {caller.partner.user_id!r} goes by")
+        return caller
+
+    async def identify(self, evidence: Evidence) -> Caller:
+        """The caller, whatever its program is called: for ways on which programs have no names. Raises RefusedCallError."""
+        claim = _claim(evidence.header)
         certified = self._directory.find_certified(evidence.certificate) if evidence.certificate else None
         if certified is not None and not claim.password and not claim.digest:
             if claim.user_id not in {"", certified.partner.user_id}:
@@ -86,9 +93,6 @@ class PartnerAuthenticator:
             caller = await self._by_secret(claim, evidence)
             if certified is not None and certified.partner.user_id != caller.partner.user_id:
                 raise _other_certificate(claim.user_id)
-        if not caller.partner.is_application(header.company, header.app_name):
-            said = f"Company {header.company[:80]!r} and AppName {header.app_name[:80]!r}"
-            raise RefusedCallError(FaultCode.NOT_ALLOWED, f"{said} are not what partner {caller.partner.user_id!r} goes by")
         return caller
 
     async def _by_secret(self, claim: UsernameToken, evidence: Evidence) -> Caller:

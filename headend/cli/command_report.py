@@ -6,11 +6,14 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
-from headend.model.channels import CHANNELS
+from headend.model.channels import CHANNELS, Unit
 from headend.model.command import CommandView
 from headend.model.deferred import TargetState
+from headend.model.readings import RegisterRead
 
 _STYLES = {TargetState.SUCCEEDED: "green", TargetState.FAILED: "red", TargetState.TIMED_OUT: "red", TargetState.EXPIRED: "yellow"}
+
+_IN_THOUSANDS = {Unit.WATT_HOUR, Unit.VAR_HOUR}
 
 
 def view_line(view: CommandView) -> str:
@@ -26,7 +29,7 @@ def view_table(views: Sequence[CommandView], zone: ZoneInfo) -> Table:
         table.add_column(heading, overflow="fold")
     for view in views:
         found = view.found
-        registers = "\n".join(f"{CHANNELS[r.channel_id].name} {r.quantity} {CHANNELS[r.channel_id].unit}" for r in found.registers)
+        registers = "\n".join(f"{CHANNELS[r.channel_id].name} {amount(r)}" for r in found.registers)
         table.add_row(
             view.meter_no,
             f"[{_STYLES.get(view.state, 'none')}]{view.state.value}[/]",
@@ -37,6 +40,12 @@ def view_table(views: Sequence[CommandView], zone: ZoneInfo) -> Table:
             view.reason,
         )
     return table
+
+
+def amount(read: RegisterRead) -> str:
+    """A register as people write it: `12345.678 kWh`, `12.3 m3`."""
+    unit = CHANNELS[read.channel_id].unit
+    return f"{read.quantity.scaleb(-3):f} k{unit}" if unit in _IN_THOUSANDS else f"{read.quantity:f} {unit}"
 
 
 def _otherwise(view: CommandView) -> str:

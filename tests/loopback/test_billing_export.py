@@ -48,6 +48,7 @@ targets = ["mdm"]
 [[utilities.partners]]
 user_id = "cis"
 password = "correct horse"
+applications = ["Billing*"]
 
 [[utilities.partners]]
 user_id = "oms"
@@ -149,6 +150,7 @@ def test_over_http(place: Place) -> None:
 def test_who_is_not_let_in_and_what_is_no_request(place: Place) -> None:
     octets = place.request("N1", "<Item/>")
     assert [place.ask(octets, login=login)[0] for login in ("", "cis:wrong horse", "oms:battery staple")] == [401, 401, 401]
+    assert "by HTTP Basic" in place.ask(octets, login="")[2].get("reason")
     status, _, root = place.ask(octets)
     assert (status, root.get("line")) == (400, "3")
     assert "attribute 'itemId' is required" in root.get("reason")
