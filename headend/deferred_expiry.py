@@ -19,14 +19,14 @@ class ExpirationError(RequestError):
     """An expiration that cannot be meant."""
 
 
-def expiry(asked_seconds: float | None, begins: datetime) -> datetime:
+def expiry(asked_seconds: float | None, begins: datetime, default_days: int = DEFERRED_DAYS_DEFAULT) -> datetime:
     """The instant at which a request is dropped that begins at `begins`.
 
-    Absent and zero are no wish of the caller's (3.0 requires the element, so those who want none send 0): then the default counts.
+    Absent and zero are no wish of the caller's (3.0 requires the element, so those who want none send 0): then `default_days` count.
     Raises  ExpirationError for what is negative, no number, or later than the most
     """
     if asked_seconds is None or asked_seconds == 0:
-        return begins + timedelta(days=DEFERRED_DAYS_DEFAULT)
+        return begins + timedelta(days=default_days)
     if not isfinite(asked_seconds):
         raise ExpirationError(f"the expiration is {asked_seconds}, which is no time")
     if asked_seconds < 0:

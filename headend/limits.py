@@ -132,6 +132,9 @@ DEFERRED_TARGETS_MAX = 50_000
 DEFERRED_DAYS_DEFAULT = 1
 """How long a deferred request is tried whose caller does not say: a battery endpoint wakes four times in it."""
 
+AWAITED_DAYS_DEFAULT = 30
+"""How long a record of an exchange or installation is waited for: the contract has no expiration for these, and a crew takes weeks."""
+
 DEFERRED_DAYS_MAX = 366
 """How far ahead a deferred request may begin or expire, in days."""
 

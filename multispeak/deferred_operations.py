@@ -12,8 +12,8 @@ from typing import Any
 
 from headend.deferred_expiry import expiry, ole_seconds
 from headend.deferred_requests import fingerprint, settle
-from headend.limits import DEFERRED_DAYS_MAX, DEFERRED_TARGETS_MAX
-from headend.model.deferred import DeferredKind, DeferredRequest, SwitchAction, TargetKey, WantedTarget
+from headend.limits import AWAITED_DAYS_DEFAULT, DEFERRED_DAYS_DEFAULT, DEFERRED_DAYS_MAX, DEFERRED_TARGETS_MAX
+from headend.model.deferred import AWAITED, DeferredKind, DeferredRequest, SwitchAction, TargetKey, WantedTarget
 from headend.model.habits import Habit
 from multispeak.calls import Answer, Call, Handler
 from multispeak.deferred_targets import COMMODITIES, NOUNS, TargetReader, plain_noun
@@ -77,7 +77,8 @@ async def accept(call: Call, row: Deferral, answers: tuple[str, ...]) -> Answer:
     """Validate a request and store it with its good targets; an errorObject for each of the others."""
     request, reader = call.request, TargetReader(call.partner, call.version)
     begins = _begins(call, row.begins)
-    expires = expiry(_asked_seconds(call), begins or call.now)
+    days = AWAITED_DAYS_DEFAULT if row.kind in AWAITED else DEFERRED_DAYS_DEFAULT
+    expires = expiry(_asked_seconds(call), begins or call.now, days)
     response_url = _response_url(call, answers)
     wanted = await row.targets(call, reader)
     if not wanted:
@@ -255,10 +256,16 @@ TABLE: dict[str, Mapping[str, Deferral]] = {
             DeferredKind.LOAD_PROFILE_READ, _meters("meterIDs"), "Reads the load profile of the named meters"
         ),
         "InitiateMeterExchange": Deferral(
-            DeferredKind.METER_EXCHANGE, _of("exchanges", "exchanges"), "Waits for meters to be exchanged", "meterExchange"
+            DeferredKind.METER_EXCHANGE,
+            _of("exchanges", "exchanges"),
+            "Tells when meters are recorded as exchanged, or that they are not",
+            "meterExchange",
         ),
         "InitiateMeterInstallation": Deferral(
-            DeferredKind.METER_INSTALLATION, _of("installations", "installLocations"), "Waits for meters to be installed", "serviceLocation"
+            DeferredKind.METER_INSTALLATION,
+            _of("installations", "installLocations"),
+            "Tells when meters are recorded as installed, or that they are not",
+            "serviceLocation",
         ),
         **_SWITCHES,
         "InitiateOutageDetectionEventRequest": Deferral(_PING, _meters("meterIDs"), _PINGS),

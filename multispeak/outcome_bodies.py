@@ -90,6 +90,10 @@ class OutcomeBodies:
                 return self._lists(telling, "ODEventNotification", partial(self._outage_event, telling.kind))
             case DeferredKind.DEMAND_RESET:
                 return [self._reset(telling, told) for told in telling.objects]
+            case DeferredKind.METER_EXCHANGE:
+                return self._by_commodity(telling, "MeterExchangedNotification", "Exchange", self._exchange)
+            case DeferredKind.METER_INSTALLATION:
+                return self._by_commodity(telling, "MeterInstalledNotification", "", self._installed)
         return self._read(telling, values)
 
     # Switches
@@ -178,6 +182,40 @@ class OutcomeBodies:
         listed = {slot: self._records[kind](eventInstance=[instance])}
         events = self._records["meterEventList"](**self._object(told), extensionsList=extensions, **listed)
         return Notice("MeterEventNotification", (events,) if v3 else (events, transaction), (told.message_id,))
+
+    # Exchanges and installations, of which 4.1.6 alone tells
+
+    def _by_commodity(self, telling: Telling, name: str, suffix: str, make: Callable[[str, ToldObject], Any]) -> list[Notice]:
+        """Notifications whose objects stand in lists by commodity."""
+        whole = self._operations[name].request[0].type_name
+        notices = []
+        for some in self._some(telling.objects):
+            lists: dict[str, list[Any]] = {}
+            for told in some:
+                word = told.meter.commodity.value
+                lists.setdefault(f"{word}Meter{suffix}", []).append(make(word, told))
+            made = {f"{item}s": self._records[f"ArrayOf{item[0].upper()}{item[1:]}"](**{item: listed}) for item, listed in lists.items()}
+            values = (self._records[whole](utility=self._utility.utility_id, **made), telling.transaction_id)
+            notices.append(Notice(name, values, tuple(told.message_id for told in some)))
+        return notices
+
+    def _exchange(self, word: str, told: ToldObject) -> Any:
+        details, new = told.details, told.details.get("inMeter", "")
+        incoming = ShapeV4(self._records).meter_id(self._utility, self._told(told)._replace(name=new)) if new else None
+        return self._records[f"{word}MeterExchange"](
+            **self._object(told),
+            serviceLocationID=details.get("serviceLocationID") or None,
+            outMeterReading=self._records["meterReading"](meterID=self._meter_id(told)),
+            inMeterReading=self._records["meterReading"](meterID=incoming) if incoming is not None else None,
+            timeStamp=self._at(told),
+        )
+
+    def _installed(self, word: str, told: ToldObject) -> Any:
+        place = told.details.get("serviceLocation")
+        info = self._records["utilityInfo"](serviceLocationID=place) if place else None
+        return self._records[f"{word}Meter"](
+            **self._object(told), meterNo=self._name(told), serialNumber=told.meter.serial_no or None, utilityInfo=info
+        )
 
     # Readings
 

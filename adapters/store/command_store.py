@@ -59,7 +59,7 @@ _LET_GO = _GO_ON.replace(" FROM", ", lease_owner = NULL FROM", 1)
 _TERMINAL = {state.value for state in TargetState if state.terminal}
 _ACTUATING = {TargetState.SENT.value, TargetState.AWAITING.value}
 
-_DROPPED_SILENTLY = {DeferredKind.MONITORING, DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION}
+_DROPPED_SILENTLY = {DeferredKind.MONITORING}
 """Kinds that wait for something to happen: when they expire there is nothing to tell."""
 
 Row = tuple[Any, ...]

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, text, update
 
 from adapters.store import pacing, partner_tables
+from adapters.store.awaited_records import recorded
 from adapters.store.bulk import key_source
 from adapters.store.command_packing import unpack_told
 from adapters.store.instants import from_us, to_us
@@ -21,11 +22,12 @@ from adapters.store.protection_store import protections_of
 from adapters.store.recording import lock_states
 from headend.c1222.exchange import next_invocation_id
 from headend.commands.arranging import hindrance
+from headend.commands.machine import Answer, Wait, looked_for
 from headend.commands.staggering import NO_ROUTER
 from headend.errors import StoreError
 from headend.limits import COMMAND_INVOCATION_IDS, INVOCATION_ID_MAX
 from headend.model.command import OVERRIDE, Command, CommandAssignment, CommandId, CommandUpdate, FailureCode, Hindrance, Outcome
-from headend.model.deferred import UNSPOKEN, DeferredKind, Priority, SwitchAction, TargetState
+from headend.model.deferred import AWAITED, UNSPOKEN, DeferredKind, Priority, SwitchAction, TargetState
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, NativeAddress, Transport
 from headend.model.utility import Utility
 
@@ -66,8 +68,8 @@ Row = tuple[Any, ...]
 Key = tuple[int, int]
 """Request and endpoint."""
 
-_ROUTER = 18
-"""Where a row of details has the router."""
+_KIND, _CANCELLED, _ROUTER = 13, 17, 18
+"""Where a row of details has the kind, why it is cancelled, and the router."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +88,18 @@ def is_due(connection: Connection, now: datetime) -> bool:
 def take(
     connection: Connection, hands: Hands, owner: str, persons_max: int, batch_max: int, *, now: datetime, until: datetime
 ) -> tuple[list[CommandAssignment], list[CommandUpdate]]:
-    """(commands that are `owner`'s until `until`, how those of them ended already that cannot be carried out)."""
+    """(commands that are `owner`'s until `until`, what has come of those that nobody need carry out)."""
     rows = _taken(connection, owner, Priority.PERSON, persons_max, now, until)
     rows += _taken(connection, owner, Priority.BATCH, min(batch_max, persons_max - len(rows)), now, until)
     rows = _one_of_each_endpoint(connection, rows, now)
     if not rows:
         return [], []
     details = details_of(connection, rows)
-    rows = _at_their_pace(connection, rows, details, hands.utility, now)
+    awaited = [row for row in rows if DeferredKind(details[row[:2]][_KIND]) in AWAITED]
+    rows = [row for row in _at_their_pace(connection, rows, details, hands.utility, now) if row not in awaited]
     states = _reserved(connection, sorted({row[1] for row in rows}))
     hindrances = _hindrances(connection, rows, details, hands.utility, now)
-    assignments, ended = [], []
+    assignments, ended = [], _looked_at(connection, awaited, details, now)
     for row in rows:
         command = command_of(row, details[row[:2]])
         try:
@@ -106,6 +109,18 @@ def take(
             outcome = Outcome(TargetState.FAILED, code=FailureCode.UNREACHABLE, reason=str(error))
             ended.append(CommandUpdate(replace(command, state=outcome.state), row[6], None, outcome=outcome))
     return assignments, ended
+
+
+def _looked_at(connection: Connection, rows: Sequence[Row], details: Mapping[Key, Row], now: datetime) -> list[CommandUpdate]:
+    """What commands come to that wait for a record: their answer, or another look."""
+    there = recorded(connection, [row[:2] for row in rows])
+    updates = []
+    for row in rows:
+        detail = details[row[:2]]
+        command, decision = looked_for(command_of(row, detail), recorded=row[:2] in there, cancelled=detail[_CANCELLED], now=now)
+        outcome = decision.outcome if isinstance(decision, Answer) else None
+        updates.append(CommandUpdate(command, row[6], decision.until if isinstance(decision, Wait) else None, outcome=outcome))
+    return updates
 
 
 def any_waiting(connection: Connection, endpoint_id: int, now: datetime) -> bool:

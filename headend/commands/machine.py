@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 
 from headend.commands.policy import CommandPolicy
 from headend.model.command import NOTHING_FOUND, UNHINDERED, Command, CommandAssignment, FailureCode, Found, Hindrance, Outcome, Told
-from headend.model.deferred import DeferredKind, Priority, SwitchAction, TargetState
+from headend.model.deferred import AWAITED, DeferredKind, Priority, SwitchAction, TargetState
+
+LOOK_FOR_RECORDS = timedelta(minutes=1)
+"""How often it is looked whether what a partner waits for has been recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,9 @@ def _taken_up(command: Command, happening: TakenUp, now: datetime, policy: Comma
     if command.actuates and command.told is None and not happening.switch_enabled:
         reason = "the switch has been disabled; enable it first"
         return _answered(command, Outcome(TargetState.FAILED, code=FailureCode.SWITCH_DISABLED, reason=reason))
-    if command.kind in {DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION} or happening.sleeps:
+    if command.kind in AWAITED:
+        return looked_for(command, recorded=False, cancelled="", now=now)
+    if happening.sleeps:
         return replace(command, state=_at_least(command, TargetState.QUEUED)), Wait(command.expires)
     began = _counted_from(command, happening.since or now, policy)
     if command.attempts == 0 and command.told is None and _is_waited_for(command) and now >= _latest(began, policy):
@@ -164,6 +169,18 @@ def _taken_up(command: Command, happening: TakenUp, now: datetime, policy: Comma
     state = _at_least(command, TargetState.QUEUED if changes_something(command) else TargetState.SENT)
     following = replace(command, state=state, began=began, attempts=command.attempts + 1)
     return following, Speak(min(command.expires, _answer_by(following, now, policy)))
+
+
+def looked_for(command: Command, *, recorded: bool, cancelled: str, now: datetime) -> Step:
+    """What becomes of one that waits for a record: it is done once that is there, and looked for again until it expires."""
+    if cancelled:
+        return _cancelled(command, cancelled)
+    if recorded:
+        return _answered(command, Outcome(TargetState.SUCCEEDED))
+    if now >= command.expires:
+        outcome = Outcome(TargetState.EXPIRED, code=FailureCode.EXPIRED, reason=f"no {command.kind.value} was recorded until it expired")
+        return _answered(command, outcome)
+    return replace(command, state=TargetState.QUEUED), Wait(min(command.expires, now + LOOK_FOR_RECORDS))
 
 
 def _counted_from(command: Command, since: datetime, policy: CommandPolicy) -> datetime:

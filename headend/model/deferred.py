@@ -43,7 +43,10 @@ class SwitchAction(StrEnum):
     UNLIMIT_POWER = "unlimit power"
 
 
-UNSPOKEN = frozenset({DeferredKind.MONITORING, DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION})
+AWAITED = frozenset({DeferredKind.METER_EXCHANGE, DeferredKind.METER_INSTALLATION})
+"""Requests that are done when somebody has recorded what is waited for; no endpoint is spoken to."""
+
+UNSPOKEN = AWAITED | {DeferredKind.MONITORING}
 """Kinds that have no pace: a monitoring has its own, the others wait for something to happen."""
 
 

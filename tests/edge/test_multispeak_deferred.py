@@ -154,7 +154,8 @@ def test_every_operation_is_accepted_and_kept(site: StoreSite, version: str, ope
     assert list(one["targets"]) == (["M000002", "M000005"] if group else ["M000001"])
     begins = datetime.fromisoformat("2026-03-04T02:00:00Z") if "Schedule" in operation else NOW
     expires = "expirationTime" in request(version, operation) or "expTime" in request(version, operation)
-    assert one["expires_us"] == to_us(begins + (timedelta(minutes=10) if expires else timedelta(days=1)))
+    awaited = operation in {"InitiateMeterExchange", "InitiateMeterInstallation"}
+    assert one["expires_us"] == to_us(begins + (timedelta(minutes=10) if expires else timedelta(days=30 if awaited else 1)))
     action = {"InitiateConnectDisconnect": "disconnect", "InitiateArmCDDevice": "arm"}.get(operation)
     for told, _, state, due_us in one["targets"].values():
         assert (state, due_us) == ("accepted", to_us(begins))
@@ -430,6 +431,8 @@ def test_exchanges_and_installations_keep_what_comes_in_and_where(site: StoreSit
     exchange, installation = (json.loads(one["targets"]["M000001"][1]) for one in stored(site))
     assert exchange == {"serviceLocationID": "SP1", "inMeter": "NEW"}
     assert installation == {"serviceLocation": "SP1"}
+    days = [(one["expires_us"] - one["accepted_us"]) / 86_400e6 for one in stored(site)]
+    assert days == [30, 30], "the contract lets nobody say how long, and crews take their time"
     bare = '<installLocations><serviceLocation objectID="SP2"/></installLocations>'
     told = errors(call(site, "4.1.6", "InitiateMeterInstallation", bare + f"<responseURL>{URL}</responseURL>"))
     assert told == {"SP2": "the service location names no meter to install"}

@@ -11,7 +11,7 @@ from headend.model.deferred import DeferredKind, SwitchAction, TargetState
 from headend.model.protection import Protection, ProtectionKind
 from headend.model.telling import Supply
 from multispeak.deferred_operations import TABLE
-from tests.edge.test_multispeak_outcomes import ANSWERS, OPERATIONS, SILENT, tell, told
+from tests.edge.test_multispeak_outcomes import ANSWERS, OPERATIONS, tell, told
 from tests.fakes.soap_world import NOW
 from tests.fakes.store_site import StoreSite
 from tests.store.world import shipment
@@ -88,7 +88,7 @@ def test_what_is_cancelled_waits_in_the_outbox_once_with_its_reason(site: StoreS
     assert site.store.call("claim_tellings", partner, 500, NOW, NOW + timedelta(minutes=5)) == []
 
 
-@pytest.mark.parametrize(("version", "operation"), [one for one in OPERATIONS if TABLE[one[0]][one[1]].kind not in SILENT])
+@pytest.mark.parametrize(("version", "operation"), OPERATIONS)
 def test_why_something_was_not_done_is_told_in_every_notification(version: str, operation: str) -> None:
     kind = TABLE[version][operation].kind
     supply: Any = Supply.NO_RESPONSE if kind in {DeferredKind.PING, DeferredKind.MONITORING} else None

@@ -1,0 +1,45 @@
+"""Whether what a partner waits for has been recorded: a meter exchanged for another, a meter installed at a service location."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from headend.model.deferred import DeferredKind
+
+Key = tuple[int, int]
+"""Request and endpoint."""
+
+_ASKED = (
+    "SELECT q.kind, t.details FROM deferred_target AS t"
+    " JOIN deferred_request AS q ON q.request_id = t.request_id WHERE t.request_id = :request AND t.endpoint_id = :endpoint"
+)
+_INSTALLED = (
+    "SELECT 1 FROM installation AS i JOIN service_point AS p ON p.service_point_no = i.service_point_no"
+    " WHERE i.endpoint_id = :endpoint AND i.ended_us IS NULL"
+    " AND (:place = '' OR i.service_point_no = :place OR p.location_no = :place) LIMIT 1"
+)
+_EXCHANGED = (
+    "SELECT 1 FROM endpoint AS n JOIN installation AS i ON i.endpoint_id = n.endpoint_id"
+    " JOIN service_point AS p ON p.service_point_no = i.service_point_no"
+    " JOIN installation AS o ON o.service_point_no = i.service_point_no AND o.endpoint_id = :endpoint"
+    " WHERE (n.meter_no = :meter OR n.serial_no = :meter) AND n.endpoint_id <> :endpoint AND i.ended_us IS NULL"
+    " AND (:place = '' OR i.service_point_no = :place OR p.location_no = :place)"
+    " AND o.ended_us IS NOT NULL AND o.ended_us <= i.started_us LIMIT 1"
+)
+"""The one that comes in stands where the one that goes out stood before."""
+
+
+def recorded(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+    """Which of these targets, of exchanges and installations, have come to be."""
+    return {key for key in keys if _is_recorded(connection, key)}
+
+
+def _is_recorded(connection: Connection, key: Key) -> bool:
+    kind, told = connection.execute(text(_ASKED), {"request": key[0], "endpoint": key[1]}).one()
+    details: dict[str, Any] = json.loads(told)
+    values = {"endpoint": key[1], "place": details.get("serviceLocationID") or details.get("serviceLocation") or ""}
+    if DeferredKind(kind) is DeferredKind.METER_INSTALLATION:
+        return connection.execute(text(_INSTALLED), values).first() is not None
+    return connection.execute(text(_EXCHANGED), {**values, "meter": details.get("inMeter", "")}).first() is not None
