@@ -117,6 +117,7 @@ TEXTS: Mapping[str, str] = {
     "city": "Ames",
     "state": "IA",
     "postalCode": "50010",
+    "readingTypeCode": "posKWh",
     "posKWh": "12345",
     "negKWh": "0",
     "value": "12345.678",
