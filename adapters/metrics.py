@@ -69,7 +69,7 @@ class _Page(Resource):
     isLeaf = True  # noqa: N815 - Twisted's name
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted says no types
         self._registry = registry
 
     def render_GET(self, request: Any) -> bytes:  # noqa: N802 - Twisted's name

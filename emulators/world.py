@@ -145,7 +145,7 @@ class World:
         """Another device of the same kind takes the place of an endpoint, with its title and key; its profile begins now."""
         identity = self.device(index).identity
         self.swapped[index] = str(int(identity.serial_no) + 1 + self.population.size)
-        self.device.cache_clear()  # type: ignore[attr-defined]
+        self.device.cache_clear()  # type: ignore[attr-defined]  # an lru_cache
         state = self.state(index)
         timeline, now = state.timeline or self.kind(index).timeline, self.now
         piece = ClockPiece(now)

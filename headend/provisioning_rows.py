@@ -125,15 +125,20 @@ def _header(names: list[str], columns: frozenset[str], line: int) -> list[str]:
     return names
 
 
+def _after_blanks(text: str, place: int) -> int:
+    found = _BLANKS.match(text, place)
+    return place if found is None else found.end()
+
+
 def _json_rows(text: str, columns: frozenset[str]) -> Iterator[tuple[int, Row | Problem]]:
     decoder = json.JSONDecoder(parse_float=str, parse_int=str)
-    place = _BLANKS.match(text).end()  # type: ignore[union-attr]  # the pattern matches anything, nothing too
+    place = _after_blanks(text, 0)
     line = 1 + text.count("\n", 0, place)
     if text[place : place + 1] != "[":
         raise ProvisioningFileError("JSON is to be one list of objects, beginning with [", line)
     counted, place = place, place + 1
     while True:
-        place = _BLANKS.match(text, place).end()  # type: ignore[union-attr]
+        place = _after_blanks(text, place)
         line, counted = line + text.count("\n", counted, place), place
         if text[place : place + 1] == "]":
             return

@@ -3,6 +3,7 @@
 3.0 gives an interval's length as a bare float, which is minutes; 4.1.6 with its unit. A profile without intervals has no length.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,19 +18,19 @@ ProfileKey = tuple[int, tuple[ChannelId, ...]]
 """Interval length in seconds, 0 for registers alone; channels in order."""
 
 
-class IntervalShape:
+class IntervalShape(ABC):
     """Makes records of one version; a subclass knows what differs."""
 
     def __init__(self, records: Records) -> None:
         self.records = records
 
+    @abstractmethod
     def length(self, minutes: float) -> Any:
         """An interval length."""
-        raise NotImplementedError
 
+    @abstractmethod
     def identity(self, utility: Utility, meter: ToldMeter) -> dict[str, Any]:
         """The slots of a block that say whose it is."""
-        raise NotImplementedError
 
     def data(self, delimiter: str, comment: str, profiles: Sequence[Any], blocks: Sequence[Any]) -> Any:
         """One intervalData."""

@@ -71,7 +71,7 @@ class Record:
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and list(self._items()) == list(other._items())
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # records change
 
 
 class Records:

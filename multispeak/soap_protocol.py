@@ -149,7 +149,7 @@ class _Compiled:
         ctx.out_string = (ctx.out_document,)
 
 
-class CompiledSoap11(_Compiled, Soap11):  # type: ignore[misc]
+class CompiledSoap11(_Compiled, Soap11):  # type: ignore[misc]  # Spyne says no types
     """SOAP 1.1."""
 
 

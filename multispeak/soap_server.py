@@ -35,7 +35,7 @@ class Reply:
     chunks: AsyncGenerator[bytes, None] | None = None
 
 
-class Message(ComplexModel):  # type: ignore[misc]
+class Message(ComplexModel):  # type: ignore[misc]  # Spyne says no types
     """What Spyne is told of every message: the real types are the contract's, read and written by compiled code."""
 
     content = Unicode

@@ -36,7 +36,7 @@ class Mannered(Resource):
 
     def render_HEAD(self, request: Request) -> bytes:
         """What GET says, without its body."""
-        body: bytes = self.render_GET(request)  # type: ignore[attr-defined]
+        body: bytes = self.render_GET(request)  # type: ignore[attr-defined]  # where it is mixed in there is one
         request.setHeader(b"content-length", str(len(body)).encode())
         return b""
 

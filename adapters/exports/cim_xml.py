@@ -84,7 +84,7 @@ class CimXml:
         kind = interval_type(day.channel_id, day.seconds)
         if day.whole:
             template = _whole_template(kind, day.seconds, start, len(day.values), self._reported)
-            return template % tuple(map(texts.__getitem__, day.values))  # type: ignore[arg-type]
+            return template % tuple(map(texts.__getitem__, day.values))  # type: ignore[arg-type]  # a whole day holds no None
         parts = ["<IntervalBlocks>\n"]
         first = start // day.seconds
         for i, (value, flags) in enumerate(zip(day.values, day.flags or [0] * len(day.values), strict=True)):

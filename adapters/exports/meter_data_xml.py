@@ -102,7 +102,8 @@ def _missing_registers(configuration: str, rows: Sequence[RegisterRow], wanted: 
 def _intervals(day: ChannelDay, start: int) -> str:
     channel_id, seconds, exponent, values, _, whole = day
     if whole:
-        return _whole_template(channel_id, seconds, start, len(values)) % tuple(map(decimals(exponent).__getitem__, values))  # type: ignore[arg-type]
+        texts = map(decimals(exponent).__getitem__, values)  # type: ignore[arg-type]  # a whole day holds no None
+        return _whole_template(channel_id, seconds, start, len(values)) % tuple(texts)
     return _with_gaps(day, start)
 
 

@@ -14,6 +14,7 @@ from adapters.store.limits import DAYS_AHEAD_MAX, DAYS_PAST_MAX
 from adapters.store.segment_arrays import pack_runs
 from adapters.store.segments import PackingError, Segment
 from headend.model.collection import Collected
+from headend.model.endpoint import EndpointId
 from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import DAY_SECONDS, IntervalBlock, RegisterRead
@@ -67,7 +68,7 @@ def spoil(arrivals: Arrivals, endpoint_id: int, problems: Sequence[str], now: da
     """Note what had to be left out of an endpoint's values: the first few in words, all in number."""
     more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
     reason = f"not stored: {'; '.join(problems[:3])}{more}"
-    arrivals.exceptions.append(ExceptionRecord(endpoint_id, ExceptionKind.STORE, now, reason))  # type: ignore[arg-type]
+    arrivals.exceptions.append(ExceptionRecord(EndpointId(endpoint_id), ExceptionKind.STORE, now, reason))
     arrivals.spoilt.add(endpoint_id)
 
 

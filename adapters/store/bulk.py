@@ -25,7 +25,7 @@ STATEMENTS_KEPT = 512
 _LITERALS_AND_PLACES = re.compile(r"('(?:[^']|'')*')|\?")
 """A question mark within a literal is text, any other the place of a parameter."""
 
-_POSTGRESQL = postgresql_dialect()  # type: ignore[no-untyped-call]
+_POSTGRESQL = postgresql_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy says no types here
 
 
 class OnConflict(Enum):

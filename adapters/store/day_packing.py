@@ -97,7 +97,7 @@ def segments_of(blocks: Mapping[BlockKey, Block]) -> Iterator[Segment]:
         for first, end, known in runs:
             for start in range(0, len(members), CHANNELS_MAX):
                 columns = [
-                    Column(channel, exponent, values[first:end] if known else None, flags[first:end])  # type: ignore[arg-type]
+                    Column(channel, exponent, values[first:end] if known else None, flags[first:end])  # type: ignore[arg-type]  # a run is known
                     for channel, (values, flags, exponent) in members[start : start + CHANNELS_MAX]
                 ]
                 yield pack_segment(per_day, first, columns)
@@ -152,8 +152,8 @@ def _put(blocks: Blocks, per_day: int, place: slice, column: Column, part: Block
         exponent = min(exponent, part[2])
         values, _, _ = at_scale((values, flags, before[2] if before else exponent), exponent)
         part = at_scale(part, exponent)
-    values[place] = part[0]  # type: ignore[index]
-    flags[place] = part[1]  # type: ignore[index]
+    values[place] = part[0]  # type: ignore[index]  # lists by now: new, or from at_scale or _put
+    flags[place] = part[1]  # type: ignore[index]  # as the values
     blocks[key] = (values, flags, exponent)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, text
@@ -112,5 +113,5 @@ class UsagePart:
         sums: dict[int, list[int]] = {}
         after: int | None = 0
         while after is not None:
-            after = await self._database.read(lambda c, after=after: counted_part(c, day, after, sums))  # type: ignore[misc]
+            after = await self._database.read(partial(counted_part, day=day, after=after, sums=sums))
         await self._database.run(lambda c: put_storage(c, day, sums))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from twisted.internet.task import deferLater
 
@@ -161,7 +161,7 @@ def _table_printer(utility: UtilitySettings) -> Callable[[list[Numbered]], None]
     def show(exchanges: list[Numbered]) -> None:
         table = Table(box=None, pad_edge=False)
         for name, justify in _COLUMNS:
-            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+            table.add_column(name, justify=justify, no_wrap=True)
         for number, e in exchanges:
             table.add_row(*_cells(number, e, utility))
         if exchanges:
@@ -170,7 +170,7 @@ def _table_printer(utility: UtilitySettings) -> Callable[[list[Numbered]], None]
     return show
 
 
-_COLUMNS = (
+_COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     *(("no", "right"), ("began", "left"), ("", "left"), ("partner", "left"), ("server", "left"), ("operation", "left")),
     *(("transaction", "left"), ("in", "right"), ("out", "right"), ("ms", "right"), ("octets", "right"), ("verdict", "left")),
 )

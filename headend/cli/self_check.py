@@ -176,7 +176,7 @@ def differences(held: Values, answered: Values) -> Iterator[str]:
 
 def _client(question: Question, version: str, wsdl: str) -> Any:
     """A function from a meter number to its register and interval values as one version answers them."""
-    client: Any = zeep.Client(wsdl)  # type: ignore[no-untyped-call]
+    client: Any = zeep.Client(wsdl)  # type: ignore[no-untyped-call]  # zeep says no types
     header = client.get_element(f"{{{load_contract(version).namespace}}}MultiSpeakMsgHeader")
     versioned = {"Version": version} if version == "3.0" else {"MajorVersion": 4, "MinorVersion": 1, "Build": 6, "BuildString": "Release"}
     headers = [header(UserID=question.user_id, Pwd=question.password, **versioned)]

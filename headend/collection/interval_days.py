@@ -41,6 +41,7 @@ def interval_blocks(
                 flags = run.flags[index]
                 _place(days, 2 * index, len(columns), run, values, [flag | doubt for flag in flags] if doubt else flags)
     return [
+        # Lists of values and of flags stand in turns.
         IntervalBlock(endpoint_id, column[0], utc_day(day), seconds, exponents[index], lists[2 * index], lists[2 * index + 1])  # type: ignore[arg-type]
         for (day, seconds), lists in days.items()
         for index, column in enumerate(columns)

@@ -113,7 +113,10 @@ class Kept:
         return items
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(params=["memory", *DATABASES])
 def kept(request: pytest.FixtureRequest, running: RunningReactor, tmp_path: Path) -> Iterator[Kept]:
     if request.param == "memory":
         yield Kept(Memory(), running)
@@ -280,9 +283,8 @@ def test_looks_in_pages_reach_everybody(kept: Kept, monkeypatch: pytest.MonkeyPa
     assert all("neighbours silent" in item.diagnosis for item in kept.items())
 
 
+@pytest.mark.parametrize("kept", DATABASES, indirect=True)
 def test_a_last_gasp_is_what_an_outage_is_known_by(kept: Kept) -> None:
-    if isinstance(kept.store, Memory):
-        pytest.skip("the store of simulations keeps no outages")
     kept.call("import_shipment", shipment(2), NOW)
     kept.scheduled(1, 2)
     gasp = DeviceEvent(EndpointId(1), 1, NOW + timedelta(minutes=1), 1)
@@ -296,10 +298,8 @@ def test_a_last_gasp_is_what_an_outage_is_known_by(kept: Kept) -> None:
     assert second.diagnosis.startswith("never heard")
 
 
+@pytest.mark.parametrize("kept", DATABASES, indirect=True)
 def test_changes_of_many_work_items_at_once_are_as_if_made_one_after_the_other(kept: Kept) -> None:
-    if isinstance(kept.store, Memory):
-        pytest.skip("the store of simulations changes them one by one")
-
     def change(subject: str, state: WorkItemState, text: str) -> WorkItemChange:
         return WorkItemChange(WorkItemKind.SILENT_ENDPOINT, subject, NOW, state, (WorkItemEntry(NOW, "ann", text),))
 

@@ -28,7 +28,10 @@ ENDPOINTS = 1_000
 START, END = day_start(DAY), day_start(DAY) + timedelta(days=1)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
+
+
+@pytest.fixture(scope="module", params=["sqlite", POSTGRESQL])
 def busy(request: pytest.FixtureRequest, running: RunningReactor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenStore]:
     yield from one_store(request, running, tmp_path_factory, _fill)
 
@@ -119,17 +122,15 @@ def test_reads_of_one_meter_scan_nothing_large(busy: OpenStore, function: object
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
+@pytest.mark.parametrize("busy", [POSTGRESQL], indirect=True)
 def test_a_period_leaves_other_days_aside(busy: OpenStore, function: object, arguments: tuple[object, ...]) -> None:
-    if busy.store._database.is_sqlite:
-        pytest.skip("has no partitions")
     plan = plans(busy, function, *arguments)
     assert "_2026070" in plan, plan
     assert not any(partition in plan for partition in EARLIER), plan
 
 
+@pytest.mark.parametrize("busy", ["sqlite"], indirect=True)
 def test_sqlite_looks_up_days_and_endpoints_by_key(busy: OpenStore) -> None:
-    if not busy.store._database.is_sqlite:
-        pytest.skip("PostgreSQL has partitions")
     plan = plans(busy, reading_store.values_of, ONE, DAY_OF_ALL, EVERYTHING)
     assert "SEARCH i USING PRIMARY KEY (day=? AND endpoint_id=?)" in plan, plan
     assert "SEARCH r USING PRIMARY KEY (endpoint_id=? AND instant_us>? AND instant_us<?)" in plan, plan
