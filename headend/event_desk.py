@@ -33,8 +33,7 @@ from headend.model.subscription import (
     subjects_of,
 )
 from headend.model.utility import Utility
-from headend.model.watched_use import WatchedUse, whose
-from headend.usage_watch import WATCHED_CODES
+from headend.model.watched_use import WATCHED_CODES, WatchedUse, whose
 
 DESK = "event desk"
 """The name of this work among those that processes claim."""

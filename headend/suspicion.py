@@ -12,7 +12,7 @@ from enum import StrEnum
 from headend.event_catalogue import LOAD_SIDE_VOLTAGE, MANUFACTURER
 from headend.model.channels import CHANNEL_BY_NAME, CHANNELS, Flow, Statistic, Unit
 from headend.model.endpoint import CONFIGURATIONS, Commodity, EndpointId
-from headend.model.event_kinds import Category, EventCatalogue
+from headend.model.event_kinds import Category, EventCatalogue, EventKind
 from headend.model.instants import from_us
 from headend.model.quality import DOUBTFUL, WORTHLESS
 from headend.model.readings import IntervalBlock, RegisterRow
@@ -23,8 +23,11 @@ REVERSE_CODES = frozenset({48, MANUFACTURER | 9})
 
 def tamper_codes(catalogue: EventCatalogue) -> frozenset[int]:
     """Events that a utility's catalogue counts among tampering, but for those that only end it."""
-    tampering = (kind.code for kind in catalogue.kinds.values() if kind.category is Category.TAMPER and kind.clears is None)
-    return frozenset(tampering) - {*REVERSE_CODES, LOAD_SIDE_VOLTAGE}
+    return frozenset(kind.code for kind in catalogue.kinds.values() if _is_tampering(kind)) - {*REVERSE_CODES, LOAD_SIDE_VOLTAGE}
+
+
+def _is_tampering(kind: EventKind) -> bool:
+    return kind.category is Category.TAMPER and kind.clears is None
 
 
 def suspicious_codes(catalogue: EventCatalogue) -> frozenset[int]:
@@ -116,8 +119,7 @@ def of_event(event: SuspectEvent, catalogue: EventCatalogue) -> Suspicion | None
     if kind is None:
         return None
     if event.code not in REVERSE_CODES:
-        is_tamper = kind.category is Category.TAMPER and kind.clears is None
-        return _told(event, SuspicionKind.TAMPER, f"the meter told of a {kind.name}") if is_tamper else None
+        return _told(event, SuspicionKind.TAMPER, f"the meter told of a {kind.name}") if _is_tampering(kind) else None
     return None if _may_feed_in(suspect.configuration) else _told(event, SuspicionKind.REVERSE, f"the meter told of a {kind.name}")
 
 

@@ -30,8 +30,7 @@ _NO_USE = WatchedUse("", "test", 1, 0, 0, 0, 0)
 
 
 class TellingService:
-    """What tells the partners of one utility: outcomes of what they asked for, and events. `desk` decides about these,
-    `usage` finds some.
+    """What tells the partners of one utility: outcomes of what they asked for, and events. `desk` decides about these, `usage` finds some.
 
     Raises RequestError naming a certificate file that cannot be used.
     """

@@ -16,14 +16,14 @@ from twisted.logger import Logger
 from headend.errors import StoreError
 from headend.event_catalogue import THRESHOLD_REACHED, USAGE_SEEN
 from headend.limits import METERS_PER_FETCH_MAX
-from headend.model.channels import CHANNELS, Flow, Unit
+from headend.model.channels import CHANNELS, Unit
 from headend.model.endpoint import EndpointId
 from headend.model.events import DeviceEvent, EventPath
 from headend.model.instants import from_us, to_us
 from headend.model.quality import DOUBTFUL, WORTHLESS
 from headend.model.readings import RegisterRow
 from headend.model.selections import Period, Quantities, quantities
-from headend.model.watched_use import WatchedUse, whose
+from headend.model.watched_use import USE_CHANNELS, WATCHED_CODES, WatchedUse, whose
 from headend.monitoring import Monitoring, MonitoringKind
 from headend.reading_queries import Values
 from headend.regular_work import Claims, RegularWork
@@ -36,11 +36,6 @@ CLAIM_SECONDS = 5 * USE_SECONDS
 LOOK_BACK = timedelta(days=4)
 """How far back reads are looked at: what is retried for three days has come by then."""
 
-WATCHED_CODES: Mapping[int, MonitoringKind] = {USAGE_SEEN: MonitoringKind.USAGE, THRESHOLD_REACHED: MonitoringKind.THRESHOLD}
-"""Events that are found so, and what is watched for where they are."""
-
-USE_CHANNELS = frozenset(one.channel_id for one in CHANNELS.values() if one.flow is Flow.DELIVERED and one.unit is not Unit.VAR_HOUR)
-"""Registers of what customers use."""
 
 class WatchedStore(Claims, Protocol):
     """What is asked of a store. Its errors are StoreErrors."""

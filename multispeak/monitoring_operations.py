@@ -10,8 +10,8 @@ from headend.identifiers import identifier
 from headend.meter_groups import NOBODY, Answering
 from headend.model.channels import ChannelId
 from headend.model.refusal import Refusal
+from headend.model.watched_use import USE_CHANNELS
 from headend.monitoring import Monitoring, MonitoringKind, UnknownMonitoringError
-from headend.usage_watch import USE_CHANNELS
 from multispeak.calls import Answer, Call, Handler
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.field_names import FIELD_NAMES, FieldName

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, text
 
+from adapters.store import partner_tables
+from adapters.store.bulk import key_source, rows_of
 from headend.model.deferred import DeferredKind
 
 Key = tuple[int, int]
 """Request and endpoint."""
 
+_T = partner_tables.deferred_target.c
 _ASKED = (
-    "SELECT q.kind, t.details FROM deferred_target AS t"
-    " JOIN deferred_request AS q ON q.request_id = t.request_id WHERE t.request_id = :request AND t.endpoint_id = :endpoint"
+    "SELECT t.request_id, t.endpoint_id, q.kind, t.details FROM {keys} JOIN deferred_request AS q ON q.request_id = k.request_id"
+    " JOIN deferred_target AS t ON t.request_id = k.request_id AND t.endpoint_id = k.endpoint_id"
 )
 _INSTALLED = (
     "SELECT 1 FROM installation AS i JOIN service_point AS p ON p.service_point_no = i.service_point_no"
@@ -33,13 +35,16 @@ _EXCHANGED = (
 
 def recorded(connection: Connection, keys: Sequence[Key]) -> set[Key]:
     """Which of these targets, of exchanges and installations, have come to be."""
-    return {key for key in keys if _is_recorded(connection, key)}
+    if not keys:
+        return set()
+    source, parameters = key_source(connection, (_T.request_id, _T.endpoint_id), keys)
+    asked = rows_of(connection, _ASKED.format(keys=source), parameters)
+    return {(request_id, endpoint_id) for request_id, endpoint_id, *what in asked if _is_recorded(connection, endpoint_id, *what)}
 
 
-def _is_recorded(connection: Connection, key: Key) -> bool:
-    kind, told = connection.execute(text(_ASKED), {"request": key[0], "endpoint": key[1]}).one()
-    details: dict[str, Any] = json.loads(told)
-    values = {"endpoint": key[1], "place": details.get("serviceLocationID") or details.get("serviceLocation") or ""}
+def _is_recorded(connection: Connection, endpoint_id: int, kind: str, told: str) -> bool:
+    details: dict[str, str] = json.loads(told)
+    values = {"endpoint": endpoint_id, "place": details.get("serviceLocationID") or details.get("serviceLocation") or ""}
     if DeferredKind(kind) is DeferredKind.METER_INSTALLATION:
         return connection.execute(text(_INSTALLED), values).first() is not None
     return connection.execute(text(_EXCHANGED), {**values, "meter": details.get("inMeter", "")}).first() is not None

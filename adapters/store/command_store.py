@@ -59,9 +59,6 @@ _LET_GO = _GO_ON.replace(" FROM", ", lease_owner = NULL FROM", 1)
 _TERMINAL = {state.value for state in TargetState if state.terminal}
 _ACTUATING = {TargetState.SENT.value, TargetState.AWAITING.value}
 
-_DROPPED_SILENTLY = {DeferredKind.MONITORING}
-"""Kinds that wait for something to happen: when they expire there is nothing to tell."""
-
 Row = tuple[Any, ...]
 Told = tuple[Supply, str]
 
@@ -173,7 +170,8 @@ def _kept_outcome(each: CommandUpdate) -> str | None:
 def _collected(each: CommandUpdate, row: Row, counts: bool, now: datetime, supply: Told | None) -> Collected | None:
     """What is recorded with an update: what was read, in any case; what is told, where it counts and somebody is to be told."""
     messages: tuple[OutgoingMessage, ...] = ()
-    silent = each.command.kind in _DROPPED_SILENTLY and each.command.state.terminal
+    # A monitoring reports while it lasts; that it is over is nothing to tell.
+    silent = each.command.kind is DeferredKind.MONITORING and each.command.state.terminal
     if counts and each.outcome is not None and row[8] and not silent and not _needless(each.command.kind, supply):
         messages = (_message(each, each.outcome, row, now, supply),)
     if each.collected is None:

@@ -19,7 +19,7 @@ from adapters.store.instants import DAY_US, from_us, to_us
 from adapters.store.keys import KeySealer
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.monitoring_store import monitoring_of_row
-from adapters.store.partitions import DayKey, PartitionsWantedError
+from adapters.store.partitions import DayKey, require_partitions
 from adapters.store.silencing_store import current_silencings
 from headend.event_desk_port import DeskWork, EventMessage, Judged
 from headend.model.event_case import Decision, EventNumber
@@ -27,9 +27,9 @@ from headend.model.event_kinds import OutageMeaning
 from headend.model.event_telling import EVENT
 from headend.model.registration import Registration
 from headend.model.silencing import Scope
+from headend.model.watched_use import WATCHED_CODES
 from headend.monitoring import Monitoring, MonitoringKind
 from headend.outage_devices import OutageState
-from headend.usage_watch import WATCHED_CODES
 
 _C, _M = event_case.c, schema.meter_monitoring.c
 _DUE = f"SELECT {COLUMNS} FROM event_case WHERE due_us <= ? ORDER BY due_us, change_seq, position LIMIT ?"  # noqa: S608
@@ -80,10 +80,7 @@ def _planned(connection: Connection, endpoint_ids: Sequence[int], now_us: int) -
 
 def keep(connection: Connection, judged: Judged, now: datetime, partitions: set[DayKey] | None, suspicious: Collection[int]) -> None:
     """Keep what was judged. Raises PartitionsWantedError before anything is written."""
-    if partitions is not None:
-        days = {("device_event", to_us(event.occurred) // DAY_US) for event in judged.findings}
-        if not days <= partitions:
-            raise PartitionsWantedError(days - partitions)
+    require_partitions({("device_event", to_us(event.occurred) // DAY_US) for event in judged.findings}, partitions)
     for meaning, state in _STATES.items():
         since = [(endpoint_id, at) for endpoint_id, (what, at) in judged.supplies.items() if what is meaning]
         device_store.note_outage_states(connection, since, state)

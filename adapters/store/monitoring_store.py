@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, or_, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import schema
@@ -54,8 +54,7 @@ def end_item(connection: Connection, kind: MonitoringKind, partner: str, item_id
 
 def watched(connection: Connection, kind: MonitoringKind, at: datetime, meter_no: str | None) -> list[Monitoring]:
     """What of a kind is watched at an instant."""
-    at_us = to_us(at)
-    wanted = _monitorings().where(_M.kind == kind.value, _M.starts_us <= at_us, or_(_M.ends_us.is_(None), _M.ends_us > at_us))
+    wanted = monitorings().where(_M.kind == kind.value, lasting(at))
     if meter_no is not None:
         wanted = wanted.where(_E.meter_no == meter_no)
     return [monitoring_of(row) for row in connection.execute(wanted.order_by(_E.meter_no, _M.partner, _M.item_id))]
@@ -70,7 +69,14 @@ def items(connection: Connection, kind: MonitoringKind, partner: str, item_ids: 
     return [monitoring_of_row(row, meter_nos[row[1]]) for row in rows]
 
 
-def _monitorings() -> Select[Any]:
+def lasting(at: datetime) -> ColumnElement[bool]:
+    """What has begun at an instant and has not ended."""
+    at_us = to_us(at)
+    return and_(_M.starts_us <= at_us, or_(_M.ends_us.is_(None), _M.ends_us > at_us))
+
+
+def monitorings() -> Select[Any]:
+    """Rows for `monitoring_of`."""
     return select(schema.meter_monitoring, _E.meter_no).join(schema.endpoint, _E.endpoint_id == _M.endpoint_id)
 
 

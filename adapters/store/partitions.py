@@ -38,6 +38,12 @@ class PartitionsWantedError(Exception):
         super().__init__(f"{len(days)} day partitions are wanted")
 
 
+def require_partitions(days: set[DayKey], known: set[DayKey] | None) -> None:
+    """Raises PartitionsWantedError where days lack theirs; `known` is None where the database has none."""
+    if known is not None and not days <= known:
+        raise PartitionsWantedError(days - known)
+
+
 def make_partitions(connection: Connection, days: Iterable[DayKey]) -> None:
     """Make those that are not there yet. Runs in a transaction of its own."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

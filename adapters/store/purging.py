@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, select, text, true, tuple_
 
 from adapters.store import event_tables, house_tables, partner_tables, plan_tables, schema
 from adapters.store.billing_tables import billing_answer, billing_item, billing_item_meter, billing_request, billing_response
@@ -35,13 +35,14 @@ class Age(Enum):
 
 
 class Stage(NamedTuple):
-    """One table of a class. `walked`: SQLite finds old rows by endpoint, as the table is kept by it."""
+    """One table of a class. `walked`: SQLite finds old rows by endpoint, as the table is kept by it. Rows go `only` where that holds."""
 
     table: Table
     column: str
     age: Age
     partitioned: bool = False
     walked: bool = False
+    only: ColumnElement[bool] = true()
 
 
 STAGES: dict[DataClass, tuple[Stage, ...]] = {
@@ -58,8 +59,8 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
         Stage(event_tables.event_case, "change_seq", Age.CHANGE),
     ),
     DataClass.EXCEPTIONS: (Stage(schema.exception_record, "occurred_us", Age.INSTANT),),
-    DataClass.NOTIFICATIONS: (Stage(schema.outbox, "change_seq", Age.CHANGE),),
-    DataClass.WORK_ITEMS: (Stage(schema.work_item, "closed_us", Age.INSTANT),),
+    DataClass.NOTIFICATIONS: (Stage(schema.outbox, "change_seq", Age.CHANGE, only=schema.outbox.c.state != "queued"),),
+    DataClass.WORK_ITEMS: (Stage(schema.work_item, "closed_us", Age.INSTANT, only=select(func.max(_W)).scalar_subquery() > _W),),
     DataClass.COMMANDS: (
         Stage(partner_tables.deferred_target, "request_id", Age.REQUEST),
         Stage(partner_tables.deferred_request, "request_id", Age.REQUEST),
@@ -70,7 +71,7 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
         Stage(delivery, "settled_us", Age.INSTANT),
         Stage(export_run, "ended_us", Age.INSTANT),
         Stage(export_gap, "day", Age.DAY),
-        Stage(event_tables.event_file, "made_us", Age.INSTANT),
+        Stage(event_tables.event_file, "made_us", Age.INSTANT, only=event_tables.event_file.c.queued == 1),
     ),
     DataClass.BILLING: tuple(
         Stage(table, "request_no", Age.BILLING)
@@ -155,6 +156,10 @@ def _walk(
 
 
 def _is_old(connection: Connection, stage: Stage, before: int) -> ColumnElement[bool]:
+    return and_(_is_past(connection, stage, before), stage.only)
+
+
+def _is_past(connection: Connection, stage: Stage, before: int) -> ColumnElement[bool]:
     column = stage.table.c[stage.column]
     match stage.age:
         case Age.DAY:
@@ -164,13 +169,9 @@ def _is_old(connection: Connection, stage: Stage, before: int) -> ColumnElement[
         case Age.BILLING:
             return column.in_(_billed(before))
         case Age.INSTANT:
-            old = column < before * DAY_US
-            if stage.table is event_tables.event_file:
-                return and_(old, event_tables.event_file.c.queued == 1)  # what was not handed over yet is never forgotten
-            return and_(old, select(func.max(_W)).scalar_subquery() > _W) if stage.table is schema.work_item else old
+            return column < before * DAY_US
     marks = select(func.max(house_tables.change_day.c.change_seq)).where(house_tables.change_day.c.day <= before)
-    old = column <= (connection.execute(marks).scalar() or 0)
-    return and_(old, schema.outbox.c.state != "queued") if stage.table is schema.outbox else old
+    return column <= (connection.execute(marks).scalar() or 0)
 
 
 def _billed(before: int) -> Select[tuple[int]]:

@@ -23,7 +23,7 @@ from adapters.store.event_recording import put_events
 from adapters.store.instants import DAY_US, from_day, to_us
 from adapters.store.limits import REASON_CHARACTERS_MAX
 from adapters.store.merging import merge_days
-from adapters.store.partitions import DayKey, PartitionsWantedError
+from adapters.store.partitions import DayKey, require_partitions
 from adapters.store.progress_packing import pack_tables
 from adapters.store.segments import PackingError, Segment
 from headend.model.collection import Collected
@@ -102,8 +102,7 @@ def _check_partitions(arrivals: Arrivals, partitions: set[DayKey]) -> None:
     days |= {("interval_day", day) for _, day in arrivals.days}
     days |= {("register_read", key[1] // DAY_US) for key in arrivals.reads}
     days |= {("device_event", key[1] // DAY_US) for key in arrivals.events}
-    if not days <= partitions:
-        raise PartitionsWantedError(days - partitions)
+    require_partitions(days, partitions)
 
 
 def _drop_unknown(arrivals: Arrivals, states: dict[int, EndpointState], unknown: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
 from adapters.store import schema
@@ -13,26 +13,24 @@ from adapters.store.change_sequence import next_change
 from adapters.store.database import Database
 from adapters.store.event_recording import put_events
 from adapters.store.instants import DAY_US, to_us
-from adapters.store.monitoring_store import monitoring_of
-from adapters.store.partitions import DayKey, PartitionsWantedError
+from adapters.store.monitoring_store import lasting, monitoring_of, monitorings
+from adapters.store.partitions import DayKey, require_partitions
 from adapters.store.recording import lock_states
 from headend.model.endpoint import EndpointId
 from headend.model.events import DeviceEvent
 from headend.monitoring import Monitoring, MonitoringKind
 
-_M, _E = schema.meter_monitoring.c, schema.endpoint.c
+_M = schema.meter_monitoring.c
 
 
 def watched(
     connection: Connection, kinds: Sequence[MonitoringKind], at: datetime, after: int, limit: int
 ) -> dict[EndpointId, list[Monitoring]]:
     """What is watched at some meters, by endpoint."""
-    at_us = to_us(at)
-    lasts = _M.kind.in_([kind.value for kind in kinds]), _M.starts_us <= at_us, or_(_M.ends_us.is_(None), _M.ends_us > at_us)
+    lasts = _M.kind.in_([kind.value for kind in kinds]), lasting(at)
     page = select(_M.endpoint_id).where(*lasts, _M.endpoint_id > after).distinct().order_by(_M.endpoint_id).limit(limit)
     ids = list(connection.execute(page).scalars())
-    joined = schema.meter_monitoring.join(schema.endpoint, _E.endpoint_id == _M.endpoint_id)
-    rows = select(schema.meter_monitoring, _E.meter_no).select_from(joined).where(*lasts, _M.endpoint_id.in_(ids))
+    rows = monitorings().where(*lasts, _M.endpoint_id.in_(ids))
     found: dict[EndpointId, list[Monitoring]] = {EndpointId(one): [] for one in ids}
     for row in connection.execute(rows.order_by(_M.endpoint_id, _M.partner, _M.item_id)):
         found[EndpointId(row.endpoint_id)].append(monitoring_of(row))
@@ -43,9 +41,7 @@ def keep_found(
     connection: Connection, events: Sequence[DeviceEvent], now: datetime, partitions: set[DayKey] | None, suspicious: frozenset[int]
 ) -> int:
     """Store those that are new. Raises PartitionsWantedError before anything is written."""
-    days = {("device_event", to_us(one.occurred) // DAY_US) for one in events}
-    if partitions is not None and not days <= partitions:
-        raise PartitionsWantedError(days - partitions)
+    require_partitions({("device_event", to_us(one.occurred) // DAY_US) for one in events}, partitions)
     by_key = {(one.endpoint_id, to_us(one.occurred), one.code, one.sequence): one for one in events}
     lock_states(connection, sorted({one.endpoint_id for one in events}))
     instants = [key[1] for key in by_key]

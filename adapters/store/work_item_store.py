@@ -19,10 +19,10 @@ _W = schema.work_item.c
 
 def change_work_items(connection: Connection, changes: Sequence[WorkItemChange]) -> list[WorkItem | None]:
     """Apply changes in their order; each item afterwards, None where none is open and none was to be."""
-    if changes and connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE work_item IN SHARE ROW EXCLUSIVE MODE"))
     if not changes:
         return []
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE work_item IN SHARE ROW EXCLUSIVE MODE"))
     current = _open_items(connection, {(change.kind.value, change.subject) for change in changes})
     newest: int = connection.execute(select(func.max(_W.work_item_id))).scalar() or 0
     written: dict[int, WorkItem] = {}

@@ -48,7 +48,6 @@ MONITORING = "monitoring"
 
 SWITCHED = frozenset({SWITCH_OPENED, SWITCH_CLOSED, SWITCH_ARMED})
 
-
 WATCHED: Mapping[int, Subject] = {USAGE_SEEN: Subject.USAGE, THRESHOLD_REACHED: Subject.THRESHOLD}
 """Events that only the partner is told who has the meter watched."""
 
@@ -108,8 +107,8 @@ class Subscription:
     """One partner's wish to be told.
 
     `url` is where, logged in to with `credentials`; `version` and `server` are whence the notifications come. `subscription_id` is their
-    RegistrationID. `transaction_id` is that of a request
-    which it answers. `expires` is None where it holds until it is ended; `registered` is None for one that stands in the settings.
+    RegistrationID. `transaction_id` is that of a request which it answers. `expires` is None where it holds until it is ended;
+    `registered` is None for one that stands in the settings.
     """
 
     subscription_id: str

@@ -2,7 +2,18 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import NamedTuple, Self
+
+from headend.event_catalogue import THRESHOLD_REACHED, USAGE_SEEN
+from headend.model.channels import CHANNELS, Flow, Unit
+from headend.monitoring import MonitoringKind
+
+WATCHED_CODES: Mapping[int, MonitoringKind] = {USAGE_SEEN: MonitoringKind.USAGE, THRESHOLD_REACHED: MonitoringKind.THRESHOLD}
+"""Events that are found at watched meters, and what is watched for where they are."""
+
+USE_CHANNELS = frozenset(one.channel_id for one in CHANNELS.values() if one.flow is Flow.DELIVERED and one.unit is not Unit.VAR_HOUR)
+"""Registers of what customers use."""
 
 
 def whose(partner: str) -> str:
