@@ -18,6 +18,7 @@ _ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]
 ENCODINGS = {"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii"}
 # A value that holds `>` or UTF-16 gets past this one; then the parsed tree is looked at.
 _long_start_tag = re.compile(rb"<[^!?<>][^<>]{%d}" % START_TAG_OCTETS_MAX).search
+_PARTS = {one: (f"{{{one}}}Body", f"{{{one}}}Header") for one in (NS_SOAP11_ENV, NS_SOAP12_ENV)}
 _TRUE = {"1", "true"}
 _wide_elements = etree.XPath(f"boolean(//*[count(@*) > {ATTRIBUTES_MAX}])")
 
@@ -84,10 +85,12 @@ def open_envelope(root: etree._Element, envelope_namespace: str) -> Envelope:
     """
     _require_envelope(root, envelope_namespace)
     body = head = None
+    body_tag, head_tag = _PARTS[envelope_namespace]
     for part in root:
-        if part.tag == f"{{{envelope_namespace}}}Body":
+        tag = part.tag
+        if tag == body_tag:
             body = part
-        elif part.tag == f"{{{envelope_namespace}}}Header":
+        elif tag == head_tag:
             head = part
     if body is None:
         raise RefusedCallError(FaultCode.ENVELOPE, "the envelope has no Body")
@@ -96,10 +99,10 @@ def open_envelope(root: etree._Element, envelope_namespace: str) -> Envelope:
         raise RefusedCallError(FaultCode.ENVELOPE, f"the Body must hold exactly one element, the operation; it holds {found}")
     header = security = None
     for block in head if head is not None else ():
-        if str(block.tag).rpartition("}")[2] == HEADER_NAME:
+        strange = str(block.tag)
+        if strange.rpartition("}")[2] == HEADER_NAME:
             header = block
             continue
-        strange = str(block.tag)
         if block.tag == SECURITY_TAG:
             security, strange = block, not_understood(block)
         if strange and block.get(f"{{{envelope_namespace}}}mustUnderstand") in _TRUE:

@@ -129,7 +129,13 @@ class BoundedChannel(HTTPChannel):
     def requestDone(self, request: Any) -> None:
         """An answer is complete."""
         self._answered_at = self.factory.reactor.seconds()
-        super().requestDone(request)
+        if type(request) is PostRequest and not self._dataBuffer and not self._waitingForTransport:
+            # Nothing came meanwhile, so reading was never paused: to resume it costs a look at all sockets of the reactor.
+            self.requests.remove(request)
+            self._handlingRequest = False
+            self.line_mode = 1
+        else:
+            super().requestDone(request)
 
     def send(self, octets: bytes) -> None:
         """Octets of an answer: to the socket at once where nothing is before them, which saves a round of the reactor."""

@@ -15,6 +15,9 @@ WHOLE_POST_OCTETS_MAX = 64 * 1024
 WHOLE_POST_PIECES_MAX = 4
 """Pieces in which it may come: many clients send head and body apart; one that drips is for the usual way."""
 
+HEADS_REMEMBERED_MAX = 256
+"""Such heads that need not be read again: a client's differ by the length of its messages. 2 MiB at the worst."""
+
 PATHS_REMEMBERED_MAX = 64
 """Paths whose endpoint is known without looking for it: each of the six has a few names, in letters of any case."""
 

@@ -25,6 +25,8 @@ class FailedLogins:
 
         Raises  RefusedCallError
         """
+        if not self._times:
+            return
         if self._count((user_id, address), seconds) >= FAILED_LOGINS_MAX or self._count(address, seconds) >= FAILED_LOGINS_PER_ADDRESS_MAX:
             sentence = f"too many failed logins; try again in {FAILED_LOGINS_SECONDS} s"
             raise RefusedCallError(FaultCode.TOO_MANY_ATTEMPTS, sentence)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
-from uuid import UUID
 
 from headend.model.partner import Credentials
 from multispeak.contract import HEADER_NAME, Contract
@@ -17,6 +16,8 @@ from multispeak.writers import escape
 from multispeak.ws_security import UsernameToken, read_username_token
 
 APP_NAME = "Open AMI Head-End"
+_UUID_VERSION_4 = 0x4 << 76 | 0x8 << 60
+_UUID_RANDOM = ~(0xF << 76 | 0xC << 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class RequestHeader:
     token: UsernameToken | None = None
 
 
+NOTHING_SAID = RequestHeader()
+"""The header of a message before it is read, or of one without."""
+
+
 def read_header(envelope: Envelope) -> RequestHeader:
     """The MultiSpeak header, and the UsernameToken beside or instead of it.
 
@@ -45,17 +50,18 @@ def read_header(envelope: Envelope) -> RequestHeader:
     token = read_username_token(envelope.security)
     if block is None:
         return RequestHeader(token=token)
+    said = dict(block.items()).get
     return RequestHeader(
-        user_id=block.get("UserID", ""),
-        password=block.get("Pwd", ""),
+        user_id=said("UserID", ""),
+        password=said("Pwd", ""),
         namespace=str(block.tag).rpartition("}")[0][1:],
-        version=(block.get("Version") or block.get("MajorVersion") or "").strip(),
-        app_name=block.get("AppName", ""),
-        company=block.get("Company", ""),
-        session_id=block.get("SessionID", ""),
-        previous_session_id=block.get("PreviousSessionID", ""),
-        registration_id=block.get("RegistrationID", ""),
-        message_id=block.get("MessageID", ""),
+        version=(said("Version") or said("MajorVersion") or "").strip(),
+        app_name=said("AppName", ""),
+        company=said("Company", ""),
+        session_id=said("SessionID", ""),
+        previous_session_id=said("PreviousSessionID", ""),
+        registration_id=said("RegistrationID", ""),
+        message_id=said("MessageID", ""),
         token=token,
     )
 
@@ -101,8 +107,9 @@ class HeaderWriter:
         self._start = f'<{HEADER_NAME} xmlns="{contract.namespace}" {version} AppName="{APP_NAME}"{application}'
 
     def new_id(self) -> str:
-        """An id of ours, in random order."""
-        return str(UUID(int=self._random.getrandbits(128), version=4))
+        """An id of ours, in random order: a UUID of version 4, written without making one, which costs three times as much."""
+        digits = f"{self._random.getrandbits(128) & _UUID_RANDOM | _UUID_VERSION_4:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def write(
         self, utility_name: str, paging: Paging | None = None, credentials: Credentials | None = None, registration_id: str = ""

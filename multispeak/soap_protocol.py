@@ -19,7 +19,7 @@ from multispeak.contract import local_name
 from multispeak.endpoints import Endpoints
 from multispeak.envelope import Envelope, open_envelope, parse_request, request_parser
 from multispeak.faults import FaultCode, RefusedCallError, as_fault, render_fault
-from multispeak.message_header import HeaderWriter, RequestHeader, read_header, require_version
+from multispeak.message_header import NOTHING_SAID, HeaderWriter, RequestHeader, read_header, require_version
 from multispeak.object_counts import counted, objects_asked, objects_told
 from multispeak.spyne_import import Soap11, Soap12
 from multispeak.streaming import stream_list
@@ -34,7 +34,7 @@ class Exchange:
     seconds: float
     certificate: ClientCertificate | None = None
     envelope: Envelope | None = None
-    header: RequestHeader = field(default_factory=RequestHeader)
+    header: RequestHeader = NOTHING_SAID
     operation: str = ""
     caller: Caller | None = None
     utility_name: str = ""

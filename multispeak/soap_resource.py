@@ -4,9 +4,9 @@
 # Twisted's web package is only partly typed, and its names are what they are.
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -15,6 +15,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from headend.message_log import CUT_OFF, REFUSED
 from multispeak.client_certificates import certificate_of
+from multispeak.eager import begin
 from multispeak.envelope import ENCODINGS
 from multispeak.exchange_notes import EndpointNotes
 from multispeak.faults import RefusedCallError
@@ -80,13 +81,8 @@ class EndpointResource(Mannered):
 
     def take_post(self, request: Post) -> None:
         """Answer a SOAP call, now or later."""
-        content_type = request.getHeader(b"content-type") or b""
-        media_type, charset, action = parse_content_type(content_type.decode("latin-1"))
+        media_type, action, refusal = _format(request.getHeader(b"content-type"), request.getHeader(b"content-encoding"))
         server = self.servers.get(media_type)
-        refusal = _unsupported(media_type, charset) if server is None or charset else ""
-        encoding = (request.getHeader(b"content-encoding") or b"identity").decode("latin-1")
-        if encoding.strip().lower() != "identity":
-            refusal = f"content encoding {encoding[:40]!r} is not taken; send the message as it is"
         action = action or (request.getHeader(b"soapaction") or b"").decode("latin-1")
         exchange = Exchange(_address(request), action, self._clock.seconds(), certificate_of(request))
         octets = request.content.read() if request.content else b""
@@ -94,31 +90,34 @@ class EndpointResource(Mannered):
             _send(request, Reply(415, PLAIN, (refusal + "\n").encode()), exchange)
             self._note(exchange, media_type, octets, REFUSED)
             return
-        call = Deferred.fromCoroutine(self._call(request, server, octets, exchange))
-        call.addBoth(self._ended, request, exchange)
-        call.addCallback(lambda _: self._note(exchange, media_type, octets, CUT_OFF if exchange.cut_off else ""))
+
+        def ended(result: object) -> None:
+            self._ended(result, request, exchange)
+            self._note(exchange, media_type, octets, CUT_OFF if exchange.cut_off else "")
+
+        begin(self._call(request, server, octets, exchange), ended)
 
     async def _call(self, request: Post, server: SoapServer, octets: bytes, exchange: Exchange) -> None:
-        left: list[Failure] = []
-        request.notifyFinish().addErrback(left.append)
         try:
             await self._gate.enter()
         except RefusedCallError as busy:
-            if left:
+            if _has_left(request):
                 exchange.cut_off = True
             else:
                 _send(request, server.refuse(busy, exchange), exchange)
             return
         try:
-            if not left:
-                await self._answer(request, server, octets, exchange, left)
-            exchange.cut_off = bool(left)
+            if _has_left(request):
+                exchange.cut_off = True
+            else:
+                await self._answer(request, server, octets, exchange)
         finally:
             self._gate.leave()
 
-    async def _answer(self, request: Post, server: SoapServer, octets: bytes, exchange: Exchange, left: list[Failure]) -> None:
+    async def _answer(self, request: Post, server: SoapServer, octets: bytes, exchange: Exchange) -> None:
         reply = await server.respond(octets, exchange)
-        if left:
+        if _has_left(request):
+            exchange.cut_off = True
             if reply.chunks is not None:
                 await reply.chunks.aclose()
             return
@@ -136,7 +135,9 @@ class EndpointResource(Mannered):
             await producer.run()
         finally:
             exchange.octets_out = producer.octets_sent + (0 if reply.chunks is None else len(reply.octets))
-        if not left:
+        if _has_left(request):
+            exchange.cut_off = True
+        else:
             request.finish()
 
     def _ended(self, result: object, request: Post, exchange: Exchange) -> None:
@@ -201,10 +202,20 @@ def parse_content_type(value: str) -> tuple[str, str, str]:
     return media_type.strip().lower(), named.get("charset", "").lower(), named.get("action", "")
 
 
+@lru_cache(maxsize=64)
+def _format(content_type: bytes | None, content_encoding: bytes | None) -> tuple[str, str, str]:
+    """Media type, action and, where a body of that kind is not taken, the reason; kept, since clients say the same each time."""
+    media_type, charset, action = parse_content_type((content_type or b"").decode("latin-1"))
+    encoding = (content_encoding or b"identity").decode("latin-1")
+    if encoding.strip().lower() != "identity":
+        return media_type, action, f"content encoding {encoding[:40]!r} is not taken; send the message as it is"
+    return media_type, action, _unsupported(media_type, charset)
+
+
 def _unsupported(media_type: str, charset: str) -> str:
-    if media_type not in {"text/xml", "application/soap+xml"}:
+    if media_type not in _SOAP_VERSIONS:
         return f"content type {media_type[:60]!r} is not taken; SOAP 1.1 is text/xml, SOAP 1.2 application/soap+xml"
-    return "" if charset in ENCODINGS else f"charset {charset[:40]!r} is not taken; send utf-8 or utf-16"
+    return "" if not charset or charset in ENCODINGS else f"charset {charset[:40]!r} is not taken; send utf-8 or utf-16"
 
 
 def _send(request: Post, reply: Reply, exchange: Exchange) -> None:
@@ -219,6 +230,11 @@ def _operation_asked(request: Request) -> str:
     """The name behind `?op=`; empty where there is none."""
     named = {name.lower(): values for name, values in (request.args or {}).items()}
     return bytes(named.get(b"op", [b""])[0]).decode("utf-8", "replace").strip()
+
+
+def _has_left(request: Post) -> bool:
+    """Whether the client is gone before its answer was complete."""
+    return request.channel is None
 
 
 def _address(request: Post) -> str:

@@ -5,10 +5,12 @@ Pure.
 """
 
 import re
+from collections.abc import Mapping
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
-from multispeak.limits import HEAD_OCTETS_MAX, HEADERS_MAX, WHOLE_POST_OCTETS_MAX
+from multispeak.limits import HEAD_OCTETS_MAX, HEADERS_MAX, HEADS_REMEMBERED_MAX, WHOLE_POST_OCTETS_MAX
 
 _START = b"POST /"
 _REQUEST_LINE = re.compile(rb"POST (/[A-Za-z0-9_./-]{0,200}) HTTP/1\.1\r\n")
@@ -22,7 +24,7 @@ class WholePost(NamedTuple):
     """A request: its path, its header fields by their names in small letters, its body."""
 
     path: bytes
-    headers: dict[bytes, bytes]
+    headers: Mapping[bytes, bytes]
     body: bytes
 
 
@@ -40,19 +42,29 @@ def whole_post(octets: bytes) -> WholePost | NotYet:
     end = octets.find(b"\r\n\r\n", 0, HEAD_OCTETS_MAX) + 4
     if end < 4:
         return NotYet.MORE if len(octets) < HEAD_OCTETS_MAX else NotYet.NEVER
-    line = _REQUEST_LINE.match(octets)
-    if line is None or _FIELDS.fullmatch(octets, line.end(), end) is None:
+    head = _ordinary(octets[:end])
+    if head is None:
         return NotYet.NEVER
-    found = _FIELD.findall(octets, line.end(), end - 2)
-    headers = {name.lower(): value for name, value in found}
-    length = headers.get(b"content-length", b"")
-    if len(headers) != len(found) or not length.isdigit() or len(length) > _DIGITS_MAX or not _is_ordinary(headers):
-        return NotYet.NEVER
-    missing = end + int(length) - len(octets)
+    path, headers, length = head
+    missing = end + length - len(octets)
     if missing:
         return NotYet.MORE if 0 < missing < WHOLE_POST_OCTETS_MAX - len(octets) else NotYet.NEVER
-    return WholePost(line[1], headers, octets[end:])
+    return WholePost(path, headers, octets[end:])
 
 
-def _is_ordinary(headers: dict[bytes, bytes]) -> bool:
+@lru_cache(maxsize=HEADS_REMEMBERED_MAX)
+def _ordinary(head: bytes) -> tuple[bytes, Mapping[bytes, bytes], int] | None:
+    """Path, header fields and length of the body; None where it is none of these. Kept, since a client sends few different ones."""
+    line = _REQUEST_LINE.match(head)
+    if line is None or _FIELDS.fullmatch(head, line.end()) is None:
+        return None
+    found = _FIELD.findall(head, line.end(), len(head) - 2)
+    headers = {name.lower(): value for name, value in found}
+    length = headers.get(b"content-length", b"")
+    if len(headers) != len(found) or not length.isdigit() or len(length) > _DIGITS_MAX or not _has_nothing_else(headers):
+        return None
+    return line[1], headers, int(length)
+
+
+def _has_nothing_else(headers: dict[bytes, bytes]) -> bool:
     return not any(name in headers and headers[name].lower() != b"keep-alive" for name in _NOT_ORDINARY)
