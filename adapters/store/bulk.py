@@ -1,4 +1,4 @@
-"""Many rows by one statement: PostgreSQL gets arrays, SQLite a JSON list of keys or one prepared statement run over tuples.
+"""Many rows by one statement: PostgreSQL gets arrays, SQLite a JSON list of keys or rows of values.
 
 Statements are built once per table and kept; all text in them comes from the schema. Values go straight to the driver: integers, text,
 octets and None need no conversion.
@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +22,9 @@ Values = tuple[Any, ...]
 
 STATEMENTS_KEPT = 512
 """Texts of statements kept as PostgreSQL wants them."""
+
+ROWS_PER_STATEMENT = (256, 32, 4, 1)
+"""Rows that go together into SQLite: few sizes, since each is a statement that is kept prepared. Its limit is 32,766 values."""
 
 _LITERALS_AND_PLACES = re.compile(r"('(?:[^']|'')*')|\?")
 """A question mark within a literal is text, any other the place of a parameter."""
@@ -41,14 +45,24 @@ def put(connection: Connection, table: Table, rows: Sequence[Values], on_conflic
     if not rows:
         return
     is_sqlite = connection.dialect.name == "sqlite"
-    statement, columns = _insertion(table, on_conflict, is_sqlite=is_sqlite), _given(table)
+    columns = _given(table)
     if not is_sqlite:
-        connection.exec_driver_sql(statement, _arrays(columns, rows))
+        connection.exec_driver_sql(_insertion(table, on_conflict), _arrays(columns, rows))
     elif len(columns) < len(table.columns):
-        connection.exec_driver_sql(statement, list(rows))
+        _put_in_pieces(connection, table, rows, on_conflict)
     else:
         # In the order of the key: neighbours share pages.
-        connection.exec_driver_sql(statement, sorted(rows, key=_key_getter(table)))
+        _put_in_pieces(connection, table, sorted(rows, key=_key_getter(table)), on_conflict)
+
+
+def _put_in_pieces(connection: Connection, table: Table, rows: Sequence[Values], on_conflict: OnConflict) -> None:
+    """Insert in statements of many rows: SQLite's driver lets other threads have their turn at each one, and waits to get its own back."""
+    done = 0
+    for size in ROWS_PER_STATEMENT:
+        statement = _insertion(table, on_conflict, size)
+        while len(rows) - done >= size:
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(rows[done : done + size])))
+            done += size
 
 
 def fetch(
@@ -153,11 +167,12 @@ def _given(table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if column.autoincrement is not True]
 
 
-@lru_cache(maxsize=64)
-def _insertion(table: Table, on_conflict: OnConflict, *, is_sqlite: bool) -> str:
+@lru_cache(maxsize=256)
+def _insertion(table: Table, on_conflict: OnConflict, rows: int = 0) -> str:
+    """For SQLite of so many rows; for PostgreSQL of as many as its arrays have."""
     names = ", ".join(column.name for column in _given(table))
-    if is_sqlite:
-        source = f"VALUES ({', '.join('?' * len(_given(table)))})"
+    if rows:
+        source = "VALUES " + ", ".join([f"({', '.join('?' * len(_given(table)))})"] * rows)
     else:
         source = f"SELECT * FROM unnest({', '.join(f'%s::{_array_type(column)}' for column in _given(table))})"  # noqa: S608
     return f"INSERT INTO {table.name} ({names}) {source} {_conflict(table, on_conflict)}"

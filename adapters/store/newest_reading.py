@@ -1,7 +1,7 @@
-"""The newest registers of meters that are named: two statements whose texts are made once, for whoever runs them."""
+"""The newest registers of meters that are named: one statement or two whose texts are made once, for whoever runs them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect
@@ -16,18 +16,23 @@ from headend.model.selections import EVERYTHING
 MetersRead = list[tuple[Meter, list[RegisterRow]]]
 """Meters, each with the registers of its newest instant that has any."""
 
-_METERS = (
-    "SELECT endpoint.endpoint_id, endpoint.meter_no, endpoint.serial_no, coalesce(endpoint.ap_title, ''), endpoint.configuration,"
-    " endpoint.active, endpoint_state.last_read_us FROM {names} CROSS JOIN endpoint CROSS JOIN endpoint_state"
-    " WHERE endpoint.{column} = k.value AND endpoint_state.endpoint_id = endpoint.endpoint_id{only} ORDER BY endpoint.endpoint_id"
+_METER = (
+    "endpoint.endpoint_id, endpoint.meter_no, endpoint.serial_no, coalesce(endpoint.ap_title, ''), endpoint.configuration,"
+    " endpoint.active, endpoint_state.last_read_us"
 )
-_REGISTERS = "SELECT r.endpoint_id, r.instant_us, r.channel_id, r.source, r.exponent, r.flags, r.value FROM"
-_REGISTERS_SQLITE = (
-    f"{_REGISTERS} json_each(?) AS k CROSS JOIN register_read AS r"
-    " WHERE r.endpoint_id = json_extract(k.value, '$[0]') AND r.instant_us = json_extract(k.value, '$[1]') ORDER BY 1, 2, 3, 4"
+_NAMED = (
+    " CROSS JOIN endpoint CROSS JOIN endpoint_state"
+    " WHERE endpoint.{column} = k.value AND endpoint_state.endpoint_id = endpoint.endpoint_id{only}"
 )
+_READ = "r.endpoint_id, r.instant_us, r.channel_id, r.source, r.exponent, r.flags, r.value"
+_READS_SQLITE = (
+    f"SELECT json_group_array(json_array({_READ})) FROM register_read AS r"  # noqa: S608 - constants
+    " WHERE r.endpoint_id = endpoint.endpoint_id AND r.instant_us = endpoint_state.last_read_us"
+)
+_SQLITE = f"SELECT json_group_array(json_array({_METER}, json(({_READS_SQLITE})))) FROM json_each(?) AS k{_NAMED}"  # noqa: S608 - constants
+_METERS_POSTGRESQL = f"SELECT {_METER} FROM unnest(%s::text[]) AS k(value){_NAMED} ORDER BY endpoint.endpoint_id"  # noqa: S608 - constants
 _REGISTERS_POSTGRESQL = (
-    f"{_REGISTERS} unnest(%s::integer[], %s::bigint[]) AS k(endpoint_id, instant_us) JOIN register_read AS r"
+    f"SELECT {_READ} FROM unnest(%s::integer[], %s::bigint[]) AS k(endpoint_id, instant_us) JOIN register_read AS r"  # noqa: S608 - constants
     " ON r.endpoint_id = k.endpoint_id AND r.instant_us = k.instant_us AND r.instant_us BETWEEN {first} AND {last} ORDER BY 1, 2, 3, 4"
 )
 
@@ -38,30 +43,39 @@ class NewestReading:
     def __init__(self, dialect: Dialect, identifier: MeterIdentifier, only: Conditions = ()) -> None:
         self._identifier = identifier
         self._is_sqlite = dialect.name == "sqlite"
-        names = "json_each(?) AS k" if self._is_sqlite else "unnest(%s::text[]) AS k(value)"
-        self._meters = _METERS.format(names=names, column=identifier.value, only=also(dialect, only))
+        statement = _SQLITE if self._is_sqlite else _METERS_POSTGRESQL
+        self._statement = statement.format(column=identifier.value, only=also(dialect, only))
 
     def __call__(self, rows: Rows, names: Sequence[str]) -> Mapping[str, MetersRead]:
         """By each name the meters that have it."""
-        asked: Any = json.dumps(names) if self._is_sqlite else list(names)
-        meters = [meter_of(row) for row in rows(self._meters, (asked,))]
-        keys = [(meter.endpoint_id, meter.newest_us) for meter in meters if meter.newest_us is not None]
-        registers: dict[int, list[RegisterRow]] = {}
-        for row in self._registers(rows, keys) if keys else ():
-            if row[2] in EVERYTHING.registers:
-                registers.setdefault(row[0], []).append(RegisterRow._make(row))
         found: dict[str, MetersRead] = {}
-        for meter in meters:
-            found.setdefault(meter.called(self._identifier), []).append((meter, registers.get(meter.endpoint_id, [])))
+        for meter, read in self._of_sqlite(rows, names) if self._is_sqlite else self._of_postgresql(rows, names):
+            told = [RegisterRow._make(row) for row in read if row[2] in EVERYTHING.registers]
+            found.setdefault(meter.called(self._identifier), []).append((meter, told))
         return found
 
-    def _registers(self, rows: Rows, keys: Sequence[tuple[int, int]]) -> list[Any]:
-        if self._is_sqlite:
-            return rows(_REGISTERS_SQLITE, (json.dumps(keys),))
-        endpoints, instants = zip(*keys, strict=True)
-        # Constants, so that the partitions of other days are left aside when the statement is planned.
-        statement = _REGISTERS_POSTGRESQL.format(first=min(instants), last=max(instants))
-        return rows(statement, (_array(endpoints), _array(instants)))
+    def _of_sqlite(self, rows: Rows, names: Sequence[str]) -> Iterator[tuple[Meter, Sequence[Any]]]:
+        """All in one row: SQLite's driver lets other threads have their turn at each, and waits to get its own back."""
+        ((listed,),) = rows(self._statement, (json.dumps(names),))
+        # By endpoint, its reads by channel and source, whatever the order in which they were put together.
+        for *meter, read in sorted(json.loads(listed)):
+            yield meter_of(meter), sorted(read)
+
+    def _of_postgresql(self, rows: Rows, names: Sequence[str]) -> Iterator[tuple[Meter, Sequence[Any]]]:
+        meters = [meter_of(row) for row in rows(self._statement, (list(names),))]
+        keys = [(meter.endpoint_id, meter.newest_us) for meter in meters if meter.newest_us is not None]
+        registers: dict[int, list[Any]] = {}
+        for row in _registers(rows, keys) if keys else ():
+            registers.setdefault(row[0], []).append(row)
+        for meter in meters:
+            yield meter, registers.get(meter.endpoint_id, [])
+
+
+def _registers(rows: Rows, keys: Sequence[tuple[int, int]]) -> list[Any]:
+    endpoints, instants = zip(*keys, strict=True)
+    # Constants, so that the partitions of other days are left aside when the statement is planned.
+    statement = _REGISTERS_POSTGRESQL.format(first=min(instants), last=max(instants))
+    return rows(statement, (_array(endpoints), _array(instants)))
 
 
 def _array(numbers: Sequence[int]) -> str:
