@@ -14,6 +14,7 @@ from headend.limits import BILLING_ITEMS_PER_STEP
 from headend.model.billing_export import (
     Answer,
     BillingItem,
+    BillingRequest,
     BillingStore,
     ItemStatus,
     KeptAnswer,
@@ -24,6 +25,7 @@ from headend.model.billing_export import (
 )
 from headend.model.channels import ChannelId
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
+from headend.model.partner import MeterScope
 from headend.model.readings import IntervalBlock, RegisterRow
 from headend.model.selections import LOADS, Period, Quantities, quantities
 from headend.model.utility import Utility
@@ -38,6 +40,15 @@ Render = Callable[[Answer], str]
 
 Elsewhere = Callable[..., Awaitable[Any]]
 """Calls a function with arguments where it holds nobody up."""
+
+
+ScopeOf = Callable[[str], MeterScope | None]
+"""The meters that a partner knows of, by its user id; None where it knows all."""
+
+
+def everything(partner: str) -> MeterScope | None:
+    """Who asks, knows all meters."""
+    return None
 
 
 class BillingReadings(BillingStore, Protocol):
@@ -56,7 +67,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Biller:
-    """Answers the requests of one utility."""
+    """Answers the requests of one utility; `scope_of` says what its partners know of at present."""
 
     utility: Utility
     store: BillingReadings
@@ -64,6 +75,7 @@ class Biller:
     reader: Reader
     elsewhere: Elsewhere
     now: Callable[[], datetime]
+    scope_of: ScopeOf = everything
 
     async def answer(self, request: OpenRequest, number: int, *, final: bool = False) -> ResponseHead | None:
         """Answer the items that are complete, with `final` all that are open; the response, None where nothing was to be said."""
@@ -71,7 +83,7 @@ class Biller:
         first = number == 1
         while items := await self.store.open_items(request.request_no, after, BILLING_ITEMS_PER_STEP):
             after = items[-1].position
-            answers = await self.answers(items, request.request.deadline)
+            answers = await self.answers(items, request.request)
             now = self.now()
             recorded = await self.elsewhere(self._recorded, answers, now, final)
             if first or final:
@@ -84,16 +96,17 @@ class Biller:
         after = 0
         while items := await self.store.open_items(request.request_no, after, BILLING_ITEMS_PER_STEP):
             after = items[-1].position
-            if any(one.waiting for one in await self.answers(items, request.request.deadline)):
+            if any(one.waiting for one in await self.answers(items, request.request)):
                 return False
         return True
 
-    async def answers(self, items: Sequence[BillingItem], deadline: datetime) -> list[Answer]:
-        """Answers to items as things are."""
+    async def answers(self, items: Sequence[BillingItem], request: BillingRequest) -> list[Answer]:
+        """Answers to items as things are; what the partner does not know of is answered like what does not exist."""
+        deadline = request.deadline
         points = sorted({one.service_point for one in items if one.service_point})
         meters = sorted({one.meter for one in items if one.meter and not one.service_point})
         accounts = sorted({one.account for one in items if one.account and not one.service_point and not one.meter})
-        places = Places(await self.store.places(points, meters, accounts))
+        places = Places(await self.store.places(points, meters, accounts, self.scope_of(request.partner)))
         now = self.now()
         problems = [item_problem(one, deadline, now) for one in items]
         found = [Found(None, problem) if problem else places.of(one) for one, problem in zip(items, problems, strict=True)]
@@ -108,7 +121,7 @@ class Biller:
         for start in range(0, len(positions), BILLING_ITEMS_PER_STEP):
             chosen = positions[start : start + BILLING_ITEMS_PER_STEP]
             items = await self.store.items_at(request.request_no, chosen)
-            answers = await self.answers(items, request.request.deadline)
+            answers = await self.answers(items, request.request)
             fresh: Recorded = await self.elsewhere(self._recorded, answers, self.now(), True)
             corrected.answers += [one for one in fresh.answers if one.text != told[one.position]]
             corrected.settled += fresh.settled

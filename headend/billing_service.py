@@ -15,7 +15,8 @@ from headend.surrounding import Surrounding
 def billing_desk(settings: UtilitySettings, store: Store, around: Surrounding) -> BillingDesk:
     """Where a utility's billing documents are taken."""
     utility, on_thread = settings.utility, on_threads_of(around.reactor)
-    biller = Biller(utility, store, AnswerTexts(utility), BillingReads(utility, store), on_thread, around.now)
+    scopes = {one.user_id: one.partner.meters for one in settings.partners}
+    biller = Biller(utility, store, AnswerTexts(utility), BillingReads(utility, store), on_thread, around.now, scopes.get)
     billing = settings.billing
     return BillingDesk(utility, store, biller, billing.policy, around.reactor, on_thread, settings.spool, billing.targets, around.now)
 

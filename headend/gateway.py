@@ -80,6 +80,7 @@ def serve_partners(settings: Settings, utilities: Mapping[UtilityId, ServedUtili
     root.putChild(b"", Redirect(b"/multispeak"))
     root.putChild(b"multispeak", multispeak_resource(surroundings))
     billing_login = BillingLogin(logins, around.reactor)
+    site.body_octets_max[b"/billing"] = server.billing_octets_max
     root.putChild(b"billing", BillingResource(billing_login, lambda caller: utilities[caller.utility.utility_id].billing))
     return listening, public_url
 

@@ -71,13 +71,14 @@ class TlsSettings(Section):
 class ServerSettings(Section):
     """Where SOAP is served: over HTTPS where `tls` is given. `public_url` is what WSDLs say as address; by default made from host and port.
 
-    Port 0 picks one.
+    Port 0 picks one. A billing document may have `billing_octets_max` octets.
     """
 
     host: str = "127.0.0.1"
     port: Port = 8080
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$")
     tls: TlsSettings | None = None
+    billing_octets_max: int = Field(default=128 * 1024 * 1024, ge=1_024, le=2**31)
 
 
 class MetricsSettings(Section):

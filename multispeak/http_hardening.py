@@ -22,6 +22,8 @@ from multispeak.limits import (
     CONNECTIONS_MAX,
     HEADERS_MAX,
     IDLE_SECONDS,
+    LARGE_BODIES_MAX,
+    LARGE_BODY_OCTETS_PER_SECOND,
     PATHS_REMEMBERED_MAX,
     RECEIVE_SECONDS,
     WHOLE_POST_PIECES_MAX,
@@ -33,28 +35,46 @@ _SOAP_TYPES = (b"text/xml", b"application/soap+xml")
 
 
 class BoundedRequest(Request):
-    """A request whose body says how long it is, `BODY_OCTETS_MAX` at most; else the answer is 411 or 413, and the connection ends."""
+    """A request whose body says how long it is, or is chunked, and is as long at most as its address takes.
+
+    Else the answer is 411 or 413, or 503 while too many large ones are there, and the connection ends.
+    """
 
     _received = 0
     _refused = False
+    _is_large = False
 
     def gotLength(self, length: int | None) -> None:
         """The body's length, as announced."""
-        if length is not None and length > BODY_OCTETS_MAX:
-            super().gotLength(0)
-            self._refuse_large()
-        else:
+        if length is None or self._may_be_long(length):
             super().gotLength(length)
+        else:
+            super().gotLength(0)
 
     def handleContentChunk(self, data: bytes) -> None:
         """A piece of the body."""
         self._received += len(data)
-        if self._refused:
-            return
-        if self._received > BODY_OCTETS_MAX:
-            self._refuse_large()
-        else:
+        if not self._refused and self._may_be_long(self._received):
             super().handleContentChunk(data)
+
+    def _may_be_long(self, octets: int) -> bool:
+        """Whether a body so long is taken; one that is not has been refused when this returns."""
+        if octets <= BODY_OCTETS_MAX:
+            return True
+        channel: Any = self.channel
+        site = channel.factory
+        path = channel._path.partition(b"?")[0]
+        octets_max = site.body_octets_max.get(path, BODY_OCTETS_MAX)
+        if octets > octets_max:
+            self._refuse(b"413 Content Too Large", f"the request body may hold {octets_max} octets\n")
+        elif not self._is_large and site.large_bodies >= LARGE_BODIES_MAX:
+            self._refuse(b"503 Service Unavailable", f"{LARGE_BODIES_MAX} large requests are being taken; try again\n")
+        elif not self._is_large:
+            self._is_large = True
+            site.large_bodies += 1
+            self.notifyFinish().addBoth(lambda _: site.large_body_ended())
+            channel.give_seconds(RECEIVE_SECONDS + octets_max // LARGE_BODY_OCTETS_PER_SECOND)
+        return not self._refused
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The request is complete."""
@@ -66,14 +86,11 @@ class BoundedRequest(Request):
             self._refuse(b"411 Length Required", "a POST must have a Content-Length, or be chunked\n")
             return
         content_type = self.requestHeaders.getRawHeaders(b"content-type", [b""])[0]
-        if content_type.lower().startswith(_SOAP_TYPES):
+        if self._is_large or content_type.lower().startswith(_SOAP_TYPES):
             # Twisted parses the content type with the email package to see whether the body is a form; that alone costs more than
-            # the rest of receiving a small request.
+            # the rest of receiving a small request. And a large form would be read into memory.
             self._parsePOSTFormSubmission = False
         super().requestReceived(command, path, version)
-
-    def _refuse_large(self) -> None:
-        self._refuse(b"413 Content Too Large", f"the request body may hold {BODY_OCTETS_MAX} octets\n")
 
     def _refuse(self, status: bytes, sentence: str) -> None:
         self._refused = True
@@ -169,6 +186,11 @@ class BoundedChannel(HTTPChannel):
         super().connectionLost(reason)
         self.factory.connection_ended()
 
+    def give_seconds(self, seconds: float) -> None:
+        """More time for a request that may be long."""
+        if self._deadline is not None:
+            self._deadline.reset(seconds)
+
     def _too_slow(self) -> None:
         self._deadline = None
         self.forceAbortClient()
@@ -184,12 +206,17 @@ class BoundedChannel(HTTPChannel):
 
 
 class BoundedSite(Site):
-    """A site with all of these bounds; at most `CONNECTIONS_MAX` connections, further ones are closed at once."""
+    """A site with all of these bounds; at most `CONNECTIONS_MAX` connections, further ones are closed at once.
+
+    `body_octets_max` are the paths that take longer bodies than others, with how many octets.
+    """
 
     def __init__(self, resource: IResource, reactor: IReactorTime) -> None:
         super().__init__(resource, requestFactory=BoundedRequest, timeout=IDLE_SECONDS, reactor=reactor)
         self.protocol: Any = BoundedChannel
         self.endpoints: dict[bytes, Any] = {}
+        self.body_octets_max: dict[bytes, int] = {}
+        self.large_bodies = 0
         self._open = 0
 
     def getResourceFor(self, request: Request) -> IResource:
@@ -208,6 +235,10 @@ class BoundedSite(Site):
             return None
         self._open += 1
         return super().buildProtocol(addr)
+
+    def large_body_ended(self) -> None:
+        """One large body less."""
+        self.large_bodies -= 1
 
     def connection_ended(self) -> None:
         """One connection less."""

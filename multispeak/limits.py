@@ -3,6 +3,12 @@
 BODY_OCTETS_MAX = 8 * 1024 * 1024
 """Largest request body: notifications of 10,000 objects are about half of it."""
 
+LARGE_BODIES_MAX = 4
+"""Larger bodies received or answered at once, where an address takes such: each is a file of its own meanwhile."""
+
+LARGE_BODY_OCTETS_PER_SECOND = 256 * 1024
+"""How fast a larger body must come at least: two megabits a second."""
+
 HEADERS_MAX = 100
 """HTTP header lines of a request: toolkits send about ten."""
 

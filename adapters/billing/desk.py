@@ -152,12 +152,16 @@ class BillingDesk:
             await self._receive_cycle(document, request)
 
     async def _receive_cycle(self, document: Incoming, request: OpenRequest) -> None:
-        """All service points of the cycle as items, called by their numbers."""
+        """All service points of the cycle as items, called by their numbers; of a scope those where a meter of it ever was."""
         if document.period is None:
             raise BadRequestError(0, "the request has neither items nor a Cycle")
+        scope = self.biller.scope_of(document.request.partner)
         after, position = "", 0
         while points := await self.store.cycle_points(document.request.cycle, after, BILLING_ITEMS_PER_STEP):
             after = points[-1][0]
+            if scope is not None:
+                seen = {one.service_point for one in await self.store.places([point for point, _ in points], [], [], scope)}
+                points = [one for one in points if one[0] in seen]
             items = [
                 _item_of_cycle(document.request, document.period, position + i, *point) for i, point in enumerate(points, 1)
             ]

@@ -38,6 +38,7 @@ from headend.model.billing_export import (
     RequestNo,
     ResponseHead,
 )
+from headend.model.partner import MeterScope
 from headend.model.work_item import HEAD_END, WorkItemChange, WorkItemEntry, WorkItemKind, WorkItemState
 
 _Q, _I, _A, _R, _M = billing_request.c, billing_item.c, billing_answer.c, billing_response.c, billing_item_meter.c
@@ -287,8 +288,10 @@ class BillingPart:
     def items_at(self, request_no: RequestNo, positions: Sequence[int]) -> Deferred[list[BillingItem]]:
         return self._database.read(lambda c: items_at(c, request_no, positions))
 
-    def places(self, service_points: Sequence[str], meters: Sequence[str], accounts: Sequence[str]) -> Deferred[list[Place]]:
-        return self._database.read(lambda c: places(c, service_points, meters, accounts))
+    def places(
+        self, service_points: Sequence[str], meters: Sequence[str], accounts: Sequence[str], scope: MeterScope | None
+    ) -> Deferred[list[Place]]:
+        return self._database.read(lambda c: places(c, service_points, meters, accounts, scope))
 
     def record_answers(
         self, request_no: RequestNo, number: int, recorded: Recorded, now: datetime, *, unsolicited: bool = False

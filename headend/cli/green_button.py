@@ -57,7 +57,7 @@ def green_button_(
 
 async def _series(store: Store, service_point: str, period: Period) -> tuple[ServicePoint, list[IntervalSeries]]:
     """The place, and the intervals of each meter's time there."""
-    places = await store.places([service_point], [], [])
+    places = await store.places([service_point], [], [], None)
     if not places:
         raise RequestError(f"service point {shown(service_point)} is not known")
     (place,) = places

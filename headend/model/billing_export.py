@@ -10,6 +10,7 @@ from headend.model.billing import PeakDemand, ReadRule
 from headend.model.channels import ChannelId
 from headend.model.endpoint import Commodity, EndpointId
 from headend.model.meters import Meter
+from headend.model.partner import MeterScope
 from headend.model.readings import RegisterRow
 
 RequestNo = NewType("RequestNo", int)
@@ -237,8 +238,13 @@ class BillingStore(Protocol):
     def items_at(self, request_no: RequestNo, positions: Sequence[int]) -> Awaitable[list[BillingItem]]:
         """Items by position."""
 
-    def places(self, service_points: Sequence[str], meters: Sequence[str], accounts: Sequence[str]) -> Awaitable[list[Place]]:
-        """Service points with these numbers, of these accounts, or where these meters ever were."""
+    def places(
+        self, service_points: Sequence[str], meters: Sequence[str], accounts: Sequence[str], scope: MeterScope | None
+    ) -> Awaitable[list[Place]]:
+        """Service points with these numbers, of these accounts, or where these meters ever were.
+
+        With a scope only its meters' stays, and no point without any.
+        """
 
     def record_answers(
         self, request_no: RequestNo, number: int, recorded: Recorded, now: datetime, *, unsolicited: bool = False

@@ -9,10 +9,18 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
-from multispeak import gate
+from multispeak import gate, http_hardening
 from multispeak.gate import Gate
 from multispeak.http_hardening import BoundedSite
-from multispeak.limits import CALL_WAIT_SECONDS, CHUNK_OCTETS, CONNECTIONS_MAX, IDLE_SECONDS, RECEIVE_SECONDS, STALL_SECONDS
+from multispeak.limits import (
+    BODY_OCTETS_MAX,
+    CALL_WAIT_SECONDS,
+    CHUNK_OCTETS,
+    CONNECTIONS_MAX,
+    IDLE_SECONDS,
+    RECEIVE_SECONDS,
+    STALL_SECONDS,
+)
 from multispeak.soap_resource import EndpointResource
 from multispeak.soap_server import Reply
 from tests.fakes.soap_world import PASSWORD, demo_queries, envelope, server
@@ -210,6 +218,39 @@ def test_connections_are_counted_and_the_surplus_is_turned_away() -> None:
     assert line.site.buildProtocol(None) is None
     line.leave()
     assert line.site.buildProtocol(None) is not None
+
+
+def test_large_bodies_are_taken_where_they_may_be_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_hardening, "LARGE_BODIES_MAX", 1)
+    line = Line(Source(1))
+    line.site.body_octets_max[b"/x"] = BODY_OCTETS_MAX + 100
+    head = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
+    line.channel.dataReceived(head % (BODY_OCTETS_MAX + 1) + b"first")
+    line.clock.advance(RECEIVE_SECONDS + 1)
+    assert (line.site.large_bodies, line.transport.disconnected) == (1, False)
+    first = line.transport, line.channel
+    line.connect()
+    line.channel.dataReceived(head % (BODY_OCTETS_MAX + 1))
+    assert b" 503 " in line.transport.value()
+    line.transport, line.channel = first
+    line.channel.dataReceived(b"x" * (BODY_OCTETS_MAX + 1 - len(b"first")))
+    line.turn(5)
+    assert line.transport.value().startswith(b"HTTP/1.1 200 ")
+    assert line.site.large_bodies == 0
+    line.connect()
+    line.channel.dataReceived(head % (BODY_OCTETS_MAX + 101))
+    assert b" 413 " in line.transport.value()
+    line.connect()
+    line.channel.dataReceived(head % (BODY_OCTETS_MAX + 1) + b"first")
+    line.leave()
+    assert line.site.large_bodies == 0
+    line.connect()
+    line.channel.dataReceived(head.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked"))
+    for _ in range(9):
+        line.channel.dataReceived(b"100000\r\n" + b"x" * 0x100000 + b"\r\n")
+    assert b" 413 " in line.transport.value()
+    line.leave()
+    assert line.site.large_bodies == 0
 
 
 def test_past_the_bound_of_calls_one_waits_and_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

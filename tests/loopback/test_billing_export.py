@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ import pytest
 from lxml import etree
 
 from adapters.validation.files import problems_of
+from headend.meter_groups import GroupKind, MeterGroup
 from headend.model.collection import Collected
 from headend.model.endpoint import Commodity, Customer, EndpointId, Installation, ServicePoint
 from headend.model.utility import Utility, UtilityId
@@ -54,6 +56,11 @@ applications = ["Billing*"]
 user_id = "oms"
 password = "battery staple"
 operations = ["OD_Server/*"]
+
+[[utilities.partners]]
+user_id = "coop"
+password = "only some"
+meters = { group = "East" }
 """
 
 
@@ -115,6 +122,7 @@ def place(running_reactor: RunningReactor, tmp_path_factory: pytest.TempPathFact
         instants = (start, stop)[: 1 if number == 3 else 2]
         reads = tuple(register(number, 1_000 + 500 * i, instant=instant) for i, instant in enumerate(instants))
         store.call("record", [Collected(EndpointId(number), stop, register_reads=reads)], stop)
+    store.call("establish_group", MeterGroup(GroupKind.METERS, "E", "East", ("M000002",)), None, made)
     store.call("close")
     with running("serve", "--config", directory / "headend.toml", "--role", "gateway", "--role", "dispatcher") as serve:
         url = serve.line_with("MR_Server 4.1.6").split()[-1].partition("/multispeak/")[0]
@@ -156,6 +164,37 @@ def test_who_is_not_let_in_and_what_is_no_request(place: Place) -> None:
     assert "attribute 'itemId' is required" in root.get("reason")
     for path in ("/billing/demo-99-1", "/billing/nonsense", "/billing/other-1-1", "/billing/demo-2-2"):
         assert place.ask(None, path)[0] == 404, path
+
+
+def test_who_knows_some_meters_is_answered_about_those_and_the_others_do_not_exist_for_it(place: Place) -> None:
+    items = "".join(
+        f'<Item itemId="{number}" {what} {since(place)}/>'
+        for number, what in enumerate(
+            ('servicePointId="SP2"', 'servicePointId="SP1"', 'accountId="A1"', 'meterId="M000001"', 'servicePointId="nowhere"'), 1
+        )
+    )
+    status, _, root = place.ask(place.request("S1", items), login="coop:only some")
+    assert status == 200, etree.tostring(root)
+    answered = {one.get("itemId"): (one.get("status"), one.get("reason")) for one in root}
+    assert answered.pop("1") == ("COMPLETE", None)
+    reasons = {(status, (reason or "").replace("SP1", "*").replace("nowhere", "*")) for status, reason in answered.values()}
+    assert len({status for status, _ in reasons}) == 1
+    assert answered["2"][1].replace("SP1", "*") == answered["5"][1].replace("nowhere", "*")
+    assert answered["3"][1] == "accountId 'A1' is not known"
+    root = place.ask(place.request("S2", ""), login="coop:only some")[2]
+    assert [one.get("itemId") for one in root] == ["SP2"]
+
+
+def test_a_document_larger_than_any_soap_message_is_taken_and_one_past_the_bound_is_not(place: Place) -> None:
+    item = f'<Item itemId="1" servicePointId="SP1" {since(place)}/>'
+    large = place.request("L1", item + " " * (9 * 1024 * 1024))
+    assert place.ask(large)[0] == 200
+    assert place.ask(large)[2].get("items") == "1"
+    host, port = place.url.removeprefix("http://").split(":")
+    for path, octets, said in (("/billing", 129 << 20, b"413 "), ("/multispeak/3.0/MR_Server", 9 << 20, b"413 ")):
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {octets}\r\n\r\n".encode())
+            assert said in connection.recv(1_000)
 
 
 def test_as_files(place: Place) -> None:
