@@ -23,6 +23,7 @@ from headend.model.event_kinds import OutageMeaning
 from headend.model.events import DeviceEvent, EventPath
 from headend.model.partner import Partner
 from headend.model.subscription import (
+    EVENT_NOTIFICATION,
     SUBJECT_OF,
     WATCHED,
     Subject,
@@ -34,6 +35,7 @@ from headend.model.subscription import (
 )
 from headend.model.utility import Utility
 from headend.model.watched_use import WATCHED_CODES, WatchedUse, whose
+from headend.monitoring import CODES, Monitoring, MonitoringKind
 
 DESK = "event desk"
 """The name of this work among those that processes claim."""
@@ -143,9 +145,9 @@ class EventDesk:
         return judged
 
     def _concerned(self, case: EventCase, current: Sequence[Subscription], work: DeskWork) -> Sequence[Subscription]:
-        """Who may be told of a case: all, but of what was found for one partner only that one, and where it said to be told."""
+        """Who may be told of a case: all, and where partners have the meter watched; of what was found for one partner only that one."""
         if case.code not in WATCHED:
-            return current
+            return [*current, *self._watching(case, work)]
         use = WatchedUse.unpack(case.argument)
         partner = next((one for one in self._partners.values() if whose(one.user_id) == use.whose), None)
         if partner is None:
@@ -157,6 +159,17 @@ class EventDesk:
                 name = next(name for name, subject in SUBJECT_OF.items() if subject is WATCHED[case.code])
                 found.append(of_monitoring(one, name, partner))
         return found or [one for one in current if one.partner == partner.user_id]
+
+    def _watching(self, case: EventCase, work: DeskWork) -> Sequence[Subscription]:
+        """Where partners want to be told of events of the meter, each place once."""
+        found: dict[str, Subscription] = {}
+        for one in work.watched.get(case.device.device_id, ()) if case.device.commodity is not None else ():
+            partner = self._partners.get(one.partner)
+            is_it = one.kind is MonitoringKind.EVENTS and _is_watched(one, case.code) and one.starts <= case.received
+            if is_it and partner is not None and one.answering.response_url:
+                told = of_monitoring(one, EVENT_NOTIFICATION, partner)
+                found[told.subscription_id] = told
+        return list(found.values())
 
     def _logged_at(self, case: EventCase) -> datetime:
         """When the daily collection that read a case is over; what is read later in the day is not made to wait for the next one."""
@@ -202,6 +215,12 @@ class EventDesk:
                 at, lane = max(at, self._logged_at(case)), one.lane(device.device_id, urgent=False, late=True)
             found += [EventMessage(one.partner, one.subscription_id, lane, name, case, at) for _, name in wanted]
         return found
+
+
+def _is_watched(monitoring: Monitoring, code: int) -> bool:
+    """Whether it is about events of this code; one that names no events is about all."""
+    details = monitoring.details
+    return code in details[CODES] if CODES in details else not details.get("eventTypes")
 
 
 def _momentaries(case: EventCase, count: int) -> DeviceEvent:

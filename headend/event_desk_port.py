@@ -19,7 +19,8 @@ class DeskWork:
     """Cases that are due, in order of their numbers, with what is needed to judge them.
 
     `held` are cases that wait, of the same endpoints. `memories` are of endpoints that have one. `planned` are endpoints whose supply
-    somebody planned to be off, with his words. `watched` is what partners have watched at endpoints where something was found for them.
+    somebody planned to be off, with his words. `watched` is what partners have watched at endpoints: their
+    events, and what was found for them there.
     """
 
     cases: Sequence[EventCase]

@@ -14,6 +14,9 @@ from headend.errors import RequestError, UnknownMeterError, shown
 from headend.meter_groups import NOBODY, Answering
 from headend.model.refusal import Refusal
 
+CODES = "codes"
+"""Which events are watched for, by our codes, among the details of such monitoring; without it, all."""
+
 
 class MonitoringKind(StrEnum):
     """What is watched."""

@@ -11,15 +11,17 @@ from headend.meter_groups import NOBODY, Answering
 from headend.model.channels import ChannelId
 from headend.model.refusal import Refusal
 from headend.model.watched_use import USE_CHANNELS
-from headend.monitoring import Monitoring, MonitoringKind, UnknownMonitoringError
+from headend.monitoring import CODES, Monitoring, MonitoringKind, UnknownMonitoringError
 from multispeak.calls import Answer, Call, Handler
 from multispeak.faults import FaultCode, RefusedCallError
 from multispeak.field_names import FIELD_NAMES, FieldName
 from multispeak.limits import YEAR_MAX, YEAR_MIN
 from multispeak.mapping import DELIVERED
+from multispeak.meter_events import codes_of_meter_event
 from multispeak.meter_parameters import answering, listed_meters
 from multispeak.notifications import object_name, refused, require_objects
 from multispeak.record_fields import fields_said
+from multispeak.response_urls import naming_problem
 from multispeak.said_values import items, meter_number, named_meter
 from multispeak.unheld_values import require_held
 
@@ -56,12 +58,15 @@ async def watch_events(call: Call) -> Answer:
     """Notes which events of which meters the caller wants to be told, and where; groups count with the members they have now."""
     wanted: list[Monitoring] = []
     refusals: list[Refusal] = []
-    told = answering(call)
+    told = _where(call)
     for item in _items(call, call.request.monitoringList):
         try:
             require_held(item)
             item_id = identifier(item.objectID, "objectID")
-            event_types = [fields_said(call, event) for event in items(item.eventTypes)]
+            details: dict[str, Any] = {"eventTypes": [fields_said(call, event) for event in items(item.eventTypes)]}
+            if details["eventTypes"]:
+                codes = [codes_of_meter_event(call.utility.events, event) for event in items(item.eventTypes)]
+                details[CODES] = sorted(frozenset[int]().union(*codes))
             meter_nos = [meter_number(one) for one in items(item.meterList)]
         except RequestError as error:
             refusals.append(Refusal(object_name(item), str(error)))
@@ -72,7 +77,7 @@ async def watch_events(call: Call) -> Answer:
                 refusals.append(Refusal(group_id, f"meter group {group_id[:80]!r} is not known"))
             else:
                 meter_nos += [member for member in members if member not in set(meter_nos)]
-        wanted += [_item(call, MonitoringKind.EVENTS, no, item_id, told, {"eventTypes": event_types}) for no in meter_nos]
+        wanted += [_item(call, MonitoringKind.EVENTS, no, item_id, told, details) for no in meter_nos]
     require_objects(call, len(wanted) + len(refusals))
     refusals += await call.store.begin_monitoring(wanted)
     return refused(call, refusals, _EVENTS)
@@ -81,7 +86,7 @@ async def watch_events(call: Call) -> Answer:
 async def watch_thresholds(call: Call) -> Answer:
     """Notes which value of which meter the caller wants to be told when it is reached, and where."""
     listed = _items(call, call.request.monitoringList)
-    wanted, refusals = _thresholds(call, listed, answering(call))
+    wanted, refusals = _thresholds(call, listed, _where(call))
     return refused(call, refusals + await call.store.begin_monitoring(wanted), _THRESHOLD)
 
 
@@ -143,7 +148,16 @@ def _as_it_is(call: Call, one: Monitoring) -> Monitoring:
 
 
 def _told(call: Call, one: Monitoring) -> Monitoring:
-    return replace(one, answering=answering(call), details={"version": call.version})
+    return replace(one, answering=_where(call), details={"version": call.version})
+
+
+def _where(call: Call) -> Answering:
+    """Where the caller wants to be told. Raises RefusedCallError for an address that it may not name."""
+    told = answering(call)
+    problem = told.response_url and naming_problem(told.response_url, call.partner.notifications)
+    if problem:
+        raise RefusedCallError(FaultCode.RESPONSE_URL, f"responseURL {problem}")
+    return told
 
 
 def _in_period(call: Call, one: Monitoring) -> Monitoring:

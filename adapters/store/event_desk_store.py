@@ -56,13 +56,14 @@ def work(connection: Connection, now: datetime, limit: int, groups: Collection[s
         memories=memories,
         silencings=silencings,
         planned=_planned(connection, endpoint_ids, to_us(now)),
-        watched=_watched(connection, sorted({row[3] for row in rows if row[4] in WATCHED_CODES})),
+        watched=_watched(connection, endpoint_ids, sorted({row[3] for row in rows if row[4] in WATCHED_CODES})),
     )
 
 
-def _watched(connection: Connection, endpoint_ids: Sequence[int]) -> dict[int, list[Monitoring]]:
-    """What is watched at endpoints where something was found."""
-    keys = [(kind.value, one) for kind in WATCHED_CODES.values() for one in endpoint_ids]
+def _watched(connection: Connection, endpoint_ids: Sequence[int], found_at: Sequence[int]) -> dict[int, list[Monitoring]]:
+    """What is watched at endpoints: their events, and what was found at some of them."""
+    keys = [(MonitoringKind.EVENTS.value, one) for one in endpoint_ids]
+    keys += [(kind.value, one) for kind in WATCHED_CODES.values() for one in found_at]
     found: dict[int, list[Monitoring]] = {}
     for row in fetch(connection, schema.meter_monitoring, ("kind", "endpoint_id"), keys) if keys else ():
         found.setdefault(row[1], []).append(monitoring_of_row(row, ""))

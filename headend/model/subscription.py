@@ -27,9 +27,12 @@ class Subject(StrEnum):
     THRESHOLD = "threshold"
 
 
+EVENT_NOTIFICATION = "MeterEventNotification"
+"""What answers a request for monitoring of events."""
+
 SUBJECT_OF: Mapping[str, Subject] = {
     "ODEventNotification": Subject.OUTAGE,
-    "MeterEventNotification": Subject.EVENT,
+    EVENT_NOTIFICATION: Subject.EVENT,
     "HistoryLogChangedNotification": Subject.LOG,
     "CDStatesChangedNotification": Subject.SWITCH,
     "CDStateChangedNotification": Subject.SWITCH,

@@ -8,6 +8,8 @@ from lxml import etree
 
 from headend.collection.counters import Counters
 from headend.errors import StoreError
+from headend.event_catalogue import DEFAULT_CATALOGUE
+from headend.model.endpoint import Commodity
 from headend.monitoring import MonitoringKind
 from headend.schedule_driver import ScheduleDriver
 from tests.fakes.soap_world import fault_of
@@ -326,21 +328,28 @@ def test_outages_usage_and_disconnected_status_are_noted_per_meter(site: StoreSi
 def test_meter_events_are_monitored_by_item(site: StoreSite) -> None:
     site.errors(V4, MR, "EstablishMeterGroup", group(V4, "F7", "M000002", "M000001"))
     items = (
-        '<eventMonitoringItem objectID="I1"><eventTypes><meterEvent domain="7">Tamper</meterEvent></eventTypes>'
+        '<eventMonitoringItem objectID="I1"><eventTypes><meterEvent domain="3">Tamper</meterEvent></eventTypes>'
         "<meterGroupList><meterGroupID>F7</meterGroupID><meterGroupID>F9</meterGroupID></meterGroupList>"
         "<meterList><meterID>M000001</meterID><meterID>M9</meterID></meterList></eventMonitoringItem>"
         "<eventMonitoringItem><meterList><meterID>M000001</meterID></meterList></eventMonitoringItem>"
+        '<eventMonitoringItem objectID="I3"><eventTypes><meterEvent>Moonrise</meterEvent></eventTypes>'
+        "<meterList><meterID>M000001</meterID></meterList></eventMonitoringItem>"
     )
-    inside = f"<monitoringList>{items}</monitoringList><responseURL>http://127.0.0.1:9/</responseURL><transactionID>t-1</transactionID>"
+    inside = f"<monitoringList>{items}</monitoringList><responseURL>http://cis.example/</responseURL><transactionID>t-1</transactionID>"
     assert [e[:2] for e in site.errors(V4, MR, "InitiateMeterEventMonitoring", inside)] == [
         ("F9", "meter group 'F9' is not known"),
         ("", "objectID is missing"),
+        ("I3", "eventCode 'Moonrise' is not known; GetSupportedMeterEventCodes lists those that are"),
         ("M9", "meter 'M9' is not known"),
     ]
     watched = site.store.call("monitoring", MonitoringKind.EVENTS, site.now)
-    assert [(one.meter_no, one.item_id, one.details) for one in watched] == [
-        (no, "I1", {"eventTypes": [{"text": "Tamper", "domain": "7"}]}) for no in ("M000001", "M000002")
+    electric = sorted(code for code, kind in DEFAULT_CATALOGUE.kinds.items() if kind.cim and Commodity.ELECTRIC in kind.commodities)
+    assert [(one.meter_no, one.item_id, one.details["eventTypes"]) for one in watched] == [
+        (no, "I1", [{"text": "Tamper", "domain": "3"}]) for no in ("M000001", "M000002")
     ]
+    assert [one.details["codes"] for one in watched] == [electric, electric]
+    elsewhere = inside.replace("http://cis.example/", "http://10.0.0.1/")
+    assert code(site.ask(V4, MR, "InitiateMeterEventMonitoring", elsewhere)) == "Client.ResponseURL"
     cancel = "<monitoringItemObjectID>{}</monitoringItemObjectID><transactionID>t-1</transactionID>"
     assert "named 'I9' is under way" in site.errors(V4, MR, "CancelMeterEventMonitoring", cancel.format("I9"))[0][1]
     assert site.errors(V4, MR, "CancelMeterEventMonitoring", cancel.format("I1")) == []
@@ -355,7 +364,7 @@ def test_thresholds_are_monitored_adjusted_and_ended(site: StoreSite) -> None:
         )
         return f"<monitoringList>{listed}</monitoringList>"
 
-    told = "<responseURL>http://127.0.0.1:9/</responseURL><transactionID>t-1</transactionID>"
+    told = "<responseURL>http://cis.example/</responseURL><transactionID>t-1</transactionID>"
     inside = thresholds(("I1", "M000001", "50.5"), ("I2", "M9", "1"), ("I3", "M000001", "NaN"), ("I1", "M000001", "7")) + told
     assert [e[1] for e in site.errors(V4, MR, "InitiateThresholdMonitoring", inside)] == [
         "the value of 'I3' is no number",

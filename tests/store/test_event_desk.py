@@ -16,6 +16,7 @@ from headend.event_desk import EventDesk
 from headend.event_dispatcher import EventDispatcher, EventDispatchPolicy
 from headend.event_reports import OutboxFilter
 from headend.hygiene import HygienePolicy
+from headend.meter_groups import Answering
 from headend.model.collection import Collected
 from headend.model.command import CommandId, Found, Outcome
 from headend.model.deferred import TargetState
@@ -25,6 +26,7 @@ from headend.model.event_telling import EventTelling
 from headend.model.events import DeviceEvent, EventPath
 from headend.model.partner import EventChoice, NotificationProfile, Partner, StandingSubscription
 from headend.model.telling import Attempt, Delivery
+from headend.monitoring import Monitoring, MonitoringKind
 from headend.subscription_book import SubscriptionBook
 from headend.switches import KnownBy, SwitchState
 from tests.store.world import NOW, UTILITY, OpenStore, shipment
@@ -117,6 +119,34 @@ def test_each_event_is_judged_once_and_told_to_everybody_in_order(told: Told) ->
     third = [code for name, code in told.servers.taken["mdm"] if name == "M000003"]
     assert third == [OUT, BACK]
     assert max(size for _, size in told.servers.calls) == 4
+
+
+def test_events_of_meters_that_a_partner_has_watched_are_told_where_it_said(store: OpenStore) -> None:
+    told = Told(store, Partner("cis", "CIS", "s3cret-word"), partner("oms"))
+    url, nobody = Answering("http://cis.example/CB", "t 7"), Answering()
+    for meter_no, item, answering, codes in (
+        ("M000001", "I1", url, [OUT]),
+        ("M000001", "I2", url, [OUT, BACK]),
+        ("M000002", "I1", nobody, [OUT]),
+        ("M000003", "I3", url, None),
+    ):
+        details = {"eventTypes": [{"text": "x"}], "codes": codes} if codes else {}
+        one = Monitoring(MonitoringKind.EVENTS, meter_no, "cis", NOW, None, item, answering, details)
+        assert store.call("begin_monitoring", [one]) == []
+    gone = Monitoring(MonitoringKind.EVENTS, "M000001", "nobody", NOW, None, "", url, {})
+    assert store.call("begin_monitoring", [gone]) == []
+    for number, code in ((1, OUT), (2, OUT), (3, BACK), (4, OUT)):
+        told.happen(number, code)
+    told.judged()
+    told.told()
+    queue = f"monitoring MeterEventNotification 4.1.6 t%207 {url.response_url}/0"
+    assert {one.queue for one in store.call("outbox_queues") if one.partner == "cis"} == {queue}
+    assert told.servers.taken["cis"] == [("M000001", OUT), ("M000003", BACK)]
+    assert len(told.servers.taken["oms"]) == 4
+    told.happen(1, BACK, sequence=1)
+    told.judged()
+    told.told()
+    assert told.servers.taken["cis"][2:] == [("M000001", BACK)]
 
 
 def test_the_log_brings_nothing_that_was_told_already(told: Told) -> None:
