@@ -22,7 +22,8 @@ class DispatchPolicy:
     """Choices of a dispatcher; waits in seconds. After `attempts_max` a message is parked: it stays, and is not tried any more.
 
     A server that does not answer is left alone for `retry_seconds`, twice as long each time up to `circuit_seconds_max`. What has waited
-    for it through `silent_seconds_max` of silence is parked as well.
+    for it through `silent_seconds_max` of silence is parked as well. What a process that was killed had in hand is told again after
+    `claim_seconds`; one that lives says three times in so long that it still has it.
     """
 
     servers_max: int = limits.SERVERS_TOLD_MAX
@@ -36,7 +37,7 @@ class DispatchPolicy:
     silent_seconds_max: float = limits.SERVER_SILENT_SECONDS_MAX
     attempts_max: int = limits.TELLING_ATTEMPTS_MAX
     refused_attempts_max: int = 3
-    claim_seconds: float = 300.0
+    claim_seconds: float = 30.0
 
 
 def after_attempt(attempt: Attempt, tries: int, now: datetime, policy: DispatchPolicy) -> tuple[Delivery, datetime | None]:

@@ -11,15 +11,20 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zeep
 from lxml import etree
 
 from multispeak.contract import load_contract
+from multispeak.notifier import ALL_NOTIFICATIONS
 from multispeak.schema import compile_schema
+from tests.edge.test_groups_and_schedules import group
 from tests.edge.test_multispeak_deferred import OPERATIONS, SERVER_OF, request
+from tests.edge.test_official_notifications import REFERENCE, compiled, official
 from tests.fakes.soap_world import envelope
 from tests.loopback.processes import QUIET, Running, run, running
 from wsdl import VERSIONS
@@ -44,11 +49,8 @@ password = "s3cret-word"
 notifications = { user_id = "ami", password = "their-word", response_networks = ["127.0.0.0/8"] }
 """
 
-NOT_HERE = {
-    *("InitiateGroupMeterRead", "ScheduleGroupMeterRead", "InitiateGroupMeterReading", "ScheduleGroupMeterReading"),
-    *("InitiateMeterExchange", "InitiateMeterInstallation", "InitiateODMonitoringRequestByObject"),
-}
-"""Of groups that are not established here, at a time to come, or only when something happens."""
+NOT_HERE = {"InitiateMeterExchange", "InitiateMeterInstallation", "InitiateODMonitoringRequestByObject"}
+"""Answered only when something happens."""
 
 
 class Taken:
@@ -118,8 +120,13 @@ class Site:
         inside = request(version, operation, meter=meter, transaction=transaction, url=url)
         inside = inside.replace("<objectName>SP1", f"<objectName>{meter}").replace("<nounType>serviceLocation", "<nounType>meter")
         inside = inside.replace("<string>SP1</string>", f"<string>{place_of(self.place, meter)}</string>")
+        soon = datetime.now(UTC) + timedelta(seconds=3)
+        inside = inside.replace("2026-03-04T02:00:00Z", f"{soon:%Y-%m-%dT%H:%M:%SZ}")
+        return self.call(version, SERVER_OF[version, operation], operation, inside)
+
+    def call(self, version: str, server: str, operation: str, inside: str) -> str:
         octets = envelope(version, operation, inside, user="cis")
-        address = self.urls[version] + SERVER_OF[version, operation]
+        address = self.urls[version] + server
         asked = urllib.request.Request(address, data=octets, headers={"Content-Type": "text/xml; charset=utf-8"})
         with urllib.request.urlopen(asked) as answer:
             said: str = answer.read().decode()
@@ -156,28 +163,48 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             assert "Traceback" not in serve.rest()
 
 
-def test_every_deferred_operation_is_answered_by_one_valid_notification(site: Site, taken: Taken) -> None:
+def official_servers(folder: Path) -> dict[str, tuple[etree.XMLSchema, Any]]:
+    """By version the schema and zeep's binding of the standard's WSDL of the server that takes all notifications; none without it."""
+    if not REFERENCE:
+        return {}
+    found = {}
+    for version in VERSIONS:
+        (folder / version).mkdir()
+        (service,) = zeep.Client(str(official(version))).wsdl.services.values()
+        found[version] = compiled(version, folder / version), service.ports[f"{ALL_NOTIFICATIONS}Soap"].binding
+    return found
+
+
+def test_every_deferred_operation_is_answered_by_one_valid_notification(site: Site, taken: Taken, tmp_path: Path) -> None:
     asked = {}
+    for version in VERSIONS:
+        site.call(version, "MR_Server", "EstablishMeterGroup", group(version, "F7", site.homes[0]))
     operations = [(version, name) for version, name in OPERATIONS if name not in NOT_HERE]
     for number, (version, operation) in enumerate(operations):
         transaction = f"t-{version}-{operation}"
         meter = site.homes[number % len(site.homes)]
         site.ask(version, operation, meter, f"http://127.0.0.1:{taken.port}/any", transaction)
-        asked[transaction] = version
+        asked[transaction] = version, site.homes[0] if "Group" in operation else meter
     taken.wait_for(set(asked))
     taken.drain(3)
     schemas = {version: compile_schema(load_contract(version), load_contract(version).services["MDM_Server"]) for version in VERSIONS}
     counted: dict[str, int] = {}
+    standard = official_servers(tmp_path)
     for one in taken.all:
-        (transaction,) = transactions_in(one["body"])
+        (transaction,) = set(transactions_in(one["body"]))
         counted[transaction] = counted.get(transaction, 0) + 1
-        version = asked[transaction]
+        version, meter = asked[transaction]
         contract = load_contract(version)
         assert one["action"].strip('"') == contract.services["MDM_Server"].operations[one["operation"]].soap_action
         root = etree.fromstring(one["body"].encode())
         header, message = root[0][0], root[1][0]
         assert (header.get("UserID"), header.get("Pwd")) == ("ami", "their-word")
         assert schemas[version].validate(message), schemas[version].error_log
+        if standard:
+            schema, taker = standard[version]
+            assert schema.validate(message), schema.error_log
+            body = taker.get(one["operation"]).input.body
+            assert meter in str(body.type.parse_xmlelement(message, taker.wsdl.types)), "zeep finds what was told"
     assert counted == dict.fromkeys(asked, 1)
 
 
