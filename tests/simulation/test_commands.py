@@ -277,3 +277,26 @@ def test_a_command_whose_lease_expires_while_it_waits_for_room_takes_no_room_for
     views = field.views(order(field, homes, DeferredKind.PING))
     assert {view.state for view in views} == {TargetState.SUCCEEDED}
     assert set(field.told().values()) == {1}
+
+
+def test_who_waits_while_all_conversations_are_taken_is_answered_in_time() -> None:
+    """What has a conversation was asked for before, or leaves a quarter of them to people: each ends in time for the next to be told."""
+    policy = CommandPolicy(conversations_max=4)
+    field = CommandedField(10, 60, policy)
+    homes = field.switched()
+    field.world.faults.install([Fault(FaultKind.SILENCE)])
+    field.order(homes[:20], DeferredKind.READ, expires=timedelta(hours=3))
+    field.collector.start()
+    waits: dict[str, float] = {}
+    answered: dict[str, float] = {}
+    for tenth in range(1_200):
+        if tenth % 10 == 0 and len(waits) < 60:
+            waits[field.order([homes[20 + len(waits) % (len(homes) - 20)]], DeferredKind.PING)] = field.clock.seconds()
+        field.clock.advance(0.1)
+        for one in waits.keys() - answered.keys():
+            if field.views(one)[0].state.terminal:
+                answered[one] = field.clock.seconds()
+    assert answered.keys() == waits.keys()
+    assert max(answered[one] - began for one, began in waits.items()) < policy.client_seconds
+    assert any("had no turn" in field.views(one)[0].reason for one in waits), "there was never room for all of them"
+    assert {field.views(one)[0].state for one in waits} == {TargetState.TIMED_OUT}
