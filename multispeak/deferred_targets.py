@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from headend.errors import RequestError
-from headend.model.deferred import SwitchAction, TargetKey, WantedTarget
+from headend.model.deferred import IN_METER, IN_METER_CALLED_BY, SwitchAction, TargetKey, WantedTarget
 from headend.model.endpoint import Commodity
 from headend.model.partner import MeterIdentifier, Partner
 from multispeak.parameters import simple_values
@@ -143,8 +143,9 @@ class TargetReader:
         target = self._meter(out.meterID) if out is not None and out.meterID is not None else self._named("", one.objectID or "")
         details, problem = _details(one, without=())
         if new is not None and new.meterID is not None:
-            details["inMeter"] = self._meter(new.meterID).name
-        if not details.get("inMeter"):
+            # Which may be known only when it comes, and the partner's profile may be another by then.
+            details |= {IN_METER: self._meter(new.meterID).name, IN_METER_CALLED_BY: self._identifier.value}
+        if not details.get(IN_METER):
             problem = problem or "the exchange names no meter that comes in"
         return WantedTarget(target.key, target.name, target.object_id, utility=target.utility, problem=problem, details=details)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from headend.model.deferred import DeferredKind, TargetState
+from headend.model.deferred import IN_METER, DeferredKind, TargetState
 from headend.model.endpoint import EndpointId
 from headend.model.instants import to_us
 from headend.model.partner import Credentials
@@ -200,7 +200,7 @@ class OutcomeBodies:
         return notices
 
     def _exchange(self, word: str, told: ToldObject) -> Any:
-        details, new = told.details, told.details.get("inMeter", "")
+        details, new = told.details, told.details.get(IN_METER, "")
         incoming = ShapeV4(self._records).meter_id(self._utility, self._told(told)._replace(name=new)) if new else None
         return self._records[f"{word}MeterExchange"](
             **self._object(told),

@@ -13,6 +13,12 @@ from headend.limits import PERSON_TARGETS_MAX
 from headend.model.endpoint import CONFIGURATIONS, Commodity, Configuration, EndpointId
 from headend.model.refusal import Refusal
 
+IN_METER = "inMeter"
+"""Among what is kept of an exchange: what the partner calls the meter that comes in."""
+
+IN_METER_CALLED_BY = "inMeterCalledBy"
+"""Beside it: which of a meter's identifiers that is, a MeterIdentifier's value."""
+
 
 class DeferredKind(StrEnum):
     """What is to be done."""

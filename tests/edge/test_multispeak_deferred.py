@@ -378,6 +378,9 @@ def test_meters_by_the_identifier_of_a_partner(site: StoreSite) -> None:
     assert errors(call(site, "4.1.6", "InitiateMeterReadingsByMeterID", meter="S2")) == {}
     assert list(stored(site)[0]["targets"]) == ["M000002"]
     assert "is not known" in errors(call(site, "4.1.6", "InitiateMeterReadingsByMeterID", meter="M000002", transaction="t"))["M000002"]
+    assert errors(call(site, "4.1.6", "InitiateMeterExchange", meter="S2", transaction="x")) == {}
+    exchange = json.loads(stored(site)[-1]["targets"]["M000002"][1])
+    assert (exchange["inMeter"], exchange["inMeterCalledBy"]) == ("NEW", "serial_no")
 
 
 def test_a_partner_that_knows_some_meters_reaches_no_other(site: StoreSite) -> None:
@@ -429,7 +432,7 @@ def test_exchanges_and_installations_keep_what_comes_in_and_where(site: StoreSit
     call(site, "4.1.6", "InitiateMeterExchange", transaction="x")
     call(site, "4.1.6", "InitiateMeterInstallation", transaction="y")
     exchange, installation = (json.loads(one["targets"]["M000001"][1]) for one in stored(site))
-    assert exchange == {"serviceLocationID": "SP1", "inMeter": "NEW"}
+    assert exchange == {"serviceLocationID": "SP1", "inMeter": "NEW", "inMeterCalledBy": "meter_no"}
     assert installation == {"serviceLocation": "SP1"}
     days = [(one["expires_us"] - one["accepted_us"]) / 86_400e6 for one in stored(site)]
     assert days == [30, 30], "the contract lets nobody say how long, and crews take their time"

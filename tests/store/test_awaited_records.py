@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headend.model.deferred import DeferredKind, TargetState
+from headend.model.deferred import IN_METER, IN_METER_CALLED_BY, DeferredKind, TargetState
+from headend.model.partner import MeterIdentifier
 from headend.provisioning import read_customers
 from headend.provisioning_rows import FileFormat
 from tests.conftest import RunningReactor
@@ -52,6 +53,21 @@ def test_an_exchange_is_told_once_when_the_other_meter_stands_in_its_place(store
     assert look(store, 3) == [(1, "succeeded", "")]
     (view,) = store.views("cis", "t-1")
     assert view.state is TargetState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("called_by", "name", "other"),
+    [(MeterIdentifier.SERIAL_NO, "S2", "M000002"), (MeterIdentifier.AP_TITLE, ".100.2", "S2"), (MeterIdentifier.METER_NO, "M000002", "S2")],
+)
+def test_the_meter_that_comes_in_is_called_as_the_partner_calls_meters(
+    store: CommandStoreUnderTest, called_by: MeterIdentifier, name: str, other: str
+) -> None:
+    for transaction, meter in (("t-1", name), ("t-2", other)):
+        details = {IN_METER: meter, IN_METER_CALLED_BY: called_by.value}
+        assert store.accept(request(1, kind=EXCHANGE, action=None, details=details, transaction=transaction, expires=5 * MINUTE)) == []
+    install(store, 2, "SP-1", "2026-07-02T00:00:00Z")
+    assert look(store, 1) == [(1, "succeeded", "")]
+    assert [view.state for t in ("t-1", "t-2") for view in store.views("cis", t)] == [TargetState.SUCCEEDED, TargetState.ACCEPTED]
 
 
 def test_an_installation_is_told_when_the_meter_stands_where_it_was_to(store: CommandStoreUnderTest) -> None:
