@@ -26,7 +26,7 @@ _EXCHANGED = (
     "SELECT 1 FROM endpoint AS n JOIN installation AS i ON i.endpoint_id = n.endpoint_id"
     " JOIN service_point AS p ON p.service_point_no = i.service_point_no"
     " JOIN installation AS o ON o.service_point_no = i.service_point_no AND o.endpoint_id = :endpoint"
-    " WHERE (n.meter_no = :meter OR n.serial_no = :meter) AND n.endpoint_id <> :endpoint AND i.ended_us IS NULL"
+    " WHERE :meter IN (n.meter_no, n.serial_no, n.ap_title) AND n.endpoint_id <> :endpoint AND i.ended_us IS NULL"
     " AND (:place = '' OR i.service_point_no = :place OR p.location_no = :place)"
     " AND o.ended_us IS NOT NULL AND o.ended_us <= i.started_us LIMIT 1"
 )
