@@ -27,11 +27,11 @@ _EXCHANGED = (
     "SELECT 1 FROM endpoint AS n JOIN installation AS i ON i.endpoint_id = n.endpoint_id"
     " JOIN service_point AS p ON p.service_point_no = i.service_point_no"
     " JOIN installation AS o ON o.service_point_no = i.service_point_no AND o.endpoint_id = :endpoint"
-    " WHERE n.{called_by} = :meter AND n.endpoint_id <> :endpoint AND i.ended_us IS NULL"
+    " WHERE :meter IN ({names}) AND n.endpoint_id <> :endpoint AND i.ended_us IS NULL"
     " AND (:place = '' OR i.service_point_no = :place OR p.location_no = :place)"
     " AND o.ended_us IS NOT NULL AND o.ended_us <= i.started_us LIMIT 1"
 )
-"""The one that comes in stands where the one that goes out stood before; `called_by` is the column of what its partner calls a meter."""
+"""The one that comes in stands where the one that goes out stood before; `names` are the columns that may hold its name."""
 
 
 def recorded(connection: Connection, keys: Sequence[Key]) -> set[Key]:
@@ -48,6 +48,7 @@ def _is_recorded(connection: Connection, endpoint_id: int, kind: str, told: str)
     values = {"endpoint": endpoint_id, "place": details.get("serviceLocationID") or details.get("serviceLocation") or ""}
     if DeferredKind(kind) is DeferredKind.METER_INSTALLATION:
         return connection.execute(text(_INSTALLED), values).first() is not None
-    called_by = MeterIdentifier(details.get(IN_METER_CALLED_BY, MeterIdentifier.METER_NO))
-    exchanged = text(_EXCHANGED.format(called_by=called_by.value))
+    # What was accepted before it was kept which identifier it is may be any.
+    called_by = [MeterIdentifier(details[IN_METER_CALLED_BY])] if IN_METER_CALLED_BY in details else list(MeterIdentifier)
+    exchanged = text(_EXCHANGED.format(names=", ".join(f"n.{name.value}" for name in called_by)))
     return connection.execute(exchanged, {**values, "meter": details.get(IN_METER, "")}).first() is not None
