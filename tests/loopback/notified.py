@@ -1,10 +1,13 @@
 """A partner's servers as a process of their own: takes notifications, says each as a line of JSON, answers as the contract wants.
 
-`python -m tests.loopback.notified PORT`; a path with `refuse`, `hang` or `busy` in it does that.
+`python -m tests.loopback.notified [CERTIFICATE KEY]`, over TLS where it has these; a path with `refuse`, `hang`, `die` or `busy` in it
+does that.
 """
 
 import json
 import re
+import socket
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +29,10 @@ class Taker(BaseHTTPRequestHandler):
         sys.stdout.flush()
         if "hang" in self.path:
             time.sleep(20)
+        if "die" in self.path:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
         status, inside = 200, f'<{operation}Response xmlns="{namespace}"/>'
         if "refuse" in self.path:
             status, inside = 500, "<soap:Fault><faultcode>soap:Client</faultcode><faultstring>unknown meter</faultstring></soap:Fault>"
@@ -44,6 +51,10 @@ class Taker(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    if sys.argv[1:]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*sys.argv[1:])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

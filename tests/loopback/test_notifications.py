@@ -19,6 +19,7 @@ import pytest
 import zeep
 from lxml import etree
 
+from adapters.private_ca import PrivateAuthority
 from multispeak.contract import load_contract
 from multispeak.notifier import ALL_NOTIFICATIONS
 from multispeak.schema import compile_schema
@@ -47,6 +48,11 @@ routers = { poll = false }
 user_id = "cis"
 password = "s3cret-word"
 notifications = { user_id = "ami", password = "their-word", response_networks = ["127.0.0.0/8"] }
+
+[[utilities.partners]]
+user_id = "crm"
+password = "s3cret-word"
+notifications = { response_networks = ["127.0.0.0/8"], timeout_seconds = 3 }
 """
 
 NOT_HERE = {"InitiateMeterExchange", "InitiateMeterInstallation", "InitiateODMonitoringRequestByObject"}
@@ -95,8 +101,8 @@ def transactions_in(body: str) -> list[str]:
 
 
 @contextmanager
-def partner() -> Iterator[Taken]:
-    command = [sys.executable, "-u", "-m", "tests.loopback.notified"]
+def partner(*arguments: Path) -> Iterator[Taken]:
+    command = [sys.executable, "-u", "-m", "tests.loopback.notified", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=QUIET) as process:
         try:
             yield Taken(process)
@@ -116,16 +122,16 @@ class Site:
             endpoints = json.loads(answer.read())["endpoints"]
         self.homes = [e["meter_no"] for e in endpoints if e["configuration"] == "residential" and e["router"] != "cellular"]
 
-    def ask(self, version: str, operation: str, meter: str, url: str, transaction: str) -> str:
+    def ask(self, version: str, operation: str, meter: str, url: str, transaction: str, user: str = "cis") -> str:
         inside = request(version, operation, meter=meter, transaction=transaction, url=url)
         inside = inside.replace("<objectName>SP1", f"<objectName>{meter}").replace("<nounType>serviceLocation", "<nounType>meter")
         inside = inside.replace("<string>SP1</string>", f"<string>{place_of(self.place, meter)}</string>")
         soon = datetime.now(UTC) + timedelta(seconds=3)
         inside = inside.replace("2026-03-04T02:00:00Z", f"{soon:%Y-%m-%dT%H:%M:%SZ}")
-        return self.call(version, SERVER_OF[version, operation], operation, inside)
+        return self.call(version, SERVER_OF[version, operation], operation, inside, user)
 
-    def call(self, version: str, server: str, operation: str, inside: str) -> str:
-        octets = envelope(version, operation, inside, user="cis")
+    def call(self, version: str, server: str, operation: str, inside: str, user: str = "cis") -> str:
+        octets = envelope(version, operation, inside, user=user)
         address = self.urls[version] + server
         asked = urllib.request.Request(address, data=octets, headers={"Content-Type": "text/xml; charset=utf-8"})
         with urllib.request.urlopen(asked) as answer:
@@ -227,3 +233,42 @@ def test_a_partner_that_is_away_is_told_when_it_is_back_and_the_log_has_it_witho
     done = run("messages", "list", "--config", site.place / "headend.toml", "--json")
     assert "their-word" not in done.stdout
     assert "ReadingChangedNotification" in done.stdout, done.stdout[-2_000:] + done.stderr
+
+
+def told_of(site: Site, partner_name: str, transactions: set[str]) -> dict[str, str]:
+    """What first became of the notifications of a partner's transactions, by the message log."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    found: dict[str, str] = {}
+    while not transactions <= set(found):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)
+        listed = run("messages", "list", "--partner", partner_name, "--config", site.place / "headend.toml", "--json").stdout.splitlines()
+        for entry in map(json.loads, listed):
+            if entry["operation"].endswith("Notification"):
+                found.setdefault(entry["transaction_id"], entry["verdict"])
+    return found
+
+
+def test_addresses_that_fail_each_in_its_way_are_told_apart_and_delay_nobody(site: Site, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    issued = PrivateAuthority.in_directory(tmp_path, "nobody knows", now).issue_server("server", ["127.0.0.1"], now)
+    with partner() as gone:
+        closed = gone.port
+    with partner() as good, partner() as slow, partner() as mortal, partner() as strict, partner(issued.certificate, issued.key) as unknown:
+        said = {
+            f"http://127.0.0.1:{slow.port}/hang": "no answer within 3 seconds",
+            f"http://127.0.0.1:{mortal.port}/die": "the connection was closed before there was an answer",
+            f"http://127.0.0.1:{closed}/any": "connection refused",
+            f"https://127.0.0.1:{good.port}/any": "TLS: it does not speak TLS",
+            f"https://127.0.0.1:{unknown.port}/any": "TLS: its certificate is not trusted",
+            f"http://127.0.0.1:{strict.port}/refuse": "unknown meter",
+            f"http://127.0.0.1:{good.port}/any": "answered",
+        }
+        for number, url in enumerate(said):
+            site.ask("4.1.6", "InitiateMeterReadingsByMeterID", site.homes[number], url, f"t-bad-{number}", "crm")
+        good.wait_for({f"t-bad-{len(said) - 1}"})
+        told = told_of(site, "crm", {f"t-bad-{number}" for number in range(len(said))})
+        good.drain(1)
+    for number, (url, words) in enumerate(said.items()):
+        assert words in told[f"t-bad-{number}"], url
+    assert len(good.all) == 1, "what another server was to be told does not come here, nor anything twice"
