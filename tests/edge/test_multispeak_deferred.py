@@ -373,6 +373,22 @@ def test_there_is_a_most_of_targets(site: StoreSite, monkeypatch: pytest.MonkeyP
     assert (code, "1 are taken in one call" in text) == ("Client.TooManyObjects", True)
 
 
+def test_fifty_thousand_meters_in_a_call_are_each_answered_and_one_more_is_a_fault(site: StoreSite) -> None:
+    names = [f"M{number:06}" for number in range(1, deferred_operations.DEFERRED_TARGETS_MAX + 1)]
+    for more, transaction in ((0, "t-most"), (1, "t-more")):
+        listed = "".join(f"<string>{name}</string>" for name in names + ["M0"] * more)
+        inside = request("3.0", "InitiateMeterReadByMeterNumber", transaction=transaction).replace("<string>M000001</string>", listed)
+        answer = call(site, "3.0", "InitiateMeterReadByMeterNumber", inside)
+        if more:
+            assert fault(answer)[0] == "Client.TooManyObjects"
+            continue
+        taken = list(stored(site)[0]["targets"])
+        refused = errors(answer)
+        assert "M000001" in taken
+        assert sorted([*taken, *refused]) == names, "each once: taken, or why not"
+    assert [one["transaction_id"] for one in stored(site)] == ["t-most"]
+
+
 def test_meters_by_the_identifier_of_a_partner(site: StoreSite) -> None:
     site.partner = replace(site.partner, identifier=MeterIdentifier.SERIAL_NO)
     assert errors(call(site, "4.1.6", "InitiateMeterReadingsByMeterID", meter="S2")) == {}
