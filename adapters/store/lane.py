@@ -1,4 +1,4 @@
-"""Small reads on a thread of their own, over a connection of the driver's own.
+"""Small reads over a connection of the driver's own: on a thread for them, or where SQLite is asked while nothing else is, on the spot.
 
 To find a few rows by key costs less than what stands around it elsewhere: SQLAlchemy's transaction, and a pool's bookkeeping of threads
 and connections. What fails here is for the usual way, which knows how to wait, to try again, and what to say.
@@ -35,15 +35,45 @@ def rows_through(connection: Connection) -> Rows:
     return rows
 
 
+class Reader:
+    """Reads over a connection that is opened at the first question, and anew after one that failed; for one thread at a time."""
+
+    def __init__(self, engine: Engine, patience_seconds: float | None = None) -> None:
+        """`patience_seconds` is for what another holds, where the engine's own is not meant."""
+        self._engine = engine
+        self._patience_seconds = patience_seconds
+        self._connection: Any = None
+
+    def found(self, find: Find[T]) -> T:
+        """What is found. Raises what the driver or `find` raises."""
+        try:
+            return find(self._rows)
+        except DATABASE_ERRORS:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection back; the next question opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*DATABASE_ERRORS):
+                connection.close()
+
+    def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        if self._connection is None:
+            self._connection = _opened(self._engine, self._patience_seconds)
+        rows: list[Any] = self._connection.execute(statement, parameters).fetchall()
+        return rows
+
+
 class Lane:
-    """One thread that reads, with a connection that it opens at the first question; questions wait their turn."""
+    """One thread that reads; questions wait their turn."""
 
     def __init__(self, engine: Engine, reactor: Any, name: str) -> None:
-        self._engine = engine
+        self._reader = Reader(engine)
         self._reactor = reactor
         self._questions: SimpleQueue[tuple[Find[Any], Deferred[Any]] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name=name, daemon=True)
-        self._connection: Any = None
         self._tell: Callable[..., object] = reactor.callFromThread
 
     def ask(self, find: Find[T]) -> Deferred[T]:
@@ -65,26 +95,12 @@ class Lane:
         while (question := self._questions.get()) is not None:
             find, answer = question
             try:
-                found = find(self._rows)
-            except Exception as error:  # noqa: BLE001 - told to whoever asked
-                if isinstance(error, DATABASE_ERRORS):
-                    self._close()
+                found = self._reader.found(find)
+            except Exception:  # noqa: BLE001 - told to whoever asked
                 self._tell(answer.errback, Failure())
             else:
                 self._tell(answer.callback, found)
-        self._close()
-
-    def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
-        if self._connection is None:
-            self._connection = _opened(self._engine)
-        rows: list[Any] = self._connection.execute(statement, parameters).fetchall()
-        return rows
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(*DATABASE_ERRORS):
-                connection.close()
+        self._reader.close()
 
 
 def _caller_of(reactor: Any) -> Callable[..., object]:
@@ -97,7 +113,7 @@ def _caller_of(reactor: Any) -> Callable[..., object]:
         return call
 
 
-def _opened(engine: Engine) -> Any:
+def _opened(engine: Engine, patience_seconds: float | None) -> Any:
     """A connection of the driver's that no pool knows of, every statement its own transaction."""
     pooled = engine.raw_connection()
     connection: Any = pooled.driver_connection
@@ -107,4 +123,6 @@ def _opened(engine: Engine) -> Any:
         # Statements here name the partitions they read by constants, so that a plan can be kept.
         connection.prepare_threshold = 2
         connection.execute("SET default_transaction_read_only = on")
+    elif patience_seconds is not None:
+        connection.execute(f"PRAGMA busy_timeout = {patience_seconds * 1_000:.0f}")
     return connection

@@ -1,9 +1,11 @@
 """The lane of small reads: what fails in it is done the usual way, and it goes on afterwards."""
 
 from dataclasses import replace
+from threading import Event, current_thread
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
 from adapters.store.lane import Rows
 from headend.errors import StoreError
@@ -28,12 +30,46 @@ def newest(store: OpenStore, name: str) -> list[tuple[str, int]]:
 
 def test_a_connection_that_breaks_costs_no_answer(read: OpenStore) -> None:
     assert newest(read, "M000001") == [("M000001", 1)]
-    lane = read.store._database._lane
-    broken = lane._connection
-    read.running.wait(lane.ask, lambda rows: broken.close())
+    database = read.store._database
+    reader = database._here or database._lane._reader
+    broken = reader._connection
+    broken.close()
     assert newest(read, "M000001") == [("M000001", 1)]
     assert newest(read, "M000002") == [("M000002", 1)]
-    assert lane._connection not in {None, broken}, "another one is open by now"
+    assert reader._connection not in {None, broken}, "another one is open by now"
+
+
+def test_sqlite_is_asked_on_the_spot_but_for_while_it_writes(read: OpenStore) -> None:
+    database = read.store._database
+    if not database.is_sqlite:
+        pytest.skip("of PostgreSQL nothing is known before it answers")
+
+    def thread_of(rows: Rows) -> str:
+        assert rows("SELECT 1", ()) == [(1,)]
+        return current_thread().name
+
+    async def on_reactor() -> str:
+        return current_thread().name
+
+    def both() -> list[Deferred[str]]:
+        idle = database.look_up(thread_of)
+        assert idle.called, "answered before anybody could wait"
+        written = database.run(lambda c: asked.wait(5))
+        beside = database.look_up(thread_of)
+        return [idle, beside.addBoth(lambda name: asked.set() or name), written.addCallback(str)]
+
+    asked = Event()
+    idle, beside, written = read.running.wait(lambda: gatherResults(both()))
+    assert (idle, beside, written) == (read.running.wait(on_reactor), "store-look-up", "True")
+    assert read.running.wait(database.look_up, thread_of) == idle, "and again when it has written"
+
+
+def test_what_another_holds_is_not_waited_for_on_the_spot(read: OpenStore) -> None:
+    database = read.store._database
+    if database._here is None:
+        pytest.skip("not asked on the spot")
+    assert newest(read, "M000001") == [("M000001", 1)]
+    assert read.running.wait(database.look_up, lambda rows: rows("PRAGMA busy_timeout", ())) == [(0,)]
 
 
 def test_what_a_read_raises_comes_through(read: OpenStore) -> None:
