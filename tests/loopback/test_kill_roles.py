@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from adapters.store.database import parse_url
-from tests.edge.test_multispeak_deferred import SERVER_OF, request
+from tests.fakes.deferred_requests import SERVER_OF, request
 from tests.fakes.soap_world import envelope
 from tests.loopback.processes import WAIT_SECONDS, Running, run, running
 from tests.loopback.stored import rows_of

@@ -24,8 +24,8 @@ from multispeak.contract import load_contract
 from multispeak.notifier import ALL_NOTIFICATIONS
 from multispeak.schema import compile_schema
 from tests.edge.test_groups_and_schedules import group
-from tests.edge.test_multispeak_deferred import OPERATIONS, SERVER_OF, request
 from tests.edge.test_official_notifications import REFERENCE, compiled, official
+from tests.fakes.deferred_requests import OPERATIONS, SERVER_OF, request
 from tests.fakes.soap_world import envelope
 from tests.loopback.processes import QUIET, Running, run, running
 from wsdl import VERSIONS
