@@ -1,115 +1,30 @@
-"""Billing requests over a store: each item answered once, exchanges, late data, bad items, the same again; agreement with MultiSpeak."""
+"""Billing requests over a store: each item answered once, exchanges, late data, bad items, the same again."""
 
 import io
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree
 
-from adapters.billing.desk import HTTP, BillingDesk, ConfirmationTaken, Taken
-from adapters.billing.response_xml import AnswerTexts
-from adapters.delivery.threads import on_threads_of
+from adapters.billing.desk import HTTP, ConfirmationTaken
 from adapters.validation.files import problems_of
-from headend.biller import Biller
-from headend.billing_driver import BillingDriver
-from headend.billing_reading import BillingReads
-from headend.billing_requests import BadRequestError, BillingPolicy, RequestReusedError
-from headend.model.billing_export import ResponseHead
+from headend.billing_requests import BadRequestError, RequestReusedError
 from headend.model.collection import Collected
 from headend.model.delivery import DeliveryState, FinishedFile
-from headend.model.endpoint import Commodity, Customer, EndpointId, Installation, ServicePoint
+from headend.model.endpoint import EndpointId
 from headend.model.readings import IntervalFlag, ReadSource
 from headend.model.retention import DataClass, Retention
 from headend.model.work_item import WorkItemKind
-from headend.ports import CustomerItem
+from tests.store.billing_world import DEADLINE, MADE, NOW, NS, START, STOP, World, june
 from tests.store.test_exports import hours
-from tests.store.world import UTILITY, OpenStore, register, shipment
-
-NS = "urn:open-ami-headend:billing:1"
-START, STOP = UTILITY.midnight(date(2026, 6, 1)), UTILITY.midnight(date(2026, 7, 1))
-NOW = STOP + timedelta(hours=9)
-MADE = START - timedelta(days=100)
-DEADLINE = UTILITY.midnight(date(2026, 7, 1)) + timedelta(hours=17)
-
-
-class World:
-    """A store with accounts, a desk over it, and a clock that is set by hand."""
-
-    def __init__(self, store: OpenStore, directory: Path) -> None:
-        self.store = store
-        self.now = NOW
-        self.directory = directory
-        on_thread = on_threads_of(store.running.reactor)
-        biller = Biller(UTILITY, store.store, AnswerTexts(UTILITY), BillingReads(UTILITY, store.store), on_thread, lambda: self.now)
-        policy = BillingPolicy()
-        place = directory / "spool"
-        self.desk = BillingDesk(
-            UTILITY, store.store, biller, policy, store.running.reactor, on_thread, place, ("cis",), lambda: self.now
-        )
-        self.driver = BillingDriver(store.store, biller, policy, self.desk.tell, "tests")
-        self.count = 0
-
-    def install(self, number: int, point: str, account: str, *, started: datetime = MADE, ended: datetime | None = None) -> None:
-        commodity = Commodity.GAS if number == 9 else Commodity.ELECTRIC
-        place = ServicePoint(point, commodity, "1 Main St", "Ames", "IA", "50010", account, "07")
-        item = CustomerItem(Customer(account, f"Customer {account}"), place, Installation(f"M{number:06}", point, started, ended))
-        self.store.call("import_customers", [item], MADE)
-
-    def read(self, number: int, value: int, instant: datetime, *, flags: int = 0, source: ReadSource = ReadSource.SELF_READ) -> None:
-        channel = 31 if number == 9 else 1
-        one = replace(register(number, value, instant=instant, channel=channel), flags=flags, source=source)
-        self.store.call("record", [Collected(EndpointId(number), instant, register_reads=(one,))], max(self.now, instant))
-
-    def request(self, items: str, *, request_id: str = "", defaults: str = "", cycle: str = "") -> bytes:
-        self.count += 1
-        whole = cycle or '<Cycle cycleId="07" billDate="2026-07-01"/>'
-        head = f'<AmiBillingRequest xmlns="{NS}" version="1" requestId="{request_id or self.count}" correlationId="C1" source="CIS">'
-        return f"<?xml version='1.0'?>\n{head}\n{whole}\n{defaults}\n{items}\n</AmiBillingRequest>".encode()
-
-    def take(self, octets: bytes, origin: str = HTTP) -> Taken:
-        taken = self.store.running.wait(self.desk.take, io.BytesIO(octets), "cis", origin)
-        assert isinstance(taken, Taken)
-        return taken
-
-    def ask(self, items: str, **named: Any) -> list[Any]:
-        """Items of the first response."""
-        first = self.take(self.request(items, **named)).first
-        assert first is not None
-        return list(self.document(first))
-
-    def document(self, head: ResponseHead) -> Any:
-        async def whole() -> bytes:
-            return b"".join([piece async for piece in self.desk.octets(head)])
-
-        octets = self.store.running.wait(whole)
-        file = self.directory / "response.xml"
-        file.write_bytes(octets)
-        assert problems_of(file) == []
-        return etree.fromstring(octets)
-
-    def later(self, taken: Taken, number: int) -> Any:
-        head = self.store.call("response", taken.request.request_no, number)
-        return None if head is None else self.document(head)
-
-    def look(self, now: datetime) -> None:
-        self.now = now
-        self.store.running.wait(self.driver.look)
+from tests.store.world import OpenStore, shipment
 
 
 @pytest.fixture
 def world(store: OpenStore, tmp_path: Path) -> World:
-    """Meters 1 to 8 are electric, 9 is gas; 1 to 3 are at SP1 to SP3 and read at both ends of June."""
-    store.call("import_shipment", [*shipment(8), *shipment(1, configuration="gas", first=9)], MADE)
-    one = World(store, tmp_path)
-    for number in (1, 2, 3):
-        one.install(number, f"SP{number}", f"A{number}")
-        one.read(number, 1_000 * number, START)
-        one.read(number, 1_000 * number + 500, STOP)
-    return one
+    return june(store, tmp_path)
 
 
 def reads_of(item: Any) -> list[dict[str, str]]:
@@ -382,43 +297,3 @@ def test_old_requests_are_forgotten_but_the_newest(world: World) -> None:
     for table in ("request", "item", "answer", "response", "item_meter"):
         assert [row[0] for row in store.sql(f"SELECT request_no FROM billing_{table}")] == [2], table
     assert store.call("deliveries", 1) == []
-
-
-def told_by_multispeak(site: Any, version: str) -> dict[str, tuple[Decimal, str]]:
-    """The kWh and their time by meter."""
-    inside = (
-        f"<billingCycle>07</billingCycle><billingDate>{STOP.isoformat()}</billingDate>"
-        "<kWhLookBack>3</kWhLookBack><kWLookBack>0</kWLookBack><kWLookForward>0</kWLookForward>"
-    )
-    answer = site.ask(version, "MR_Server", "GetReadingsByBillingCycle", inside)
-    names = [one.text for one in answer.iter("{*}fieldName")]
-    found = {}
-    for val in answer.iter("{*}val"):
-        row = dict(zip(names, (val.text or "").split(answer.findtext(".//{*}separator")), strict=True))
-        if row.get("posKWh"):
-            found[row["meterNo"]] = Decimal(row["posKWh"]), row["posKWhDateTime"]
-    return found
-
-
-def test_reads_agree_with_multispeak_to_the_digit(world: World, store_site: Any) -> None:
-    """The same date and look-back; a MultiSpeak billing date's window is its whole local day, so the lead is a day."""
-    for number, reads in {
-        4: ((600, -10, 0), (605, 0, int(IntervalFlag.ESTIMATED)), (610, 5, 0)),
-        5: ((700, -50, 0), (701, -80, 0)),
-        6: ((800, 23, 0), (801, 24, 0)),
-        7: ((12_345_678, -5, 0), (12_345_679, 5, 0)),
-    }.items():
-        world.install(number, f"SP{number}", f"A{number}")
-        for wh, offset, flags in reads:
-            world.read(number, wh, STOP + timedelta(hours=offset), flags=flags)
-    store_site.now = world.now = STOP + timedelta(hours=25)
-    cycle = '<Cycle cycleId="07" billDate="2026-07-01" deadline="2026-07-04T00:00:00Z"/>'
-    defaults = '<Defaults windowLagMinutes="4320" windowLeadMinutes="1439" priors="false"/>'
-    ours = {
-        one.getparent().get("meterId"): (Decimal(one.get("value")) / 1_000, one.get("readTimeLocal"))
-        for item in world.ask("", cycle=cycle, defaults=defaults)
-        for one in item.iter(f"{{{NS}}}Read")
-    }
-    assert ours == told_by_multispeak(store_site, "3.0") == told_by_multispeak(store_site, "4.1.6")
-    assert len(ours) == 7
-    assert ours["M000007"] == (Decimal("12345.679"), "2026-07-01T05:00:00-05:00")
