@@ -19,7 +19,7 @@ from headend.model.retention import DataClass, Retention
 from headend.model.work_item import WorkItemKind
 from tests.store.billing_world import DEADLINE, MADE, NOW, NS, START, STOP, World, june
 from tests.store.test_exports import hours
-from tests.store.world import OpenStore, shipment
+from tests.store.world import OpenStore, register, shipment
 
 
 @pytest.fixture
@@ -91,14 +91,14 @@ def test_duplicates_overlaps_and_registers_that_there_are_not(world: World) -> N
     items = world.ask(
         '<Item itemId="1" servicePointId="SP1"/>\n<Item itemId="1" servicePointId="SP2"/>\n<Item itemId="2" servicePointId="SP1"/>\n'
         '<Item itemId="3" servicePointId="SP3"><Channel registerId="steam"/></Item>'
-        '<Item itemId="4" servicePointId="SP2"><Channel uom="Wh" flow="D" tou="A"/></Item>'
+        '<Item itemId="4" servicePointId="SP2"><Channel uom="Wh" flow="R" tou="A"/></Item>'
         '<Item itemId="5" servicePointId="SP2" billStart="2026-05-01" billStop="2026-06-01"><Channel uom="Wh" flow="D"/></Item>'
     )
     assert [status_of(one) for one in items[1:5]] == [
         ("1", "REJECTED", "itemId 1 stands in line 5 already"),
         ("2", "REJECTED", "its period overlaps that of another item of 'SP1'"),
         ("3", "REJECTED", "no register is called 'steam'"),
-        ("4", "REJECTED", "no meter has registers of rate A; there is the total, T"),
+        ("4", "REJECTED", "no register has unit 'Wh', flow 'R' and rate 'A'"),
     ]
     assert items[0].get("status") == "COMPLETE"
 
@@ -297,3 +297,40 @@ def test_old_requests_are_forgotten_but_the_newest(world: World) -> None:
     for table in ("request", "item", "answer", "response", "item_meter"):
         assert [row[0] for row in store.sql(f"SELECT request_no FROM billing_{table}")] == [2], table
     assert store.call("deliveries", 1) == []
+
+
+def test_rates_of_time_of_use(world: World) -> None:
+    """A meter with two rates tells the total and each; a rate is asked for by its letter; a meter without rates has none."""
+    store = world.store
+    store.call("import_shipment", shipment(1, configuration="residential-tou", first=10), MADE)
+    world.install(10, "SP10", "A10")
+    for instant, values in ((START, (9_000, 2_000, 7_000)), (STOP, (9_700, 2_300, 7_400))):
+        reads = tuple(register(10, value, instant=instant, channel=channel) for channel, value in zip((1, 21, 22), values, strict=True))
+        store.call("record", [Collected(EndpointId(10), instant, register_reads=reads)], instant)
+    told = []
+    for channel in ("", '<Channel tou="B" uom="Wh"/>', '<Channel uom="Wh" flow="D"/>', '<Channel registerId="energy_delivered_a"/>'):
+        (item,) = world.ask(f'<Item itemId="1" servicePointId="SP10">{channel}</Item>')
+        told.append([(one["tou"], one["value"], one["consumption"]) for one in reads_of(item)])
+    total, peak, rest = ("T", "9700", "700"), ("A", "2300", "300"), ("B", "7400", "400")
+    assert told == [[total, peak, rest], [rest], [total], [peak]]
+    strange = '<Item itemId="{0}" servicePointId="{0}"><Channel tou="{1}"/></Item>'
+    taken = world.take(world.request(strange.format("SP1", "A") + strange.format("SP10", "C")))
+    world.look(DEADLINE)
+    reasons = [one.get("reason") for one in world.later(taken, 2)]
+    assert reasons == [
+        "meter M000001: a residential meter has no register energy_delivered_a",
+        "meter M000010: a residential-tou meter has no register energy_delivered_c",
+    ]
+
+
+def test_a_meter_with_rates_owes_each_of_them(world: World) -> None:
+    store = world.store
+    store.call("import_shipment", shipment(1, configuration="residential-tou", first=10), MADE)
+    world.install(10, "SP10", "A10")
+    for instant in (START, STOP):
+        reads = tuple(register(10, 9_000, instant=instant, channel=channel) for channel in (1, 21))
+        store.call("record", [Collected(EndpointId(10), instant, register_reads=reads)], instant)
+    taken = world.take(world.request('<Item itemId="1" servicePointId="SP10"/>'))
+    world.look(DEADLINE)
+    (item,) = world.later(taken, 2)
+    assert status_of(item)[1:] == ("PARTIAL", "meter M000010: no read of energy_delivered_b: the meter told no such register in the window")

@@ -20,6 +20,8 @@ Told = dict[tuple[str, str], tuple[Decimal, str]]
 FIELDS = {
     "energy_delivered": ("posKWh", 1_000),
     "energy_received": ("negKWh", 1_000),
+    "energy_delivered_a": ("posKWhTOUA", 1_000),
+    "energy_delivered_b": ("posKWhTOUB", 1_000),
     "reactive_delivered": ("posKVArh", 1_000),
     "gas_volume": ("gasVolume", 1),
     "water_volume": ("waterVolume", 1),
@@ -33,7 +35,13 @@ INSIDE = (
 
 
 def told_in_blocks(site: Any, version: str) -> Told:
-    answer = site.ask(version, "MR_Server", "GetReadingsByBillingCycle", INSIDE)
+    """The rates of time of use have a template of their own: most meters have none."""
+    rates = INSIDE + "<formattedBlockTemplateName>ElectricTimeOfUse</formattedBlockTemplateName>"
+    return told_in_block(site, version, INSIDE) | told_in_block(site, version, rates)
+
+
+def told_in_block(site: Any, version: str, inside: str) -> Told:
+    answer = site.ask(version, "MR_Server", "GetReadingsByBillingCycle", inside)
     found: Told = {}
     for block in answer.iter("{*}formattedBlock"):
         names = [one.text or "" for one in block.iter("{*}fieldName")]
@@ -116,6 +124,10 @@ def filled(store: OpenStore, store_site: Any, tmp_path: Path) -> World:
     world.read(10, 80_000, STOP)
     world.install(11, "SP11", "A11", commodity=Commodity.WATER)
     read(world, 11, 41, 4_321, STOP)
+    world.store.call("import_shipment", shipment(1, configuration="residential-tou", first=12), MADE)
+    world.install(12, "SP12", "A12")
+    for channel, wh in ((1, 9_700), (21, 2_301), (22, 7_399)):
+        read(world, 12, channel, wh, STOP - timedelta(days=1))
     store_site.now = world.now = STOP + timedelta(hours=25)
     return world
 
@@ -126,11 +138,12 @@ def test_every_face_tells_the_same_reads_to_the_digit(filled: World, store_site:
         assert told_in_blocks(store_site, version) == ours, version
         in_intervals = {key: told for key, told in ours.items() if key[1] != "peakDemand"}
         assert told_in_intervals(store_site, version) == in_intervals, version
-    assert {meter for meter, _ in ours} == {f"M{number:06}" for number in range(1, 12)}
+    assert {meter for meter, _ in ours} == {f"M{number:06}" for number in range(1, 13)}
     assert ours["M000007", "posKWh"] == (Decimal("12345.679"), "2026-07-01T05:00:00-05:00")
     assert ours["M000001", "negKWh"] == (Decimal("77.001"), "2026-06-30T23:59:00-05:00")
     assert ours["M000001", "peakDemand"] == (Decimal("4.2"), "2026-06-21T08:00:00-05:00"), "of two that are equal the first"
     assert ours["M000008", "posKWh"] == (Decimal(170), "2026-06-15T00:00:00-05:00"), "not what it showed after its removal"
     assert ours["M000010", "posKWh"] == (Decimal(80), "2026-07-01T00:00:00-05:00")
     assert ours["M000009", "gasVolume"] == (Decimal(12345), "2026-06-29T18:00:00-05:00")
+    assert ours["M000012", "posKWhTOUB"] == (Decimal("7.399"), "2026-06-30T00:00:00-05:00")
     assert ours["M000011", "waterVolume"] == (Decimal(4321), "2026-07-01T00:00:00-05:00")
