@@ -10,12 +10,13 @@ from headend.delivery_settings import TargetName
 from headend.model.billing import ReadRule
 from headend.model.billing_export import ReadDefaults
 from headend.settings_section import Section, beside
+from headend.sftp_settings import SftpInboxSettings
 
 
 class BillingSettings(Section):
     """When answers are due (`window_hours` after midnight of the day of a request, after it came, or at once), where reads are looked for
-    by default, and files: an `inbox` that is looked at for requests of `partner`, and `targets` for responses and corrections. For
-    `correct_days` late data make corrections.
+    by default, and files: an `inbox` that is looked at for requests of `partner`, an `sftp_inbox` they are fetched from, and `targets` for
+    responses and corrections. For `correct_days` late data make corrections.
     """
 
     window_start: WindowStart = WindowStart.MIDNIGHT
@@ -27,6 +28,7 @@ class BillingSettings(Section):
     demand: bool = False
     correct_days: float = Field(default=62, ge=0, le=400)
     inbox: Path | None = None
+    sftp_inbox: SftpInboxSettings | None = None
     partner: str = ""
     targets: tuple[TargetName, ...] = ()
 
@@ -37,7 +39,7 @@ class BillingSettings(Section):
 
     @model_validator(mode="after")
     def _whose(self) -> "BillingSettings":
-        if self.inbox is not None and not self.partner:
+        if (self.inbox or self.sftp_inbox) and not self.partner:
             raise ValueError("has an inbox, and no partner whose files those are")
         return self
 

@@ -13,8 +13,7 @@ from adapters.c1222_tcp import TcpLink
 from adapters.c1222_udp import UdpLink
 from adapters.metrics import MetricsServer
 from adapters.store import Store, open_store
-from headend.billing_driver import LOOK_SECONDS as BILLING_SECONDS
-from headend.billing_service import billing_desk, billing_driver, billing_inbox
+from headend.billing_service import billing_desk, billing_looks
 from headend.collection.policy import CollectionPolicy
 from headend.collection_plans import LOOK_SECONDS as PLAN_LOOK_SECONDS
 from headend.collection_plans import NEW_SECONDS, PlanDriver
@@ -95,8 +94,7 @@ class UtilityService:
         self.deliveries = delivery_driver(settings, store, around) if Role.DISPATCHER in roles else None
         self._file_makers = file_makers(settings, store, around, self._process)
         self.billing = billing_desk(settings, store, around)
-        self._billing = billing_driver(self.billing, store, self._process)
-        self._billing_inbox = billing_inbox(settings, self.billing, around)
+        self._billing_looks = billing_looks(settings, self.billing, store, around, self._process)
         self._udp = UdpLink(around.reactor, self.collector.receiver, around.datagrams)
         self._tcp = TcpLink(around.reactor, self.collector.receiver, around.datagrams)
         self.collector.links.update({Transport.UDP: self._udp, Transport.TCP: self._tcp})
@@ -205,9 +203,8 @@ class UtilityService:
 
     def answer_billing(self) -> None:
         """From now on see to billing requests that are open, and to files with new ones."""
-        self._look_regularly(self._billing.look, BILLING_SECONDS)
-        if self._billing_inbox is not None:
-            self._look_regularly(self._billing_inbox.look, BILLING_SECONDS)
+        for look, seconds in self._billing_looks:
+            self._look_regularly(look, seconds)
 
     def take_gas_days(self) -> None:
         """From now on take gas days at their deadline, close them, and adjust closed ones."""

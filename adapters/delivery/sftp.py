@@ -8,31 +8,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO
 
-from twisted.conch.error import ConchError
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.filetransfer import FX_NO_SUCH_FILE, FXF_CREAT, FXF_READ, FXF_WRITE, SFTPError
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
 
+from adapters.delivery.sftp_reading import ANSWER_SECONDS, CHUNK_OCTETS, CHUNKS_UNDER_WAY, LOST, WINDOW_OCTETS, leave, octets_of
 from adapters.delivery.ssh_session import SftpLogin, SftpSession
 from adapters.delivery.threads import OnThread
 from adapters.delivery.verification import Verify
 from headend.model.delivery import DeliveryError, FinishedFile, TargetUnreachableError
 
-CHUNK_OCTETS = 32_768
-"""Octets of one read or write: what every server takes."""
-
-CHUNKS_UNDER_WAY = 32
-"""Reads or writes under way at once: a MiB, which fills 100 Mbit/s over 80 ms."""
-
-WINDOW_OCTETS = CHUNK_OCTETS * CHUNKS_UNDER_WAY
-
-ANSWER_SECONDS = 60.0
-"""How long a server may take for one answer."""
-
 _POSIX_RENAME, _FSYNC = b"posix-rename@openssh.com", b"fsync@openssh.com"
-_LOST = (ConnectionLost, ConnectionDone, ConchError, defer.TimeoutError)
 
 
 class SftpTarget:
@@ -52,7 +38,7 @@ class SftpTarget:
             await _Upload(self, session, file).run(on_sent)
         except SFTPError as error:
             raise DeliveryError(f"{self._login.address} says of {file.name}: {error.message or error}") from None
-        except _LOST as error:
+        except LOST as error:
             raise TargetUnreachableError(f"{self._login.address} was lost in the middle of {file.name}: {error}") from None
         except OSError as error:
             raise DeliveryError(f"{file.path} cannot be read: {error.strerror}") from None
@@ -125,15 +111,18 @@ class _Upload:
 
     async def _write_all(self, remote: Any, source: BinaryIO, offset: int) -> None:
         under_way: deque[Deferred[Any]] = deque()
-        while block := await self._target.on_thread(source.read, WINDOW_OCTETS):
-            for start in range(0, len(block), CHUNK_OCTETS):
-                if len(under_way) >= CHUNKS_UNDER_WAY:
-                    await under_way.popleft()
-                chunk = block[start : start + CHUNK_OCTETS]
-                under_way.append(_quiet(self._ask(remote.writeChunk(offset, chunk))))
-                offset += len(chunk)
-        while under_way:
-            await under_way.popleft()
+        try:
+            while block := await self._target.on_thread(source.read, WINDOW_OCTETS):
+                for start in range(0, len(block), CHUNK_OCTETS):
+                    if len(under_way) >= CHUNKS_UNDER_WAY:
+                        await under_way.popleft()
+                    chunk = block[start : start + CHUNK_OCTETS]
+                    under_way.append(self._ask(remote.writeChunk(offset, chunk)))
+                    offset += len(chunk)
+            while under_way:
+                await under_way.popleft()
+        finally:
+            leave(under_way)
 
     async def _is_whole(self, path: bytes) -> bool:
         if await self._size(path) != self._file.size:
@@ -143,33 +132,13 @@ class _Upload:
     async def _read_hash(self, path: bytes) -> bytes:
         remote = await self._ask(self._files.openFile(path, FXF_READ, {}))
         sha256 = hashlib.sha256()
-        offsets = iter(range(0, self._file.size, CHUNK_OCTETS))
-        under_way: deque[tuple[int, Deferred[Any]]] = deque()
-        for offset in offsets:
-            under_way.append((offset, self._read(remote, offset)))
-            if len(under_way) >= CHUNKS_UNDER_WAY:
-                await self._take(remote, under_way.popleft(), sha256)
-        while under_way:
-            await self._take(remote, under_way.popleft(), sha256)
+        try:
+            async for octets in octets_of(remote, 0, self._file.size, self._ask):
+                sha256.update(octets)
+        except DeliveryError as error:
+            raise DeliveryError(f"{self._file.name} {error} where it is read back") from None
         await self._ask(remote.close())
         return sha256.digest()
-
-    def _read(self, remote: Any, offset: int) -> "Deferred[Any]":
-        return _quiet(self._ask(remote.readChunk(offset, min(CHUNK_OCTETS, self._file.size - offset))))
-
-    async def _take(self, remote: Any, asked: tuple[int, "Deferred[Any]"], sha256: Any) -> None:
-        """Hash a chunk, asking again for what a short answer left out."""
-        offset, answer = asked
-        wanted = min(CHUNK_OCTETS, self._file.size - offset)
-        octets = await answer
-        sha256.update(octets)
-        got = len(octets)
-        while got < wanted:
-            octets = await self._ask(remote.readChunk(offset + got, wanted - got))
-            if not octets:
-                raise DeliveryError(f"{self._file.name} ends at octet {offset + got} where it is read back")
-            sha256.update(octets)
-            got += len(octets)
 
     async def _rename(self) -> None:
         if _POSIX_RENAME in self._session.extensions:
@@ -178,9 +147,3 @@ class _Upload:
         if await self._size(self._final) is not None:
             await self._ask(self._files.removeFile(self._final))
         await self._ask(self._files.renameFile(self._temporary, self._final))
-
-
-def _quiet(asked: "Deferred[Any]") -> "Deferred[Any]":
-    """The same; where it fails after another has already, nobody asks, and that is no mistake of ours."""
-    asked.addErrback(lambda failure: failure)
-    return asked

@@ -278,6 +278,28 @@ def test_mistakes_of_targets_exports_and_billing_have_their_places(tmp_path: Pat
     assert places == ["utilities[1].exports.schedules[1].name", "utilities[1].billing", "utilities[1].targets[1].sftp.host_keys"]
 
 
+def test_an_inbox_of_an_sftp_server_has_a_login_and_a_partner(tmp_path: Path) -> None:
+    inbox = {"host": "h", "user": "u", "host_keys": ["SHA256:" + "A" * 43], "key_file": "id"}
+    utility = {"id": "demo", "time_zone": "UTC", "database": "sqlite:///a.db", "key_file": "a.key", "billing": {"sftp_inbox": inbox}}
+    partner = {"user_id": "cis", "password": "correct horse"}
+
+    def problems(changed: dict[str, object]) -> list[tuple[str, str]]:
+        billing = {"partner": "cis", "sftp_inbox": inbox | changed}
+        with pytest.raises(SettingsError) as caught:
+            settings_from({"utilities": [utility | {"billing": billing, "partners": [partner]}]}, tmp_path, "a.toml")
+        return list(caught.value.problems)
+
+    with pytest.raises(SettingsError, match="no partner whose files those are"):
+        settings_from({"utilities": [utility]}, tmp_path, "a.toml")
+    for changed, place in (({"host_keys": ["nonsense"]}, ".host_keys"), ({"key_file": None}, ""), ({"look_seconds": 0}, ".look_seconds")):
+        assert [one for one, _ in problems(changed)] == [f"utilities[1].billing.sftp_inbox{place}"]
+    (one,) = settings_from(
+        {"utilities": [utility | {"billing": {"partner": "cis", "sftp_inbox": inbox}, "partners": [partner]}]}, tmp_path, "a.toml"
+    ).utilities
+    assert one.billing.sftp_inbox is not None
+    assert one.billing.sftp_inbox.key_file == tmp_path / "id"
+
+
 def test_a_spool_lies_beside_the_settings(tmp_path: Path) -> None:
     utility = {"id": "demo", "time_zone": "UTC", "database": "sqlite:///a.db", "key_file": "a.key"}
     (one,) = settings_from({"utilities": [utility]}, tmp_path, "a.toml").utilities
