@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from adapters.store import partner_tables
 from adapters.store.bulk import key_source, rows_of
@@ -35,16 +35,16 @@ _EXCHANGED = (
 )
 """The one that comes in stands where the one that goes out stood before; `names` are the columns that may hold its name."""
 
-_KINDS = ", ".join(f"'{kind}'" for kind in sorted(AWAITED))
 _LOOK = (
     "UPDATE deferred_target SET due_us = :now WHERE priority IN (0, 1) AND due_us > :now AND state = 'queued' AND lease_owner IS NULL"
-    f" AND request_id IN (SELECT request_id FROM deferred_request WHERE kind IN ({_KINDS}))"
+    " AND request_id IN (SELECT request_id FROM deferred_request WHERE kind IN :kinds)"
 )
 
 
 def look_again(connection: Connection, now: datetime) -> None:
     """Have whatever waits for a record looked at now rather than at its next turn: something was recorded."""
-    connection.execute(text(_LOOK), {"now": to_us(now)})
+    kinds = bindparam("kinds", sorted(AWAITED), expanding=True)
+    connection.execute(text(_LOOK).bindparams(kinds), {"now": to_us(now)})
 
 
 def recorded(connection: Connection, keys: Sequence[Key]) -> set[Key]:
