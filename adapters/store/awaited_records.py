@@ -35,16 +35,15 @@ _EXCHANGED = (
 )
 """The one that comes in stands where the one that goes out stood before; `names` are the columns that may hold its name."""
 
-_LOOK = (
+_LOOK = text(
     "UPDATE deferred_target SET due_us = :now WHERE priority IN (0, 1) AND due_us > :now AND state = 'queued' AND lease_owner IS NULL"
     " AND request_id IN (SELECT request_id FROM deferred_request WHERE kind IN :kinds)"
-)
+).bindparams(bindparam("kinds", expanding=True))
 
 
 def look_again(connection: Connection, now: datetime) -> None:
     """Have whatever waits for a record looked at now rather than at its next turn: something was recorded."""
-    kinds = bindparam("kinds", sorted(AWAITED), expanding=True)
-    connection.execute(text(_LOOK).bindparams(kinds), {"now": to_us(now)})
+    connection.execute(_LOOK, {"now": to_us(now), "kinds": sorted(AWAITED)})
 
 
 def recorded(connection: Connection, keys: Sequence[Key]) -> set[Key]:
