@@ -77,7 +77,7 @@ class EventBodies:
             case "ODEventNotification":
                 return self._array(name, cases, self._outage), None
             case "MeterEventNotification":
-                return (self._events(cases),) if self._v3 else (self._events(cases), None)
+                return (self._events(cases),) if self._v3 else (self._events(cases), transaction_id)
             case "HistoryLogChangedNotification":
                 return (self._logs(cases),)
             case "CDStatesChangedNotification":

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from adapters.store import partner_tables
 from adapters.store.bulk import key_source, rows_of
-from headend.model.deferred import IN_METER, IN_METER_CALLED_BY, DeferredKind
+from adapters.store.instants import to_us
+from headend.model.deferred import AWAITED, IN_METER, IN_METER_CALLED_BY, DeferredKind
 from headend.model.partner import MeterIdentifier
 
 Key = tuple[int, int]
@@ -32,6 +34,16 @@ _EXCHANGED = (
     " AND o.ended_us IS NOT NULL AND o.ended_us <= i.started_us LIMIT 1"
 )
 """The one that comes in stands where the one that goes out stood before; `names` are the columns that may hold its name."""
+
+_LOOK = text(
+    "UPDATE deferred_target SET due_us = :now WHERE priority IN (0, 1) AND due_us > :now AND state = 'queued' AND lease_owner IS NULL"
+    " AND request_id IN (SELECT request_id FROM deferred_request WHERE kind IN :kinds)"
+).bindparams(bindparam("kinds", expanding=True))
+
+
+def look_again(connection: Connection, now: datetime) -> None:
+    """Have whatever waits for a record looked at now rather than at its next turn: something was recorded."""
+    connection.execute(_LOOK, {"now": to_us(now), "kinds": sorted(AWAITED)})
 
 
 def recorded(connection: Connection, keys: Sequence[Key]) -> set[Key]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from adapters.store import schema
+from adapters.store.awaited_records import look_again
 from adapters.store.bulk import OnConflict, put, remove
 from adapters.store.endpoint_state import EndpointState, Outcome
 from adapters.store.instants import to_us
@@ -51,6 +52,8 @@ def write_changes(connection: Connection, loaded: Loaded, author: Author, now: d
     remove(connection, schema.switch_state, [(loaded.endpoints[meter_no][0],) for meter_no in other])
     _log(connection, loaded, changes, author, now)
     _follow_meters(connection, loaded, changes)
+    if any(change.kind is Kind.INSTALLATION for change in changes):
+        look_again(connection, now)
     return changes
 
 

@@ -102,6 +102,19 @@ def test_every_notification_is_valid_and_tells_each_event_once(
             assert "S1" in body or not plural or one_each, "the meter as this partner calls it"
 
 
+WATCHES = [
+    *((version, "UsageMonitoringNotification") for version in VERSIONS),
+    *(("4.1.6", name) for name in ("MeterEventNotification", "ThresholdEventNotification")),
+]
+
+
+@pytest.mark.parametrize(("version", "name"), WATCHES)
+def test_what_answers_a_request_for_monitoring_bears_its_transaction_id(version: str, name: str, faces: dict[str, Face]) -> None:
+    (notice,) = notices(faces[version], name, METERS)
+    body = etree.fromstring(faces[version].binding.operations[name].write_request(notice.values))
+    assert body.findtext("{*}transactionID") == "t-7"
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_router_is_told_of_as_a_gateway(version: str, faces: dict[str, Face], schemas: dict[str, etree.XMLSchema]) -> None:
     (notice,) = notices(faces[version], "MeterEventNotification", [ROUTER])

@@ -15,8 +15,8 @@ from lxml import etree
 from multispeak.contract import load_contract
 from multispeak.schema import compile_schema
 from tests.fakes.soap_world import envelope
+from tests.loopback.asking import Taken, partner
 from tests.loopback.processes import Running, run, running
-from tests.loopback.test_notifications import Taken, partner
 from wsdl import VERSIONS
 
 SETTINGS = """

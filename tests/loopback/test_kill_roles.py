@@ -20,9 +20,9 @@ from sqlalchemy import create_engine, text
 from adapters.store.database import parse_url
 from tests.fakes.deferred_requests import SERVER_OF, request
 from tests.fakes.soap_world import envelope
+from tests.loopback.asking import Taken, partner
 from tests.loopback.processes import WAIT_SECONDS, Running, run, running
 from tests.loopback.stored import rows_of
-from tests.loopback.test_notifications import Taken, partner
 from tests.loopback.test_roles import free_port
 
 VERSION, OPERATION = "4.1.6", "InitiateMeterReadingsByMeterID"

@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.loopback.asking import SETTINGS, Site, Taken, partner, transactions_in
 from tests.loopback.processes import Running, run, running
 from tests.loopback.relay import Relay
-from tests.loopback.test_notifications import SETTINGS, Site, Taken, partner, transactions_in
 
 EVERY = os.environ.get("HEADEND_KILL_STEPS") == "all"
 OPERATION = "InitiateConnectDisconnect"

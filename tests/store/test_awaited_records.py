@@ -29,10 +29,10 @@ def store(running: RunningReactor, database_url: str, tmp_path: Path) -> Iterato
     store.call("close")
 
 
-def install(store: CommandStoreUnderTest, endpoint: int, place: str, started: str) -> None:
+def install(store: CommandStoreUnderTest, endpoint: int, place: str, started: str, minutes: float = 0) -> None:
     text = "account_no,name,service_point_no,commodity,meter_no,started\n"
     rows = f"A-1,Ann,{place},electric,M{endpoint:06},{started}\n"
-    store._call("import_customers", read_customers((text + rows).encode(), FileFormat.CSV).items, NOW)
+    store._call("import_customers", read_customers((text + rows).encode(), FileFormat.CSV).items, NOW + minutes * MINUTE)
 
 
 def look(store: CommandStoreUnderTest, minutes: float) -> list[tuple[int, str, str]]:
@@ -48,8 +48,8 @@ def test_an_exchange_is_told_once_when_the_other_meter_stands_in_its_place(store
     assert not store.due(NOW + MINUTE / 2)
     install(store, 2, "SP-2", "2026-07-01T00:00:00Z")
     assert look(store, 1) == [], "it stands elsewhere"
-    install(store, 2, "SP-1", "2026-07-02T00:00:00Z")
-    assert look(store, 2) == [(1, "succeeded", "")]
+    install(store, 2, "SP-1", "2026-07-02T00:00:00Z", minutes=1.5)
+    assert look(store, 1.5) == [(1, "succeeded", "")], "what is recorded is looked at at once"
     assert look(store, 3) == [(1, "succeeded", "")]
     (view,) = store.views("cis", "t-1")
     assert view.state is TargetState.SUCCEEDED
