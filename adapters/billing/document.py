@@ -31,7 +31,7 @@ class _Tags:
         self._file = file
         self._open = 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         octets = self._file.read(size)
         last = octets.rfind(b">")
         self._open = self._open + len(octets) if last < 0 else len(octets) - 1 - last
