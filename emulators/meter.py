@@ -15,6 +15,7 @@ from emulators.meter_state import DeviceContext, MeterState
 from emulators.population import Identity
 from emulators.profile import BlockWriter, Place, newest
 from emulators.programs import MeterKind, identification
+from emulators.rates import PeakCounter
 from emulators.timeline import Timeline
 from emulators.wake_phases import factory_wake_ups
 from headend.c1219 import tables
@@ -61,7 +62,7 @@ class _Ring(NamedTuple):
 class Meter:
     """The tables of one device at world second `now`."""
 
-    __slots__ = ("_context", "_events", "_made", "_places", "consumer", "identity", "kind", "now", "state", "timeline")
+    __slots__ = ("_context", "_events", "_made", "_peak", "_places", "consumer", "identity", "kind", "now", "state", "timeline")
 
     def __init__(
         self, context: DeviceContext, identity: Identity, kind: MeterKind, consumer: Consumer, *, state: MeterState, now: int
@@ -76,6 +77,7 @@ class Meter:
         self._events: tuple[tuple[LoggedEvent, ...], list[LoggedEvent]] | None = None
         self._made: dict[int, bytes] = {}
         self._places: dict[int, Place | None] = {}
+        self._peak: PeakCounter | None = None
 
     @property
     def time_base(self) -> TimeBase:
@@ -204,17 +206,28 @@ class Meter:
         """The register's total at a world second, in the load curves' unit."""
         return self.consumer.total_at(self.kind.register_channel, world)
 
+    def tiers(self, world: int) -> tuple[int, ...]:
+        """The same of each rate of time of use; none where it has no such registers."""
+        if not self.kind.tiers:
+            return ()
+        if self._peak is None:
+            self._peak = PeakCounter(self.register, self._context.midnights, self.zone)
+        peak = self._peak.at(world)
+        return peak, self.register(world) - peak
+
     def _register_values(self, world: int) -> RegisterValues:
-        return RegisterValues(RegisterBlock(((self.register(world), self.kind.register_exponent),)), resets=self.state.resets)
+        exponent = self.kind.register_exponent
+        total, *tiers = (RegisterBlock(((value, exponent),)) for value in (self.register(world), *self.tiers(world)))
+        return RegisterValues(total, tuple(tiers), self.state.resets)
 
     def self_read_count(self) -> int:
         """Midnights the device has seen since its history began: their self-reads are numbered from 0."""
         return self._context.midnights.count(self.device_now)
 
     def self_read(self, sequence: int) -> tuple[int, int]:
-        """(device UTC, register total) of one midnight."""
+        """(device UTC, world second) of one midnight."""
         midnight = self._context.midnights.at(sequence)
-        return midnight, self.register(self.timeline.world_of(midnight))
+        return midnight, self.timeline.world_of(midnight)
 
     def _self_reads(self, element: int, count: int) -> bytes:
         registers, taken = self.kind.registers, self.self_read_count()
@@ -228,8 +241,8 @@ class Meter:
     def _self_read_octets(self, sequence: int | None) -> bytes:
         if sequence is None:
             return bytes(self.kind.registers.entry_size)
-        midnight, total = self.self_read(sequence)
-        values = RegisterValues(RegisterBlock(((total, self.kind.register_exponent),)), resets=self.state.resets)
+        midnight, world = self.self_read(sequence)
+        values = self._register_values(world)
         return self.kind.registers.encode_self_read(DatedRegisters(values, self.stamp(midnight), 0, sequence & 0xFFFF))
 
     @staticmethod

@@ -214,6 +214,7 @@ _HW9 = ModelForm(
 _CHOICES: Final = {
     "residential": (_R100, _R100, _G20, _R100, _K5),
     "residential-net": (_R100, _G20),
+    "residential-tou": (_R100, _K5),
     "commercial": (_C300, _C500),
     "commercial-net": (_C500, _C300),
     "gas": (_HG5, _HG7),

@@ -65,9 +65,10 @@ class Identity:
 class Population:
     """The endpoints of one seeded utility."""
 
-    __slots__ = ("_batch", "_cellular", "_pattern", "_shift", "routers", "seed", "size")
+    __slots__ = ("_batch", "_cellular", "_pattern", "_shift", "_tou", "routers", "seed", "size")
 
-    def __init__(self, seed: int, size: int, routers: int | None = None, cellular: bool = True) -> None:
+    def __init__(self, seed: int, size: int, routers: int | None = None, cellular: bool = True, tou: float = 0.0) -> None:
+        """`tou` is the percentage of homes that pay by time of use."""
         if not 1 <= size <= SIZE_MAX:
             raise RequestError(f"endpoints: {size} is not within 1 and {SIZE_MAX}")
         self.seed = seed
@@ -81,10 +82,14 @@ class Population:
         Random(seed).shuffle(pattern)
         self._pattern = tuple(pattern)
         self._cellular = cellular
+        self._tou = tou
 
     def configuration(self, index: int) -> str:
         """What the endpoint measures: the name of one of CONFIGURATIONS."""
-        return self._pattern[index % len(self._pattern)]
+        name = self._pattern[index % len(self._pattern)]
+        if name != "residential" or not self._tou or self.is_changed(index):
+            return name
+        return "residential-tou" if mix(self.seed, 47, index) % 1_000 < 10 * self._tou else name
 
     def router(self, index: int) -> int | None:
         """Number of the router the endpoint sits behind; None for a cellular one."""

@@ -27,6 +27,7 @@ from headend.c1219.register_tables import RegisterDimensions, RegisterSelection
 from headend.c1219.source_tables import SourceDimensions, SourceFlag, TimeBase, UnitCode, UnitOfMeasure, encode_sources, encode_units
 from headend.c1219.tables import MT_PROFILE_MEANING, MT_SWITCH_STATE, MT_WAKE_UPS
 from headend.c1219.values import Scaling
+from headend.model.channels import CHANNEL_BY_NAME
 from headend.model.endpoint import CONFIGURATIONS, Commodity
 
 DAY: Final = 86_400
@@ -42,7 +43,10 @@ _PHASES = {"a": PhaseCode.A, "b": PhaseCode.B, "c": PhaseCode.C}
 
 @dataclass(frozen=True, slots=True)
 class MeterKind:
-    """One program and all that endpoints which run it share; `timeline` is that of a device whose clock is true."""
+    """One program and all that endpoints which run it share; `timeline` is that of a device whose clock is true.
+
+    `tiers` is 2 where it has registers of a time-of-use rate, else 0.
+    """
 
     form: ModelForm
     configuration: str
@@ -51,6 +55,7 @@ class MeterKind:
     specs: tuple[ProfileSpec, ...]
     registers: RegisterLayout
     register_channel: str
+    tiers: int
     register_exponent: int
     timeline: Timeline
     events: EventLogLayout
@@ -73,7 +78,8 @@ def make_kind(form: ModelForm, configuration: str, history_start: int, world_sta
     channel = CONFIGURATIONS[configuration].registers[0]
     # Decoded again, so that it knows the dimensions that its octets have.
     general = GeneralConfiguration.decode(_general(form, configuration, len(specs)).encode())
-    registers = _register_layout(form)
+    tiers = sum(bool(CHANNEL_BY_NAME[name].tier) for name in CONFIGURATIONS[configuration].registers)
+    registers = _register_layout(form, tiers)
     timeline = _timeline(form, specs, history_start, world_start)
     tables = _tables(form, general, specs, timeline, registers)
     return MeterKind(
@@ -84,6 +90,7 @@ def make_kind(form: ModelForm, configuration: str, history_start: int, world_sta
         specs=specs,
         registers=registers,
         register_channel=channel,
+        tiers=tiers,
         register_exponent=quantity_exponent(channel) - form.register_exponent,
         timeline=timeline,
         events=EventLogLayout(form.formats, _log_dimensions(form)),
@@ -109,8 +116,8 @@ def _general(form: ModelForm, configuration: str, sets: int) -> GeneralConfigura
     )
 
 
-def _register_layout(form: ModelForm) -> RegisterLayout:
-    dimensions = RegisterDimensions(form.register_flags, form.self_reads, summations=1)
+def _register_layout(form: ModelForm, tiers: int) -> RegisterLayout:
+    dimensions = RegisterDimensions(form.register_flags, form.self_reads, summations=1, tiers=tiers)
     return RegisterLayout(form.formats, dimensions, [RegisterChannel(0, None, Scaling())])
 
 

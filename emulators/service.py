@@ -58,7 +58,7 @@ class EmulatorOptions:
 
     `directory` receives the shipment and customers files (None: a new temporary one). `head_end` is (host, UDP port) for what
     endpoints send on their own; None: they stay quiet until the control port names one. `trap_receiver` is the same for routers'
-    notifications. `start` is the world's first moment (None:
+    notifications. `time_of_use` is the percentage of homes with two rates. `start` is the world's first moment (None:
     now). `wake_within`: seconds within which every battery endpoint wakes first. `reply_seconds`: how long an endpoint waits for the
     reply to what it sent (None: 10, or 3 where it is to wake soon). Port 0 picks one.
     """
@@ -79,6 +79,7 @@ class EmulatorOptions:
     history_days: int = 45
     hop_seconds: float = 0.0
     cellular: bool = True
+    time_of_use: float = 0.0
 
 
 @dataclass(slots=True)
@@ -130,7 +131,7 @@ def make_world(reactor: IReactorTime, options: EmulatorOptions, wire: Any = time
         zone = ZoneInfo(options.zone)
     except (ZoneInfoNotFoundError, ValueError):
         raise RequestError(f"zone: {options.zone!r} is not a time zone") from None
-    population = Population(options.seed, options.endpoints, options.routers, options.cellular)
+    population = Population(options.seed, options.endpoints, options.routers, options.cellular, options.time_of_use)
     clock = WorldClock(reactor, options.start or datetime.fromtimestamp(wire(), UTC), options.rate)
     head_end = ApTitle.parse(options.head_end_ap_title)
     return World(population, clock, zone, wire, head_end=head_end, history_days=options.history_days)

@@ -10,6 +10,7 @@ from emulators.models import quantity_exponent
 from emulators.profile import ProfileSpec, StatusForm, slot_codes, slot_rows
 from emulators.timeline import Run
 from headend.c1219.interval_status import FIRST_FLAGS
+from headend.model.endpoint import CONFIGURATIONS
 from headend.model.readings import IntervalFlag
 
 _Slots = dict[int, tuple[int, int, list[int]]]
@@ -23,10 +24,11 @@ def endpoint_truth(meter: Meter, start: int, end: int) -> dict[str, Any]:
             [{channel, values: [[end, interval seconds, quantity | null, flags], …]}] with ends in (start, end]
     Units   quantities as exact decimals in the channel's unit; instants ISO 8601 UTC; flags are IntervalFlag bits
     """
-    channel = meter.kind.register_channel
+    names = CONFIGURATIONS[meter.kind.configuration].registers
     registers = [
-        {"channel": channel, "instant": _iso(instant), "quantity": _exact(total, quantity_exponent(channel))}
-        for instant, total in _midnight_registers(meter, start, end)
+        {"channel": channel, "instant": _iso(instant), "quantity": _exact(value, quantity_exponent(channel))}
+        for instant, values in _midnight_registers(meter, start, end)
+        for channel, value in zip(names, values, strict=False)
     ]
     intervals: list[dict[str, Any]] = []
     for number, spec in enumerate(meter.kind.specs):
@@ -44,12 +46,12 @@ def endpoint_truth(meter: Meter, start: int, end: int) -> dict[str, Any]:
     }
 
 
-def _midnight_registers(meter: Meter, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _midnight_registers(meter: Meter, start: int, end: int) -> Iterator[tuple[int, tuple[int, ...]]]:
     count = meter.self_read_count()
     for sequence in range(max(0, count - meter.kind.registers.self_reads), count):
-        midnight, total = meter.self_read(sequence)
+        midnight, world = meter.self_read(sequence)
         if start <= midnight <= end:
-            yield midnight, total
+            yield midnight, (meter.register(world), *meter.tiers(world))
 
 
 def _slots(meter: Meter, number: int, start: int, end: int) -> _Slots:

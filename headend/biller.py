@@ -27,7 +27,7 @@ from headend.model.channels import ChannelId
 from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.model.partner import MeterScope
 from headend.model.readings import IntervalBlock, RegisterRow
-from headend.model.selections import LOADS, Period, Quantities, quantities
+from headend.model.selections import REGISTERS, Period, Quantities, quantities
 from headend.model.utility import Utility
 from headend.reading_engine import by_endpoint
 from headend.reading_queries import Values
@@ -144,11 +144,11 @@ class Biller:
                 if needs_intervals(item, stay):
                     period = Period(max(item.start, stay.started), last.target)
                     intervals.setdefault(period, set()).add(stay.meter.endpoint_id)
-                    channels |= LOADS
+                    channels |= REGISTERS.registers
         rows: dict[EndpointId, list[RegisterRow]] = {}
         blocks: dict[EndpointId, list[IntervalBlock]] = {}
         for period, ids in _together(registers):
-            values = await self.store.values_of(sorted(ids), period, quantities(registers=LOADS))
+            values = await self.store.values_of(sorted(ids), period, REGISTERS)
             for endpoint_id, own in by_endpoint(values.registers).items():
                 rows.setdefault(endpoint_id, []).extend(own)
         for period, ids in intervals.items():

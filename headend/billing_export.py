@@ -17,7 +17,7 @@ from headend.model.endpoint import CONFIGURATIONS, EndpointId
 from headend.model.instants import to_us
 from headend.model.quality import DOUBTFUL, WORTHLESS
 from headend.model.readings import IntervalBlock, RegisterRow
-from headend.model.selections import LOADS, Period
+from headend.model.selections import REGISTERS, Period
 
 PERIOD_DAYS_MAX = 400
 """Longest bill period, in days: a year and what a late bill adds."""
@@ -47,7 +47,7 @@ def item_problem(item: BillingItem, deadline: datetime, now: datetime) -> str:
         return f"the read window reaches further than {WINDOW_DAYS_MAX} days"
     if item.stop > now + timedelta(days=FUTURE_DAYS_MAX) or item.stop > deadline:
         return f"billStop {item.stop:%Y-%m-%dT%H:%MZ} lies after the deadline {deadline:%Y-%m-%dT%H:%MZ}"
-    strange = [name for name in item.channels if name not in CHANNEL_BY_NAME or CHANNEL_BY_NAME[name].channel_id not in LOADS]
+    strange = [name for name in item.channels if name not in CHANNEL_BY_NAME or CHANNEL_BY_NAME[name].channel_id not in REGISTERS.registers]
     return f"no register is called {shown(strange[0])}" if strange else ""
 
 
@@ -194,7 +194,9 @@ def _wanting(
     due = [channel for channel in _channels(item, stay) if channel not in summed]
     for channel in due:
         row, name = read.get(channel), CHANNELS[channel].name
-        if row is None:
+        if row is None and name not in CONFIGURATIONS[stay.meter.configuration].registers:
+            yield f"a {stay.meter.configuration} meter has no register {name}"
+        elif row is None:
             yield f"no read of {name}: {none or 'the meter told no such register in the window'}"
         elif row.flags & DOUBTFUL:
             yield f"the only read of {name} is doubtful"

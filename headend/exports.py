@@ -8,7 +8,7 @@ from headend.calendars import wall_instant
 from headend.model.channels import CHANNEL_BY_NAME, CHANNELS, ChannelId
 from headend.model.endpoint import CONFIGURATIONS
 from headend.model.export import Content, ExportFormat, ExportRun, ExportSchedule, FileSet, MeterData, Wanted
-from headend.model.selections import LOADS, VOLTAGES
+from headend.model.selections import LOADS, REGISTERS, VOLTAGES
 from headend.model.utility import Utility
 
 CATCH_UP_DAYS = 7
@@ -94,7 +94,7 @@ def _registers(configuration: str) -> tuple[ChannelId, ...]:
 def _channels(files: FileSet) -> tuple[frozenset[ChannelId], frozenset[ChannelId]]:
     of_commodity = frozenset(c.channel_id for c in CHANNELS.values() if c.commodity in files.commodities)
     nothing: frozenset[ChannelId] = frozenset()
-    registers = LOADS & of_commodity if Content.REGISTERS in files.contents else nothing
+    registers = REGISTERS.registers & of_commodity if Content.REGISTERS in files.contents else nothing
     intervals = LOADS & of_commodity if Content.INTERVALS in files.contents else nothing
     voltages = VOLTAGES & of_commodity if Content.VOLTAGE in files.contents else nothing
     return registers, intervals | voltages

@@ -108,6 +108,7 @@ class Use(Enum):
     """What a block is for, where it was asked for by no template and no field names."""
 
     BILLING = auto()
+    RATES = auto()
     LOAD_PROFILE = auto()
     VOLTAGE = auto()
 
@@ -128,6 +129,7 @@ _E, _G, _W = Commodity.ELECTRIC, Commodity.GAS, Commodity.WATER
 
 TEMPLATES: dict[tuple[Commodity, Use], Template] = {
     (_E, Use.BILLING): Template("ElectricBilling", _E, _registers(*(name for name in _POWER if "net" not in name)), False, peak=True),
+    (_E, Use.RATES): Template("ElectricTimeOfUse", _E, _registers("energy_delivered", *(f"energy_delivered_{t}" for t in "abcde")), False),
     (_E, Use.LOAD_PROFILE): Template("ElectricLoadProfile", _E, _intervals(*_POWER), True),
     (_E, Use.VOLTAGE): Template("ElectricVoltage", _E, _intervals(*_VOLTAGES), True),
     (_G, Use.BILLING): Template("GasBilling", _G, _registers("gas_volume", "gas_volume_ft3"), False),

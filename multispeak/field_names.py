@@ -76,6 +76,7 @@ _OTHER_UNITS = {
 }
 _CATEGORIES = {Unit.WATT_HOUR: "energy", Unit.VAR_HOUR: "reactive energy", Unit.VOLT: "voltage"}
 _NAMES = {
+    **{f"energy_delivered_{tier}": (f"posKWhTOU{tier.upper()}", "", "Other") for tier in "abcde"},
     "energy_delivered": ("posKWh", "kWh", "Energy"),
     "energy_received": ("negKWh", "receivedKWh", "Negative Energy"),
     "energy_net": ("netRegisterKWh", "netKWh", "Other"),
@@ -130,7 +131,8 @@ def _fields() -> dict[str, Field]:
     for channel_id, name in FIELD_NAMES[EnergyUnit.KILOWATT_HOUR].items():
         if name.register:
             registers.setdefault(name.register, []).append(channel_id)
-        intervals.setdefault(name.interval, []).append(channel_id)
+        if name.interval:
+            intervals.setdefault(name.interval, []).append(channel_id)
     fields = {name: Field(name, registers=tuple(ids)) for name, ids in registers.items()}
     return fields | {name: Field(name, intervals=tuple(ids)) for name, ids in intervals.items()}
 

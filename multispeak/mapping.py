@@ -3,17 +3,18 @@
 Pure functions; the shapes of the versions are in mapping_v3 and mapping_v4.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from headend.interval_series import IntervalSeries
-from headend.model.channels import CHANNEL_BY_NAME, ChannelId
+from headend.model.channels import CHANNEL_BY_NAME, CHANNELS, ChannelId
 from headend.model.endpoint import Commodity, Endpoint, MeterEntry
 from headend.model.instants import from_us
 from headend.model.meters import Meter
@@ -48,13 +49,17 @@ class ToldValue(NamedTuple):
 
 
 class ToldReading(NamedTuple):
-    """What becomes one meterRead or meterReading. `delivered` and `received` are whole kWh, None where nothing was read."""
+    """What becomes one meterRead or meterReading. `delivered` and `received` are whole kWh, None where nothing was read.
+
+    `rates` are whole kWh by the number of the rate of time of use, from 1.
+    """
 
     object_id: str
     local: str
     values: Sequence[ToldValue]
     delivered: str | None = None
     received: str | None = None
+    rates: Mapping[int, str] = MappingProxyType({})
 
 
 class Shape(Protocol):
@@ -153,7 +158,7 @@ class Telling:
         whole = {read.channel_id: whole_kwh(read.value, read.exponent) for read in group.registers}
         instant = from_us(group.instant_us)
         token, local = object_id(meter_no, utc_text(instant)), local_time(instant, self.zone)
-        return ToldReading(token, local, values, whole.get(DELIVERED), whole.get(RECEIVED))
+        return told_reading(token, local, values, whole)
 
     def _register(self, read: RegisterRow) -> ToldValue:
         name = self.names[read.channel_id]
@@ -165,8 +170,19 @@ class Telling:
         return ToldValue(name, text, local_time_of_us(value.end_us, self.zone), value.flags, value.interval_seconds)
 
 
+def told_reading(object_id: str, local: str, values: Sequence[ToldValue], whole: Mapping[ChannelId, str]) -> ToldReading:
+    """A reading whose registers have these whole kWh."""
+    rates = {RATES[channel]: text for channel, text in whole.items() if channel in RATES}
+    return ToldReading(object_id, local, values, whole.get(DELIVERED), whole.get(RECEIVED), rates)
+
+
 DELIVERED = CHANNEL_BY_NAME["energy_delivered"].channel_id
 RECEIVED = CHANNEL_BY_NAME["energy_received"].channel_id
+RATES = {one.channel_id: "ABCDE".index(one.tier) + 1 for one in CHANNELS.values() if one.tier}
+"""Registers of rates of time of use, with the number of the rate."""
+
+WHOLE_KWH = frozenset({DELIVERED, RECEIVED, *RATES})
+"""Registers that are told as whole kWh too."""
 
 
 def whole_kwh(value: int, exponent: int) -> str:

@@ -3,6 +3,7 @@
 Source  reference/multispeak.md 7
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from headend.model.endpoint import MeterEntry
@@ -20,6 +21,8 @@ class ShapeV3:
         self._meter_read = records["meterRead"]
         self._reading_values = records["readingValues"]
         self._reading_value = records["readingValue"]
+        self._tou_readings = records["TOUReadings"]
+        self._tou_reading = records["TOUReading"]
         self._meter = records["meter"]
         self._meter_status_list = records["meterStatusList"]
         self._utility_info = records["utilityInfo"]
@@ -27,7 +30,7 @@ class ShapeV3:
         self._extensions_item = records["extensionsItem"]
 
     def reading(self, utility: Utility, meter: ToldMeter, reading: ToldReading) -> Any:
-        """A meterRead; posKWh and negKWh are the whole kWh of the registers, whose exact values are among the readingValues."""
+        """A meterRead; posKWh, negKWh and TOUReadings are whole kWh of registers, whose exact values are among the readingValues."""
         return self._meter_read(
             objectID=reading.object_id,
             utility=utility.utility_id,
@@ -36,6 +39,7 @@ class ShapeV3:
             readingDate=reading.local,
             posKWh=reading.delivered,
             negKWh=reading.received,
+            TOUReadings=self._rates(reading.rates) if reading.rates else None,
             readingValues=self._reading_values(readingValue=[self._value(value) for value in reading.values]),
         )
 
@@ -70,6 +74,10 @@ class ShapeV3:
             meterStatusList=self._meter_status_list(meterStatus=meter_status(endpoint)),
             meterCommAddress=endpoint.ap_title,
         )
+
+    def _rates(self, rates: Mapping[int, str]) -> Any:
+        readings = [self._tou_reading(ratePeriod=str(period), kWh=text) for period, text in sorted(rates.items())]
+        return self._tou_readings(TOUReading=readings)
 
     def _value(self, value: ToldValue) -> Any:
         name, seconds = value.field, value.interval_seconds

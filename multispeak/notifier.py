@@ -16,7 +16,7 @@ from headend.model.deferred import DeferredKind, TargetState
 from headend.model.endpoint import EndpointId
 from headend.model.event_telling import EventTelling
 from headend.model.partner import Caller, Partner
-from headend.model.selections import LOADS, Period, quantities
+from headend.model.selections import LOADS, REGISTERS, Period, quantities
 from headend.model.telling import Attempt, Delivery, Telling
 from headend.model.utility import Utility
 from headend.reading_engine import MeterValues, PeriodReader, Target
@@ -148,7 +148,7 @@ class Notifier:
         read = [Target(o.meter.meter_no, o.meter) for o in telling.objects if o.outcome.state is TargetState.SUCCEEDED]
         if not read:
             return {}
-        wanted = quantities(registers=LOADS, intervals=LOADS)
+        wanted = quantities(REGISTERS.registers, LOADS)
         reader = PeriodReader(self._around.store, self._period(telling), wanted, ends=True)
         values = await reader.read(read)
         return {one.meter.endpoint_id: one for one in values if one.meter is not None}

@@ -243,7 +243,7 @@ class OutcomeBodies:
         found = [_values_of(told, values) for told in some]
         errors = [f"{self._name(told)}: {_error(told)}" for told in some if _error(told)]
         profile = telling.kind in {DeferredKind.LOAD_PROFILE_READ, DeferredKind.HISTORICAL_READ}
-        wanted = quantities(registers=LOADS, intervals=LOADS) if profile else REGISTERS
+        wanted = quantities(REGISTERS.registers, LOADS) if profile else REGISTERS
         when = Between(_ALL) if profile else Latest()
         selection = Selection(when, wanted, use=Use.LOAD_PROFILE if profile else Use.BILLING)
         data: Any

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from headend.limits import PERIOD_DAYS_MAX
 from headend.model.billing import LookAround
 from headend.model.channels import CHANNEL_BY_NAME
-from headend.model.selections import LOADS, VOLTAGES, Period, Quantities, quantities
+from headend.model.selections import LOADS, REGISTERS, VOLTAGES, Period, Quantities, quantities
 from multispeak.block_layouts import Template, Use, template_named
 from multispeak.calls import Call
 from multispeak.faults import FaultCode, RefusedCallError
@@ -154,7 +154,7 @@ def _wanted(when: When, wanted: Quantities, *, peak: bool) -> Quantities:
     return quantities(wanted.registers, _DEMAND if peak else ())
 
 
-_OF_A_TYPE = quantities(LOADS, LOADS)
+_OF_A_TYPE = quantities(REGISTERS.registers, LOADS)
 """What a type selects from where nothing else does."""
 _DEMAND = (CHANNEL_BY_NAME["energy_delivered"].channel_id,)
 

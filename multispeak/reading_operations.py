@@ -121,7 +121,7 @@ def _profile_day(call: Call) -> When:
 _METER_NO, _METER_NUMBER, _METER_ID = (partial(_one, parameter=name) for name in ("meterNo", "meterNumber", "meterID"))
 _METER_NO_LIST, _METER_IDS = partial(_list, parameter="meterNo"), partial(_list, parameter="meterIDs")
 
-_ANY = quantities(registers=LOADS, intervals=LOADS)
+_ANY = quantities(REGISTERS.registers, LOADS)
 """What interval data is where nothing is named: loads, not the voltages that would be nine tenths of it."""
 
 

@@ -14,7 +14,7 @@ from multispeak.binding import ListShape
 from multispeak.calls import Call
 from multispeak.field_names import FIELD_NAMES
 from multispeak.filling import MARKS, Fill, decimal_fragment, filler, whole_fragment
-from multispeak.mapping import DELIVERED, RECEIVED, Shape, ToldMeter, ToldReading, ToldValue, local_time
+from multispeak.mapping import WHOLE_KWH, Shape, ToldMeter, ToldValue, local_time, told_reading
 from multispeak.paging import object_id, utc_text
 from multispeak.writers import escape, search_special
 
@@ -89,10 +89,10 @@ class RegisterTexts:
             parameters.append(parameter)
             fragments[mark] = decimal_fragment(parameter, exponent + name.power, negative=negative)
             values.append(ToldValue(name, mark, _LOCAL, flags))
-            if channel in {DELIVERED, RECEIVED}:
+            if channel in WHOLE_KWH:
                 whole[channel] = next(marks)
                 fragments[whole[channel]] = whole_fragment(parameter, exponent - 3, negative=negative)
-        reading = ToldReading(object_id(_METER_NO, _UTC), _LOCAL, values, whole.get(DELIVERED), whole.get(RECEIVED))
+        reading = told_reading(object_id(_METER_NO, _UTC), _LOCAL, values, whole)
         written = self._element.write(self._shape.reading(self._utility, meter, reading), self._element.item_name)
         if len(self._fills) >= _KINDS_MAX:
             self._fills.clear()

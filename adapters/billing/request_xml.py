@@ -15,7 +15,7 @@ from headend.model.billing import ReadRule
 from headend.model.billing_export import BillingItem, BillingRequest, Confirmed, ReadDefaults
 from headend.model.channels import CHANNELS, Flow
 from headend.model.endpoint import Commodity
-from headend.model.selections import LOADS
+from headend.model.selections import REGISTERS
 from headend.model.utility import Utility
 
 _FLOWS = {"D": Flow.DELIVERED, "R": Flow.RECEIVED, "N": Flow.NET}
@@ -208,21 +208,20 @@ def _item(
 
 def _channel(facts: Any, commodity: Commodity | None) -> tuple[list[str], str]:
     """Names of the channels that are meant, or what is wrong."""
-    tou = facts.get("tou", "T")
-    if tou != "T":
-        return [], f"no meter has registers of rate {tou}; there is the total, T"
     if facts.get("registerId"):
         return [facts["registerId"].strip()], ""
-    uom, flow = facts.get("uom", "").strip(), facts.get("flow")
+    uom, flow, tou = facts.get("uom", "").strip(), facts.get("flow"), facts.get("tou", "T")
     found = [
         one.name
         for one in CHANNELS.values()
-        if one.channel_id in LOADS
+        if one.channel_id in REGISTERS.registers
+        and (one.tier or "T") == tou
         and commodity in {None, one.commodity}
         and (not uom or one.unit.value.lower() == uom.lower())
         and (flow is None or one.flow is _FLOWS[flow])
     ]
-    return (found, "") if found and (uom or flow) else ([], f"no register has unit {uom!r} and flow {flow or 'any'!r}")
+    wanted = f"unit {uom!r}, flow {flow or 'any'!r} and rate {tou!r}"
+    return (found, "") if found and (uom or flow or "tou" in facts) else ([], f"no register has {wanted}")
 
 
 def _window(facts: Any, defaults: ReadDefaults) -> ReadDefaults:

@@ -95,7 +95,8 @@ def _demand(peak: PeakDemand | None) -> str:
 @lru_cache(maxsize=64)
 def _register(channel_id: ChannelId) -> str:
     channel = CHANNELS[channel_id]
-    return f'registerId="{channel.name}" uom="{channel.unit.value}" tou="T" flow="{_FLOWS[channel.flow]}"'
+    tou = channel.tier or "T"
+    return f'registerId="{channel.name}" uom="{channel.unit.value}" tou="{tou}" flow="{_FLOWS[channel.flow]}"'
 
 
 @lru_cache(maxsize=4_096)

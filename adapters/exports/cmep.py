@@ -82,7 +82,8 @@ def _units(channel_id: ChannelId) -> tuple[str, int]:
     channel = CHANNELS[channel_id]
     name, scale = _UNITS[channel.unit]
     statistic = {"maximum": "MAX", "minimum": "MIN", "average": "AVG"}.get(channel.statistic.value, "")
-    return f"{name}{_FLOWS.get(channel.flow, '')}{statistic}{channel.phase}", scale
+    tier = f"TOU{channel.tier}" if channel.tier else ""
+    return f"{name}{_FLOWS.get(channel.flow, '')}{statistic}{channel.phase}{tier}", scale
 
 
 @lru_cache(maxsize=1_024)

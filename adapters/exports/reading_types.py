@@ -14,6 +14,7 @@ _PERIODS = {900: 2, 3_600: 7, 86_400: 11, 1_800: 5, 300: 6, 60: 3}
 _FLOWS = {Flow.DELIVERED: 1, Flow.NET: 4, Flow.RECEIVED: 19, Flow.NONE: 0}
 _COMMODITIES = {"electric": 1, "gas": 7, "water": 9}
 _PHASES = {"A": 128, "B": 64, "C": 32, "": 0}
+_RATES = {"": 0, "A": 1, "B": 2, "C": 3, "D": 4, "E": 5}
 _UNITS = {
     Unit.WATT_HOUR: (12, 3, 72),
     Unit.VAR_HOUR: (12, 3, 73),
@@ -49,7 +50,8 @@ def _code(channel: Channel, period: int, accumulation: int) -> str:
     kind, multiplier, unit = _UNITS[channel.unit]
     commodity = _COMMODITIES[channel.commodity.value]
     fields = (0, _AGGREGATES.get(channel.statistic, 0), period, accumulation, _FLOWS[channel.flow], commodity, kind)
-    return ".".join(map(str, (*fields, 0, 0, 0, 0, 0, 0, 0, _PHASES[channel.phase], multiplier, unit, 0)))
+    rate = _RATES[channel.tier]
+    return ".".join(map(str, (*fields, 0, 0, 0, 0, rate, 0, 0, _PHASES[channel.phase], multiplier, unit, 0)))
 
 
 ESTIMATED, EDITED, MISSING, QUESTIONABLE, VALID = "2.8.0", "2.7.0", "2.5.259", "2.5.0", "2.0.0"

@@ -13,15 +13,15 @@ from adapters.store.bulk import fetch, rows_of
 from adapters.store.instants import to_us
 from adapters.store.limits import ENDPOINTS_PER_SEARCH_MAX
 from adapters.store.meter_store import Conditions, also
-from headend.model.channels import CHANNELS, ChannelId
+from headend.model.channels import ChannelId
 from headend.model.endpoint import EndpointId
 from headend.model.readings import ReadSource
-from headend.model.selections import Period
+from headend.model.selections import REGISTERS, Period
 from headend.reading_queries import ListedRow, Position, RegisterPage
 
 Channels = Collection[ChannelId] | None
 
-ROWS_PER_INSTANT_MAX = len(CHANNELS) * len(ReadSource)
+ROWS_PER_INSTANT_MAX = len(REGISTERS.registers) * len(ReadSource)
 """Reads that one meter can have at one instant."""
 
 _ROWS = (

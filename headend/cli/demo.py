@@ -35,6 +35,9 @@ from headend.surrounding import Surrounding
 WAKE_SECONDS = 5
 """Within how long all emulated battery endpoints are made to wake, in seconds; in the field it takes six hours."""
 
+TIME_OF_USE_PERCENT = 10
+"""Homes that have two rates, of a hundred."""
+
 ROUTERS_SHOWN = 20
 """Routers listed one by one."""
 
@@ -126,6 +129,7 @@ def toml_value(value: object) -> str:
 def _emulator_arguments(options: DemoOptions, place: Path) -> list[str]:
     return [
         *("--endpoints", str(options.endpoints), "--routers", str(max(2, options.endpoints // 1000)), "--seed", str(options.seed)),
+        *("--time-of-use", str(TIME_OF_USE_PERCENT)),
         *("--time-zone", TIME_ZONE, "--directory", str(place / "field")),
     ]
 

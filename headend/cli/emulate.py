@@ -58,6 +58,7 @@ class InstantType(click.ParamType[datetime]):
 @click.option("--trap-receiver", type=AddressType(), help="Where routers send SNMP notifications.")
 @click.option("--head-end-ap-title", default=".1.4", show_default=True)
 @click.option("--wake-within", type=click.FloatRange(0, 86_400), help="Seconds within which every battery endpoint wakes first.")
+@click.option("--time-of-use", default=0.0, show_default=True, type=click.FloatRange(0, 100), help="Percentage of homes with two rates.")
 @click.option("--hop-seconds", default=0.0, show_default=True, type=click.FloatRange(0, 60), help="Delay of a message in the mesh.")
 @click.option("--until-stdin-closes", is_flag=True, help="End when standard input does.")
 def emulate(until_stdin_closes: bool, **options: Any) -> None:

@@ -26,17 +26,19 @@ _STATISTICS = {
 _FLOWS = {Direction.DELIVERED: Flow.DELIVERED, Direction.RECEIVED: Flow.RECEIVED, Direction.NET: Flow.NET}
 _PHASES = {PhaseCode.ALL: "", PhaseCode.A: "A", PhaseCode.B: "B", PhaseCode.C: "C"}
 
-_Meaning = tuple[bool, Unit, Statistic, Flow, str]
+_TIERS = ("", "A", "B", "C", "D", "E")
+
+_Meaning = tuple[bool, Unit, Statistic, Flow, str, str]
 _CATALOGUE: dict[_Meaning, ChannelId] = {
-    (c.name.startswith("water"), c.unit, c.statistic, c.flow, c.phase): c.channel_id for c in CHANNELS.values()
+    (c.name.startswith("water"), c.unit, c.statistic, c.flow, c.phase, c.tier): c.channel_id for c in CHANNELS.values()
 }
 
 
 def channel_of(
-    unit: UnitOfMeasure | None, statistic: StatisticCode = StatisticCode.TOTAL, phase: PhaseCode = PhaseCode.ALL
+    unit: UnitOfMeasure | None, statistic: StatisticCode = StatisticCode.TOTAL, phase: PhaseCode = PhaseCode.ALL, tier: int = 0
 ) -> Channel | None:
-    """The catalogue's channel; None where it has none."""
-    if unit is None:
+    """The catalogue's channel; None where it has none. `tier` counts from 1 as the meter's tiers do, 0 is the total."""
+    if unit is None or tier >= len(_TIERS):
         return None
     measured = WATER_UNITS.get(unit.code) if unit.own_code else _UNITS.get(UnitCode(unit.code)) if unit.code in _UNITS else None
     if measured is None:
@@ -47,5 +49,5 @@ def channel_of(
         flow = Flow.DELIVERED
     elif flow is Flow.NET and kept is Statistic.TOTAL:
         kept = Statistic.NET
-    channel_id = _CATALOGUE.get((unit.own_code, measured, kept, flow, _PHASES[phase]))
+    channel_id = _CATALOGUE.get((unit.own_code, measured, kept, flow, _PHASES[phase], _TIERS[tier]))
     return None if channel_id is None else CHANNELS[channel_id]

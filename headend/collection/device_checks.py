@@ -76,7 +76,7 @@ def configuration_differences(program: MeterProgram, configuration: str) -> Iter
     for name in measured:
         if name not in wanted:
             yield f"intervals of {name}, which are not expected"
-    registers = {CHANNELS[channel_id].name for _, channel_id, _ in register_channels(program)}
+    registers = {CHANNELS[channel_id].name for _, _, channel_id, _ in register_channels(program)}
     for name in expected.registers:
         if name not in registers:
             yield f"no register of {name}"

@@ -172,8 +172,8 @@ def _take_self_reads(source: Source, given: EntryOctets, found: Harvest) -> int:
         except WireError as error:
             found.problems.append(f"self-read {reached}: {error}")
         else:
-            total = entry.values.total
-            found.register_reads += register_reads(source.endpoint_id, source.program, total, instant, ReadSource.SELF_READ, source.doubt)
+            values = entry.values
+            found.register_reads += register_reads(source.endpoint_id, source.program, values, instant, ReadSource.SELF_READ, source.doubt)
     return reached
 
 
@@ -184,7 +184,7 @@ def _take_current(source: Source, octets: bytes, stamp: int | None, found: Harve
         found.problems.append(f"{table_name(ST_CURRENT_REGISTERS)}: {error}")
         return
     instant = now.replace(microsecond=0) if stamp is None else source.base.resolve(stamp)[0]
-    found.register_reads += register_reads(source.endpoint_id, source.program, values.total, instant, ReadSource.SCHEDULED, source.doubt)
+    found.register_reads += register_reads(source.endpoint_id, source.program, values, instant, ReadSource.SCHEDULED, source.doubt)
 
 
 # Events

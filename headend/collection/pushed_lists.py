@@ -109,7 +109,7 @@ class PushedLists:
             if entry.end is None:
                 raise WireError("a self-read has no time")
             instant, _ = self._base.resolve(entry.end)
-            reads += register_reads(self._endpoint_id, self._program, entry.values.total, instant, ReadSource.SELF_READ, self._doubt)
+            reads += register_reads(self._endpoint_id, self._program, entry.values, instant, ReadSource.SELF_READ, self._doubt)
         self.register_reads += reads
 
     def _take_events(self, piece: Piece) -> None:

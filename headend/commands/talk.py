@@ -236,9 +236,9 @@ def registers_of(meter: Meter, images: TableImages, now: datetime) -> tuple[Regi
     _, drift = clock_of(meter, images, now)
     doubtful = drift is not None and abs(drift) > CLOCK_DOUBT_SECONDS
     layout: RegisterLayout = meter.known.registers
-    total = layout.decode_current(octets).total
+    values = layout.decode_current(octets)
     flags = doubt_flag(drift or 0.0) if doubtful else 0
-    return tuple(register_reads(meter.endpoint_id, meter.known, total, now, ReadSource.ON_DEMAND, flags))
+    return tuple(register_reads(meter.endpoint_id, meter.known, values, now, ReadSource.ON_DEMAND, flags))
 
 
 CLOCK_DOUBT_SECONDS = 300

@@ -45,7 +45,10 @@ class Flow(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One entry of the catalogue; `phase` is A, B, C or empty for all phases together."""
+    """One entry of the catalogue; `phase` is A, B, C or empty for all phases together.
+
+    `tier` is the rate of time of use, A to E, whose share of the total a register counts; empty for the total.
+    """
 
     channel_id: ChannelId
     name: str
@@ -54,6 +57,12 @@ class Channel:
     statistic: Statistic
     flow: Flow = Flow.NONE
     phase: str = ""
+    tier: str = ""
+
+
+def _tier(channel_id: int, tier: str) -> Channel:
+    name = f"energy_delivered_{tier.lower()}"
+    return Channel(ChannelId(channel_id), name, Commodity.ELECTRIC, Unit.WATT_HOUR, Statistic.TOTAL, Flow.DELIVERED, tier=tier)
 
 
 def _voltage(first_id: int, phase: str) -> tuple[Channel, ...]:
@@ -75,6 +84,7 @@ CHANNELS: dict[ChannelId, Channel] = {
         *_voltage(11, "A"),
         *_voltage(14, "B"),
         *_voltage(17, "C"),
+        *(_tier(21 + number, tier) for number, tier in enumerate("ABCDE")),
         Channel(ChannelId(31), "gas_volume", Commodity.GAS, Unit.CUBIC_METRE, Statistic.TOTAL, Flow.DELIVERED),
         Channel(ChannelId(32), "gas_volume_ft3", Commodity.GAS, Unit.CUBIC_FOOT, Statistic.TOTAL, Flow.DELIVERED),
         Channel(ChannelId(41), "water_volume", Commodity.WATER, Unit.CUBIC_METRE, Statistic.TOTAL, Flow.DELIVERED),

@@ -68,6 +68,13 @@ CONFIGURATIONS: dict[str, Configuration] = {
             (("energy_delivered", 3600), ("energy_net", 3600), *_VOLTAGE_A),
             has_switch=True,
         ),
+        Configuration(
+            "residential-tou",
+            Commodity.ELECTRIC,
+            ("energy_delivered", "energy_delivered_a", "energy_delivered_b"),
+            (("energy_delivered", 3600), *_VOLTAGE_A),
+            has_switch=True,
+        ),
         Configuration("commercial", Commodity.ELECTRIC, ("energy_delivered",), (*_COMMERCIAL, *_VOLTAGE_ABC)),
         Configuration("commercial-net", Commodity.ELECTRIC, ("energy_delivered",), (*_COMMERCIAL, ("energy_net", 900), *_VOLTAGE_ABC)),
         Configuration("gas", Commodity.GAS, ("gas_volume",), (("gas_volume", 3600),), battery=True),

@@ -47,14 +47,16 @@ def quantities(registers: Iterable[ChannelId] = (), intervals: Iterable[ChannelI
 
 VOLTAGES = frozenset(c.channel_id for c in CHANNELS.values() if c.unit is Unit.VOLT)
 """Channels of a voltage profile; meters have no registers of them."""
-LOADS = frozenset(CHANNELS) - VOLTAGES
+TIERS = frozenset(c.channel_id for c in CHANNELS.values() if c.tier)
+"""Registers of the rates of time of use; there are no intervals of them."""
+LOADS = frozenset(CHANNELS) - VOLTAGES - TIERS
 """Channels of a load profile: what is consumed or fed in."""
 
-REGISTERS = quantities(registers=LOADS)
+REGISTERS = quantities(registers=LOADS | TIERS)
 """What an unqualified reading of many meters is."""
 LOAD_PROFILE = quantities(intervals=LOADS)
 """What an unqualified load profile is."""
-EVERYTHING = quantities(registers=CHANNELS, intervals=CHANNELS)
+EVERYTHING = quantities(registers=CHANNELS, intervals=LOADS | VOLTAGES)
 """What an unqualified reading of one meter is."""
 
 

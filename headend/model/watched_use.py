@@ -12,7 +12,9 @@ from headend.monitoring import MonitoringKind
 WATCHED_CODES: Mapping[int, MonitoringKind] = {USAGE_SEEN: MonitoringKind.USAGE, THRESHOLD_REACHED: MonitoringKind.THRESHOLD}
 """Events that are found at watched meters, and what is watched for where they are."""
 
-USE_CHANNELS = frozenset(one.channel_id for one in CHANNELS.values() if one.flow is Flow.DELIVERED and one.unit is not Unit.VAR_HOUR)
+USE_CHANNELS = frozenset(
+    one.channel_id for one in CHANNELS.values() if one.flow is Flow.DELIVERED and one.unit is not Unit.VAR_HOUR and not one.tier
+)
 """Registers of what customers use."""
 
 

@@ -58,7 +58,9 @@ def _measure(running: RunningReactor, name: str, url: str, directory: Path) -> N
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu
         grown = f"peak {_peak_mib():.0f} MiB, {before:.0f} before"
         size = f"{octets_in / 1e6:.1f} MB in, {octets_out / 1e6:.1f} MB out"
-        print(f"{name:<11} {complete:,} of {ACCOUNTS:,} accounts complete  {wall:.1f} s  {cpu:.1f} s CPU  {size}  {grown}", flush=True)
+        limits = "(limits for 100,000: 30 s, 300 MiB)"
+        took = f"{wall:.1f} s  {cpu:.1f} s CPU"
+        print(f"{name:<11} {complete:,} of {ACCOUNTS:,} accounts complete  {took}  {size}  {grown}  {limits}", flush=True)
     finally:
         store.call("close")
 

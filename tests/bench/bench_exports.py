@@ -30,6 +30,11 @@ from tests.conftest import RunningReactor
 from tests.store.world import DAY, UTILITY, OpenStore, opened
 
 PROFILED = 100_000
+REGISTER_LIMITS = (60.0, 300.0)
+"""Seconds and MiB that a million meters' registers may take."""
+
+TOSTRING_LEAST = 0.25
+"""Of the rate at which lxml writes a tree that is there already, how much intervals must reach."""
 _DAYS = (
     "INSERT INTO interval_day (endpoint_id, day, change_seq, packed) {series} SELECT i, {day}, 1, {packed}"
     f" FROM series WHERE i <= {PROFILED}"
@@ -75,9 +80,15 @@ def main() -> None:
 
 
 def _print(results: Iterator[Result]) -> None:
+    rate = 0.0
     for one in results:
-        rate = one.octets / one.cpu / 1e6 if one.cpu else 0.0
+        of_intervals, rate = rate, one.octets / one.cpu / 1e6 if one.cpu else 0.0
         figures = f"{one.meters:>9,} meters {one.wall:>6.1f} s {one.cpu:>6.1f} s CPU {rate:>7.1f} MB/s CPU  peak {one.peak_mib:.0f} MiB"
+        if one.what.startswith("registers"):
+            seconds, mib = REGISTER_LIMITS
+            figures += f"  (limits {seconds:.0f} s, {mib:.0f} MiB)"
+        elif not one.meters:
+            figures += f"  intervals at {of_intervals / rate:.2f} x of it (at least {TOSTRING_LEAST})"
         print(f"{one.database:<11} {one.what:<34} {figures}", flush=True)
 
 

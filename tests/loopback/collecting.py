@@ -24,6 +24,7 @@ from emulators.truth import endpoint_truth  # noqa: E402
 from headend.c1222.identifiers import ApTitle  # noqa: E402
 from headend.collection.policy import CollectionPolicy  # noqa: E402
 from headend.collector import Collector  # noqa: E402
+from headend.model.channels import CHANNELS  # noqa: E402
 from headend.model.endpoint import CONFIGURATIONS, EndpointId, Transport  # noqa: E402
 from headend.model.utility import Utility, UtilityId  # noqa: E402
 from headend.ports import ShipmentItem  # noqa: E402
@@ -96,7 +97,13 @@ async def collect(directory: Path) -> dict[str, Any]:
     tcp.open("127.0.0.1", address.port)
     collector.links.update({Transport.UDP: udp, Transport.TCP: tcp})
     options = EmulatorOptions(
-        endpoints=240, routers=2, seed=4, directory=directory, head_end=("127.0.0.1", address.port), wake_within=3.0
+        endpoints=240,
+        routers=2,
+        seed=4,
+        directory=directory,
+        head_end=("127.0.0.1", address.port),
+        wake_within=3.0,
+        time_of_use=30,
     )
     service = await start(reactor, options)
     for n, i in enumerate(shipment(service.shipment), 1):
@@ -117,6 +124,7 @@ async def collect(directory: Path) -> dict[str, Any]:
     await collector.stop()
     result = {
         "polled": len(polled),
+        "tiers": sorted({r.channel_id for e in polled for r in e.registers.values() if CHANNELS[r.channel_id].tier}),
         "ended": sum(i.lease_id is not None for i in store.recorded),
         "tcp": sum(e.address.transport is Transport.TCP for e in polled),
         "batteries": len(batteries),

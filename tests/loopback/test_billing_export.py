@@ -188,7 +188,7 @@ def test_who_knows_some_meters_is_answered_about_those_and_the_others_do_not_exi
 
 def test_a_document_larger_than_any_soap_message_is_taken_and_one_past_the_bound_is_not(place: Place) -> None:
     item = f'<Item itemId="1" servicePointId="SP1" {since(place)}/>'
-    large = place.request("L1", item + " " * (9 * 1024 * 1024))
+    large = place.request("L1", item + "<!-- nothing -->\n" * (9 * 64 * 1024))
     assert place.ask(large)[0] == 200
     assert place.ask(large)[2].get("items") == "1"
     host, port = place.url.removeprefix("http://").split(":")
@@ -196,6 +196,17 @@ def test_a_document_larger_than_any_soap_message_is_taken_and_one_past_the_bound
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {octets}\r\n\r\n".encode())
             assert said in connection.recv(1_000)
+
+
+def test_what_is_meant_to_hurt_is_refused_and_others_are_answered(place: Place) -> None:
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    bomb = f'<!DOCTYPE a [<!ENTITY l0 "ha">{laughs}]>'.encode() + place.request("B1", '<Item itemId="&l11;"/>')
+    attributes = " ".join([f'a{n}="1"' for n in range(100_000)])
+    endless = place.request("B2", f'<Item itemId="1" servicePointId="SP1" {attributes}/>')
+    for octets, words in ((bomb, "DOCTYPE is not allowed"), (endless, "a tag or a text has more than 65536 octets")):
+        status, _, root = place.ask(octets)
+        assert (status, words in root.get("reason")) == (400, True), root.get("reason")
+    assert place.ask(place.request("B3", f'<Item itemId="1" servicePointId="SP1" {since(place)}/>'))[0] == 200
 
 
 def test_as_files(place: Place) -> None:

@@ -17,6 +17,7 @@ def outcome(tmp_path_factory):
 
 def test_everything_due_is_collected_once_and_right(outcome):
     assert outcome["ended"] == outcome["polled"] > 100
+    assert outcome["tiers"] == [21, 22]
     assert outcome["exceptions"] == []
     assert outcome["differences"] == []
 

@@ -18,10 +18,12 @@ CHICAGO = ZoneInfo("America/Chicago")
 SUMMER = datetime(2026, 7, 15, 6, 30, tzinfo=UTC)
 
 
-def make_world(seed: int = 1, endpoints: int = 20, start: datetime = SUMMER, zone: ZoneInfo = CHICAGO, routers: int = 2) -> World:
+def make_world(
+    seed: int = 1, endpoints: int = 20, start: datetime = SUMMER, zone: ZoneInfo = CHICAGO, routers: int = 2, tou: float = 0.0
+) -> World:
     """A world whose wire and world clocks are one, turned by hand."""
     world_clock = WorldClock(Clock(), start, rate=0)
-    population = Population(seed, endpoints, min(routers, endpoints))
+    population = Population(seed, endpoints, min(routers, endpoints), tou=tou)
     return World(population, world_clock, zone, lambda: world_clock.seconds, ApTitle.parse(".1.4"))
 
 

@@ -45,7 +45,7 @@ def assert_tables_tell_the_truth(meter, days=60):
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_all_models_are_read_alike(start):
-    world = make_world(seed=5, endpoints=40, start=start)
+    world = make_world(seed=5, endpoints=60, start=start, tou=30)
     seen = set()
     for meter in meters(world):
         if (meter.kind.form.name, meter.kind.configuration) not in seen:
@@ -57,11 +57,12 @@ def test_all_models_are_read_alike(start):
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_registers_equal_the_sum_of_the_intervals(start):
-    world = make_world(seed=2, endpoints=40, start=start)
+    world = make_world(seed=2, endpoints=40, start=start, tou=30)
     for meter in meters(world):
         truth = everything(meter, 12)
         values = next(c["values"] for c in truth["intervals"] if c["channel"] == meter.kind.register_channel)
-        held = {datetime.fromisoformat(r["instant"]): Decimal(r["quantity"]) for r in truth["registers"]}
+        registers = [r for r in truth["registers"] if r["channel"] == meter.kind.register_channel]
+        held = {datetime.fromisoformat(r["instant"]): Decimal(r["quantity"]) for r in registers}
         oldest = datetime.fromisoformat(values[0][0])
         checked = 0
         for (before, first), (after, second) in pairwise(sorted(held.items())):
@@ -71,6 +72,24 @@ def test_registers_equal_the_sum_of_the_intervals(start):
             assert used == second - first
             checked += 1
         assert checked >= 5
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_rates_share_the_total_by_the_hours_of_the_day(start):
+    """Tier A counts from 14:00 to 20:00 on working days, wherever the clocks are; tier B the rest."""
+    world = make_world(seed=2, endpoints=40, start=start, tou=30)
+    homes = [meter for meter in meters(world) if meter.kind.configuration == "residential-tou"]
+    assert len(homes) > 3
+    assert {meter.kind.configuration for meter in meters(world) if meter.tiers(meter.now)} == {"residential-tou"}
+    for meter in homes:
+        midnights = [int(datetime.fromisoformat(r["instant"]).timestamp()) for r in everything(meter, 12)["registers"]]
+        for before, after in pairwise(sorted(set(midnights))):
+            day = datetime.fromtimestamp(before, meter.zone)
+            peak = [int(day.replace(hour=hour).timestamp()) for hour in (14, 20)]
+            used = meter.register(peak[1]) - meter.register(peak[0]) if day.weekday() < 5 else 0
+            first, second = meter.tiers(before), meter.tiers(after)
+            assert second[0] - first[0] == used
+            assert sum(second) == meter.register(after)
 
 
 @pytest.mark.parametrize("jump", [-30 * 3600, -7_300, -20, 1_700, 5_000])

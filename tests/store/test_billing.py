@@ -1,115 +1,30 @@
-"""Billing requests over a store: each item answered once, exchanges, late data, bad items, the same again; agreement with MultiSpeak."""
+"""Billing requests over a store: each item answered once, exchanges, late data, bad items, the same again."""
 
 import io
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree
 
-from adapters.billing.desk import HTTP, BillingDesk, ConfirmationTaken, Taken
-from adapters.billing.response_xml import AnswerTexts
-from adapters.delivery.threads import on_threads_of
+from adapters.billing.desk import HTTP, ConfirmationTaken
 from adapters.validation.files import problems_of
-from headend.biller import Biller
-from headend.billing_driver import BillingDriver
-from headend.billing_reading import BillingReads
-from headend.billing_requests import BadRequestError, BillingPolicy, RequestReusedError
-from headend.model.billing_export import ResponseHead
+from headend.billing_requests import BadRequestError, RequestReusedError
 from headend.model.collection import Collected
 from headend.model.delivery import DeliveryState, FinishedFile
-from headend.model.endpoint import Commodity, Customer, EndpointId, Installation, ServicePoint
+from headend.model.endpoint import EndpointId
 from headend.model.readings import IntervalFlag, ReadSource
 from headend.model.retention import DataClass, Retention
 from headend.model.work_item import WorkItemKind
-from headend.ports import CustomerItem
+from tests.store.billing_world import DEADLINE, MADE, NOW, NS, START, STOP, World, june
 from tests.store.test_exports import hours
-from tests.store.world import UTILITY, OpenStore, register, shipment
-
-NS = "urn:open-ami-headend:billing:1"
-START, STOP = UTILITY.midnight(date(2026, 6, 1)), UTILITY.midnight(date(2026, 7, 1))
-NOW = STOP + timedelta(hours=9)
-MADE = START - timedelta(days=100)
-DEADLINE = UTILITY.midnight(date(2026, 7, 1)) + timedelta(hours=17)
-
-
-class World:
-    """A store with accounts, a desk over it, and a clock that is set by hand."""
-
-    def __init__(self, store: OpenStore, directory: Path) -> None:
-        self.store = store
-        self.now = NOW
-        self.directory = directory
-        on_thread = on_threads_of(store.running.reactor)
-        biller = Biller(UTILITY, store.store, AnswerTexts(UTILITY), BillingReads(UTILITY, store.store), on_thread, lambda: self.now)
-        policy = BillingPolicy()
-        place = directory / "spool"
-        self.desk = BillingDesk(
-            UTILITY, store.store, biller, policy, store.running.reactor, on_thread, place, ("cis",), lambda: self.now
-        )
-        self.driver = BillingDriver(store.store, biller, policy, self.desk.tell, "tests")
-        self.count = 0
-
-    def install(self, number: int, point: str, account: str, *, started: datetime = MADE, ended: datetime | None = None) -> None:
-        commodity = Commodity.GAS if number == 9 else Commodity.ELECTRIC
-        place = ServicePoint(point, commodity, "1 Main St", "Ames", "IA", "50010", account, "07")
-        item = CustomerItem(Customer(account, f"Customer {account}"), place, Installation(f"M{number:06}", point, started, ended))
-        self.store.call("import_customers", [item], MADE)
-
-    def read(self, number: int, value: int, instant: datetime, *, flags: int = 0, source: ReadSource = ReadSource.SELF_READ) -> None:
-        channel = 31 if number == 9 else 1
-        one = replace(register(number, value, instant=instant, channel=channel), flags=flags, source=source)
-        self.store.call("record", [Collected(EndpointId(number), instant, register_reads=(one,))], max(self.now, instant))
-
-    def request(self, items: str, *, request_id: str = "", defaults: str = "", cycle: str = "") -> bytes:
-        self.count += 1
-        whole = cycle or '<Cycle cycleId="07" billDate="2026-07-01"/>'
-        head = f'<AmiBillingRequest xmlns="{NS}" version="1" requestId="{request_id or self.count}" correlationId="C1" source="CIS">'
-        return f"<?xml version='1.0'?>\n{head}\n{whole}\n{defaults}\n{items}\n</AmiBillingRequest>".encode()
-
-    def take(self, octets: bytes, origin: str = HTTP) -> Taken:
-        taken = self.store.running.wait(self.desk.take, io.BytesIO(octets), "cis", origin)
-        assert isinstance(taken, Taken)
-        return taken
-
-    def ask(self, items: str, **named: Any) -> list[Any]:
-        """Items of the first response."""
-        first = self.take(self.request(items, **named)).first
-        assert first is not None
-        return list(self.document(first))
-
-    def document(self, head: ResponseHead) -> Any:
-        async def whole() -> bytes:
-            return b"".join([piece async for piece in self.desk.octets(head)])
-
-        octets = self.store.running.wait(whole)
-        file = self.directory / "response.xml"
-        file.write_bytes(octets)
-        assert problems_of(file) == []
-        return etree.fromstring(octets)
-
-    def later(self, taken: Taken, number: int) -> Any:
-        head = self.store.call("response", taken.request.request_no, number)
-        return None if head is None else self.document(head)
-
-    def look(self, now: datetime) -> None:
-        self.now = now
-        self.store.running.wait(self.driver.look)
+from tests.store.world import OpenStore, register, shipment
 
 
 @pytest.fixture
 def world(store: OpenStore, tmp_path: Path) -> World:
-    """Meters 1 to 8 are electric, 9 is gas; 1 to 3 are at SP1 to SP3 and read at both ends of June."""
-    store.call("import_shipment", [*shipment(8), *shipment(1, configuration="gas", first=9)], MADE)
-    one = World(store, tmp_path)
-    for number in (1, 2, 3):
-        one.install(number, f"SP{number}", f"A{number}")
-        one.read(number, 1_000 * number, START)
-        one.read(number, 1_000 * number + 500, STOP)
-    return one
+    return june(store, tmp_path)
 
 
 def reads_of(item: Any) -> list[dict[str, str]]:
@@ -176,14 +91,14 @@ def test_duplicates_overlaps_and_registers_that_there_are_not(world: World) -> N
     items = world.ask(
         '<Item itemId="1" servicePointId="SP1"/>\n<Item itemId="1" servicePointId="SP2"/>\n<Item itemId="2" servicePointId="SP1"/>\n'
         '<Item itemId="3" servicePointId="SP3"><Channel registerId="steam"/></Item>'
-        '<Item itemId="4" servicePointId="SP2"><Channel uom="Wh" flow="D" tou="A"/></Item>'
+        '<Item itemId="4" servicePointId="SP2"><Channel uom="Wh" flow="R" tou="A"/></Item>'
         '<Item itemId="5" servicePointId="SP2" billStart="2026-05-01" billStop="2026-06-01"><Channel uom="Wh" flow="D"/></Item>'
     )
     assert [status_of(one) for one in items[1:5]] == [
         ("1", "REJECTED", "itemId 1 stands in line 5 already"),
         ("2", "REJECTED", "its period overlaps that of another item of 'SP1'"),
         ("3", "REJECTED", "no register is called 'steam'"),
-        ("4", "REJECTED", "no meter has registers of rate A; there is the total, T"),
+        ("4", "REJECTED", "no register has unit 'Wh', flow 'R' and rate 'A'"),
     ]
     assert items[0].get("status") == "COMPLETE"
 
@@ -384,41 +299,38 @@ def test_old_requests_are_forgotten_but_the_newest(world: World) -> None:
     assert store.call("deliveries", 1) == []
 
 
-def told_by_multispeak(site: Any, version: str) -> dict[str, tuple[Decimal, str]]:
-    """The kWh and their time by meter."""
-    inside = (
-        f"<billingCycle>07</billingCycle><billingDate>{STOP.isoformat()}</billingDate>"
-        "<kWhLookBack>3</kWhLookBack><kWLookBack>0</kWLookBack><kWLookForward>0</kWLookForward>"
-    )
-    answer = site.ask(version, "MR_Server", "GetReadingsByBillingCycle", inside)
-    names = [one.text for one in answer.iter("{*}fieldName")]
-    found = {}
-    for val in answer.iter("{*}val"):
-        row = dict(zip(names, (val.text or "").split(answer.findtext(".//{*}separator")), strict=True))
-        if row.get("posKWh"):
-            found[row["meterNo"]] = Decimal(row["posKWh"]), row["posKWhDateTime"]
-    return found
+def test_rates_of_time_of_use(world: World) -> None:
+    """A meter with two rates tells the total and each; a rate is asked for by its letter; a meter without rates has none."""
+    store = world.store
+    store.call("import_shipment", shipment(1, configuration="residential-tou", first=10), MADE)
+    world.install(10, "SP10", "A10")
+    for instant, values in ((START, (9_000, 2_000, 7_000)), (STOP, (9_700, 2_300, 7_400))):
+        reads = tuple(register(10, value, instant=instant, channel=channel) for channel, value in zip((1, 21, 22), values, strict=True))
+        store.call("record", [Collected(EndpointId(10), instant, register_reads=reads)], instant)
+    told = []
+    for channel in ("", '<Channel tou="B" uom="Wh"/>', '<Channel uom="Wh" flow="D"/>', '<Channel registerId="energy_delivered_a"/>'):
+        (item,) = world.ask(f'<Item itemId="1" servicePointId="SP10">{channel}</Item>')
+        told.append([(one["tou"], one["value"], one["consumption"]) for one in reads_of(item)])
+    total, peak, rest = ("T", "9700", "700"), ("A", "2300", "300"), ("B", "7400", "400")
+    assert told == [[total, peak, rest], [rest], [total], [peak]]
+    strange = '<Item itemId="{0}" servicePointId="{0}"><Channel tou="{1}"/></Item>'
+    taken = world.take(world.request(strange.format("SP1", "A") + strange.format("SP10", "C")))
+    world.look(DEADLINE)
+    reasons = [one.get("reason") for one in world.later(taken, 2)]
+    assert reasons == [
+        "meter M000001: a residential meter has no register energy_delivered_a",
+        "meter M000010: a residential-tou meter has no register energy_delivered_c",
+    ]
 
 
-def test_reads_agree_with_multispeak_to_the_digit(world: World, store_site: Any) -> None:
-    """The same date and look-back; a MultiSpeak billing date's window is its whole local day, so the lead is a day."""
-    for number, reads in {
-        4: ((600, -10, 0), (605, 0, int(IntervalFlag.ESTIMATED)), (610, 5, 0)),
-        5: ((700, -50, 0), (701, -80, 0)),
-        6: ((800, 23, 0), (801, 24, 0)),
-        7: ((12_345_678, -5, 0), (12_345_679, 5, 0)),
-    }.items():
-        world.install(number, f"SP{number}", f"A{number}")
-        for wh, offset, flags in reads:
-            world.read(number, wh, STOP + timedelta(hours=offset), flags=flags)
-    store_site.now = world.now = STOP + timedelta(hours=25)
-    cycle = '<Cycle cycleId="07" billDate="2026-07-01" deadline="2026-07-04T00:00:00Z"/>'
-    defaults = '<Defaults windowLagMinutes="4320" windowLeadMinutes="1439" priors="false"/>'
-    ours = {
-        one.getparent().get("meterId"): (Decimal(one.get("value")) / 1_000, one.get("readTimeLocal"))
-        for item in world.ask("", cycle=cycle, defaults=defaults)
-        for one in item.iter(f"{{{NS}}}Read")
-    }
-    assert ours == told_by_multispeak(store_site, "3.0") == told_by_multispeak(store_site, "4.1.6")
-    assert len(ours) == 7
-    assert ours["M000007"] == (Decimal("12345.679"), "2026-07-01T05:00:00-05:00")
+def test_a_meter_with_rates_owes_each_of_them(world: World) -> None:
+    store = world.store
+    store.call("import_shipment", shipment(1, configuration="residential-tou", first=10), MADE)
+    world.install(10, "SP10", "A10")
+    for instant in (START, STOP):
+        reads = tuple(register(10, 9_000, instant=instant, channel=channel) for channel in (1, 21))
+        store.call("record", [Collected(EndpointId(10), instant, register_reads=reads)], instant)
+    taken = world.take(world.request('<Item itemId="1" servicePointId="SP10"/>'))
+    world.look(DEADLINE)
+    (item,) = world.later(taken, 2)
+    assert status_of(item)[1:] == ("PARTIAL", "meter M000010: no read of energy_delivered_b: the meter told no such register in the window")

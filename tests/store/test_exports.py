@@ -362,3 +362,30 @@ def test_what_is_still_missing_is_corrected_later_and_what_came_is_not_told_agai
     assert told == [[], ["M000002"], ["M000002"], ["M000002"]]
     remaining = "SELECT missing FROM export_gap WHERE endpoint_id = 2 AND kind = 'intervals' ORDER BY day"
     assert store.sql(remaining)[0] == (1,), "one hour was never read"
+
+
+@pytest.mark.parametrize("hours_on", [-2, -26, 20], ids=["back by hours", "back by more than a day", "ahead"])
+def test_a_clock_that_is_set_while_a_run_is_made_changes_nothing_of_it(world: World, hours_on: int) -> None:
+    eight = END + timedelta(hours=8)
+    asked: list[datetime] = []
+
+    def now() -> datetime:
+        asked.append(eight if len(asked) < 2 else eight + timedelta(hours=hours_on))
+        return asked[-1]
+
+    store = world.store.store
+    driver = ExportDriver(Exporter(UTILITY, store, world.files, now), store, (DAILY,), "tests")
+    world.store.running.wait(driver.look)
+    assert asked[-1] != eight, "set while it was at it"
+    world.look(eight + timedelta(minutes=1))
+    (run,) = world.store.call("export_runs", 10)
+    assert (run.day, run.number, run.state.value, run.as_of) == (DAY, 1, "done", eight)
+    deliveries = world.store.call("deliveries", 100)
+    assert {one.deadline for one in deliveries} == {eight + timedelta(hours=1)}
+    assert [one.file.name.split("_")[2] for one in deliveries] == ["2026-07-01"] * len(deliveries)
+    made = [one.file for one in deliveries]
+    by_hand = world.run()
+    kinds = ("registers", "intervals", "voltage")
+    assert [list(map(etree.tostring, tree(made, kind))) for kind in kinds] == [
+        list(map(etree.tostring, tree(by_hand, kind))) for kind in kinds
+    ]
