@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from headend.model.work_item import WorkItemKind, WorkItemState
+from tests.bench.aims import line
 from tests.simulation.month import Month, Plan, eight_o_clock, share_in, three_days_later
 
 SEEDS = int(os.environ.get("HEADEND_BENCH_SEEDS", "3"))
@@ -27,18 +28,18 @@ def run(seeds: int = SEEDS, endpoints: int = ENDPOINTS, days: int = DAYS) -> Ite
         silent = {e.meter_no for e in month.store.endpoints.values() if month.is_always_silent(e)}
         items = {i.subject for i in month.items if i.kind is WorkItemKind.SILENT_ENDPOINT and i.state is not WorkItemState.CLOSED}
         name = f"seed {seed}, {endpoints} endpoints, {days} days"
-        yield f"{name}: reads of reachable endpoints in by 08:00", 100 * share_in(month, eight_o_clock), "% (98.5 wanted)"
-        yield f"{name}: in within three days", 100 * share_in(month, three_days_later), "% (99.5 wanted)"
+        yield f"{name}: reads of reachable endpoints in by 08:00", 100 * share_in(month, eight_o_clock), "%"
+        yield f"{name}: in within three days", 100 * share_in(month, three_days_later), "%"
         yield f"{name}: silent endpoints", len(silent), ""
         yield f"{name}: of them with a work item", len(silent & items), ""
-        yield f"{name}: work items of others", len(items - silent), "(0 wanted)"
+        yield f"{name}: work items of others", len(items - silent), ""
         yield f"{name}: CPU of field and head-end", 1_000 * cpu / endpoints / (days + 4), "ms/endpoint-day"
 
 
 def main() -> None:
     """Print the table."""
-    for what, value, unit in run():
-        print(f"{what:<80}{value:>10.2f} {unit}", flush=True)
+    for row in run():
+        print(line(*row), flush=True)
 
 
 if __name__ == "__main__":
