@@ -18,7 +18,7 @@ from headend.limits import EVENTS_PER_FILE_MAX
 from headend.model.delivery import FinishedFile
 from headend.model.event_case import EventCase, EventNumber
 from headend.model.events import EventPath
-from headend.model.subscription import EventFilter
+from headend.model.subscription import WATCHED, EventFilter
 from headend.model.utility import Utility
 from headend.regular_work import Claims, RegularWork
 
@@ -178,8 +178,10 @@ class EventFileDriver:
         return EventFile(mark.number + 1, mark.seen, cases[-1].number if cases else mark.seen, len(wanted), now)
 
     def _wanted(self, feed: EventFeed, cases: Sequence[EventCase]) -> list[EventCase]:
+        """Those of the feed; what one partner has had watched is for nobody else to read."""
         kinds = self._utility.events.kinds
-        return [one for one in cases if not feed.filter.refusal(kinds.get(one.code), one.device.commodity, one.device.groups)]
+        told = [one for one in cases if one.code not in WATCHED]
+        return [one for one in told if not feed.filter.refusal(kinds.get(one.code), one.device.commodity, one.device.groups)]
 
     async def _finish(self, feed: EventFeed, file: EventFile) -> None:
         await self._hand_over(feed, file, "")

@@ -16,6 +16,7 @@ from headend.limits import EVENTS_PER_FETCH
 from headend.model.endpoint import EndpointId
 from headend.model.meters import Meter
 from headend.model.selections import Period
+from headend.model.subscription import WATCHED
 from headend.reading_queries import MeterPage
 
 Codes = Collection[int] | None
@@ -77,8 +78,10 @@ def _statement(form: str, connection: Connection, codes: Codes, only: Conditions
 
 
 def _codes(codes: Codes) -> str:
-    """A condition on codes; none of them is none at all."""
-    return "" if codes is None else f" AND code IN ({', '.join(str(int(one)) for one in sorted(codes)) or 'NULL'})"
+    """A condition on codes; none of them is none at all. What one partner has had watched is in nobody's log."""
+    if codes is None:
+        return f" AND code NOT IN ({', '.join(map(str, sorted(WATCHED)))})"
+    return f" AND code IN ({', '.join(str(int(one)) for one in sorted(set(codes) - WATCHED.keys())) or 'NULL'})"
 
 
 class EventPart:

@@ -44,7 +44,7 @@ class InstantType(click.ParamType[datetime]):
 
 
 @click.command()
-@click.option("--endpoints", default=200, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--endpoints", default=200, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option("--routers", type=click.IntRange(1, 1_000), help="By default one for every 1,000 endpoints, at least 2.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same utility.")
 @click.option("--time-zone", "zone", default="America/Chicago", show_default=True)

@@ -1,7 +1,8 @@
 """A storm, from meters that lose their supply to the outage desk: what arrives, what is stored, what is told, when, and what it costs.
 
 Emulated field, collector, dispatcher and subscriber are a process each, as in operation. Programs of meters are known beforehand, as they
-are in a utility that is collected daily; nothing is collected meanwhile unless HEADEND_BENCH_COLLECT asks for it. In calm one gasp at a
+are in a utility that is collected daily; nothing is collected meanwhile (the next daily collection is half a day off) unless
+HEADEND_BENCH_COLLECT asks for it. In calm one gasp at a
 time is timed, from the meter to the subscriber; in the storm all electric endpoints of the field lose supply within
 HEADEND_BENCH_STORM_SECONDS. The subscriber takes HEADEND_BENCH_CALL_SECONDS a call.
 """
@@ -16,10 +17,12 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, create_engine, text
 
@@ -53,6 +56,7 @@ database = "{database}"
 key_file = "{place}/headend.key"
 field = {{ port = {port} }}
 routers = {{ poll = false }}
+collection = {{ interrogations = ["{far}"] }}
 alarms = {{ hold_off_seconds = 0 }}
 
 [[utilities.partners]]
@@ -205,7 +209,9 @@ def site(kind: str) -> Iterator[Site]:
             database = stack.enter_context(postgresql.database(address)).render_as_string(hide_password=False)
         subscriber = Subscriber(CALL_SECONDS)
         stack.callback(subscriber.stop)
-        (place / "headend.toml").write_text(SETTINGS.format(database=database, place=place, port=0, subscriber=subscriber.port))
+        far = f"{datetime.now(ZoneInfo('America/Chicago')) + timedelta(hours=12):%H:%M}"
+        settings = SETTINGS.format(database=database, place=place, port=0, subscriber=subscriber.port, far=far)
+        (place / "headend.toml").write_text(settings)
         emulator = stack.enter_context(running("emulate", "--endpoints", str(ENDPOINTS), "--seed", "5", "--directory", place))
         one = Site(place, database, subscriber, emulator, stack)
         yield one

@@ -11,12 +11,15 @@ from adapters.delivery.threads import on_threads_of
 from adapters.exports.event_xml import EventXmlFiles
 from adapters.validation.files import problems_of
 from headend.errors import StoreError
+from headend.event_catalogue import THRESHOLD_REACHED, USAGE_SEEN
 from headend.event_files import EventFeed, EventFileDriver, FeedContent
 from headend.model.collection import Collected
 from headend.model.endpoint import EndpointId
 from headend.model.event_kinds import Severity
 from headend.model.events import DeviceEvent, EventPath
+from headend.model.partner import MeterIdentifier
 from headend.model.retention import DataClass, Retention
+from headend.model.selections import Period
 from headend.model.subscription import EventFilter
 from tests.store.world import UTILITY, OpenStore, shipment
 
@@ -150,3 +153,18 @@ def test_a_file_is_delivered_once_more_with_the_same_octets(feeds: Feeds) -> Non
     again, _ = sorted(feeds.store.call("deliveries", 10), key=lambda one: -one.delivery_id)
     assert (again.file.name, again.file.sha256) == (first.file.name, first.file.sha256)
     assert again.batch == "demo_alarms_00000001_again_20260702T120015"
+
+
+def test_what_one_partner_has_had_watched_is_in_nobodys_file_and_in_nobodys_log(feeds: Feeds) -> None:
+    feeds.look(ALARMS)
+    for code in (USAGE_SEEN, OUT, THRESHOLD_REACHED):
+        feeds.happen(1, code, EventPath.FOUND if code != OUT else EventPath.UNSOLICITED)
+    feeds.look(ALARMS)
+    feeds.look(ALARMS, seconds=20)
+    assert feeds.made() == {"demo_alarms_00000001": [("M000001", "1")]}
+    period = Period(START - timedelta(hours=1), START + timedelta(hours=1))
+    for codes, told in ((None, [OUT]), ({OUT, USAGE_SEEN}, [OUT]), ({USAGE_SEEN}, [])):
+        (meter,) = feeds.store.call("meters_named", MeterIdentifier.METER_NO, ["M000001"])
+        assert [one.code for one in feeds.store.call("log_of", meter, period, codes, 10).events] == told
+        logs = feeds.store.call("logs", period, codes, EndpointId(0), EndpointId(9), 10)
+        assert [one.code for log in logs for one in log.events] == told
