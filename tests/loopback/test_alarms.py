@@ -30,6 +30,7 @@ database = "sqlite:///headend.db"
 key_file = "headend.key"
 field = {{ port = 0 }}
 routers = {{ poll = false }}
+collection = {{ retry_minutes = 0.05 }}
 alarms = {{ hold_off_seconds = 0 }}
 
 [[utilities.partners]]

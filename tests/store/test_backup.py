@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +91,23 @@ def test_a_process_goes_on_writing_while_a_backup_is_made(store: OpenStore, runn
     store.call("record", [endpoint_day(n) for n in range(1, 201)], NOW)
     recorded_meanwhile: list[int] = []
     file = tmp_path / "backup"
+    recorded = threading.Event()
+
+    def wait(_done: int, _all: int) -> None:
+        """A small backup may be over before anything is written beside it."""
+        recorded.wait(20)
 
     reactor = running.reactor
 
     async def together() -> None:
-        backing: Deferred[None] = deferToThreadPool(reactor, reactor.getThreadPool(), write_backup, store.store._database.url, file, silent)
+        backing: Deferred[None] = deferToThreadPool(reactor, reactor.getThreadPool(), write_backup, store.store._database.url, file, wait)
         n = 0
         while not backing.called:
             n += 1
             await store.store.record([endpoint_day(n, DAY.replace(day=2))], NOW)
             if not backing.called:
                 recorded_meanwhile.append(n)
+            recorded.set()
             if n == 200:
                 break
         await backing
