@@ -100,14 +100,21 @@ class AlarmSite:
             if one["operation"] == name and meter_no in one["body"] and word in one["body"] and registration in one["body"]
         ]
 
-    def cause_until_told(self, meter_no: str, event: str, word: str) -> None:
+    def cause_until_told(self, meter_no: str, event: str, word: str, tries: int = 60) -> bool:
         """Have something happen to a meter until every subscriber was told: its program may not be known yet at the first."""
         wanted = [(name, registration) for (_, name), registration in self.registered.items()]
-        for _ in range(60):
+        for _ in range(tries):
             self.tell_emulator(f"endpoints/{meter_no}/events", {"event": event, "alarm": True})
             self.taken.drain(1.5)
             if all(self.told(name, meter_no, word if name == "ODEventNotification" else "", registration) for name, registration in wanted):
-                return
+                return True
+        return False
+
+    def first_told(self, event: str, word: str) -> str:
+        """The first of some meters whose event is told: on a crowded machine a first contact may take its time."""
+        for meter_no in (self.homes[0], *self.homes[3:6]):
+            if self.cause_until_told(meter_no, event, word, 30):
+                return meter_no
         raise AssertionError(f"nobody was told of {event}: {self.serve.process.poll()}")
 
 
@@ -133,10 +140,9 @@ def said(site: AlarmSite, *arguments: str) -> Any:
 
 
 def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed_and_why_somebody_was_not(site: AlarmSite) -> None:
-    meter_no = site.homes[0]
-    site.cause_until_told(meter_no, "power-down", "Outage<")
+    meter_no = site.first_told("power-down", "Outage<")
     time.sleep(1.1)
-    site.cause_until_told(meter_no, "power-up", "Restoration<")
+    assert site.cause_until_told(meter_no, "power-up", "Restoration<")
     schemas = {version: compile_schema(load_contract(version), load_contract(version).services["MDM_Server"]) for version in VERSIONS}
     versions = {registration: version for (version, _), registration in site.registered.items()} | {"cis:desk": "4.1.6"}
     for one in site.taken.all:
