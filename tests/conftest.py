@@ -1,6 +1,7 @@
 """Fixtures that several kinds of tests share: a reactor in a thread of its own, and databases of both kinds."""
 
 import asyncio
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from twisted.internet.threads import blockingCallFromThread
 from adapters.store.database import parse_url
 from adapters.store.migration import migrate
 from tests import postgresql
+
+# Hundreds of commands are started: none of them is to compile all of our modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Shared machines stall for longer than hypothesis grants one example.
 settings.register_profile("untimed", deadline=None)

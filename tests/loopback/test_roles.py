@@ -38,7 +38,7 @@ routers = {{ poll = false }}
 conversations = 4
 conversations_per_router = 4
 history_days = 2
-lease_seconds = 20
+lease_seconds = 12
 reply_seconds = 4
 interrogations = ["{hours_away}:00"]
 window_minutes = 1
@@ -52,7 +52,7 @@ def test_two_collectors_share_the_work_and_one_survives_the_other(
 ) -> None:
     url = postgresql_url
     first, second = settings(tmp_path, "first", url), settings(tmp_path, "second", url)
-    arguments = ("--endpoints", str(ENDPOINTS), "--hop-seconds", "0.01", "--directory", tmp_path / "field")
+    arguments = ("--endpoints", str(ENDPOINTS), "--hop-seconds", "0.06", "--directory", tmp_path / "field")
     with running_command("emulate", *arguments) as field:
         ready = json.loads(field.line_with("control"))
         with (

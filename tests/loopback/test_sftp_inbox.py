@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -320,7 +320,7 @@ def test_a_running_head_end_answers_requests_from_there(server: Sshd, tmp_path: 
     requests, responses = tmp_path / "requests", tmp_path / "responses"
     requests.mkdir()
     responses.mkdir()
-    day = datetime.now(UTC).date()
+    day = datetime.now(UTC).date() - timedelta(days=2)  # its end has come wherever the utility is
     namespace = "urn:open-ami-headend:billing:1"
     head = f'<AmiBillingRequest xmlns="{namespace}" version="1" requestId="F1"><Cycle cycleId="07" billDate="{day}"/>'
     (requests / "june.xml").write_text(f'{head}<Item itemId="1" servicePointId="nowhere"/></AmiBillingRequest>')
