@@ -1,6 +1,8 @@
 """The `headend` command: each of its commands is imported when it is the one that is run, as most need little of what the others do."""
 
+import gc
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -63,9 +65,19 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name].split(":")
-        command = getattr(import_module(f"{__name__}.{module}"), name)
+        command = getattr(_imported(f"{__name__}.{module}"), name)
         assert isinstance(command, click.Command)
         return command
+
+
+def _imported(name: str) -> ModuleType:
+    """A module; what importing makes stays for good, so nobody need look for garbage in it, now (a fifth of the time) or later."""
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
