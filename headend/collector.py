@@ -12,6 +12,7 @@ from headend.collection.programs import ProgramCache
 from headend.command_driver import CommandDriver
 from headend.commands.policy import CommandPolicy
 from headend.commands.sleeping import SleepingCommands, SleepingStore
+from headend.early_events import EarlyEvents
 from headend.model.endpoint import Transport
 from headend.model.utility import Utility
 from headend.poller import Poller, PollerParts
@@ -70,6 +71,7 @@ class Collector:
             wake_up_plan=self.waking.of,
             waiting=waiting,
         )
+        self.early = EarlyEvents(utility, store, self.recorder, self.programs, now)
         self.poller = Poller(parts, owner)
         self.receiver = Receiver(parts, self.poller)
         self.commands = None if commands is None else CommandDriver(parts, commands, owner, command_policy)

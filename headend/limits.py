@@ -30,6 +30,9 @@ RECORD_BATCH_MAX = 256
 EVENTS_PER_FILE_MAX = 5_000
 """Events of one file: some 2 MB of XML."""
 
+EARLY_EVENTS_MAX = 100
+"""Events kept of an endpoint whose program is not known yet: a meter that is being installed has a dozen."""
+
 EVENT_FEEDS_MAX = 16
 """Feeds of event files of a utility: each is looked at every few seconds."""
 

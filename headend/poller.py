@@ -17,7 +17,7 @@ from headend.collection.policy import CollectionPolicy
 from headend.collection.programs import ProgramCache
 from headend.collection.transcript import Remarks, Transcript
 from headend.conversations import Conversation, Conversations, Patience, Wire
-from headend.errors import StoreError, WireError
+from headend.errors import StoreError
 from headend.interrogation import Finish, Interrogation
 from headend.model.collection import Assignment
 from headend.model.endpoint import Transport
@@ -26,6 +26,7 @@ from headend.model.utility import Utility
 from headend.ports import CollectionStore, EndpointLink, WaitingRequests
 from headend.recorder import Recorder
 from headend.router_queue import RouterQueue
+from headend.stored_programs import known_program
 from headend.waking import PlanOf
 
 BEGIN_PART, END_PART = 0.4, 0.9
@@ -156,7 +157,7 @@ class Poller:
         until = now + timedelta(seconds=self._policy.lease_seconds)
         assignments = await self._store.lease(self._owner, self._policy.conversations_max, now, until)
         for fingerprint in {a.program for a in assignments if a.program is not None}:
-            await self._load_program(fingerprint)
+            await known_program(self._programs, self._store, fingerprint)
         begin_until = leased_at + BEGIN_PART * self._policy.lease_seconds
         for assignment in assignments:
             self._queue.add(assignment, begin_until)
@@ -179,16 +180,6 @@ class Poller:
         if not any_due:
             self._idle = self._reactor.callLater(self._policy.idle_seconds, self.wake)
         self._fill()
-
-    async def _load_program(self, fingerprint: bytes) -> None:
-        if self._programs.get(fingerprint) is not None:
-            return
-        record = await self._store.program(fingerprint)
-        if record is not None:
-            try:
-                self._programs.decode(dict(record.tables))
-            except WireError as error:
-                self.log.warn("a stored meter program is not readable, it will be read again: {error}", error=error)
 
     # A conversation
 

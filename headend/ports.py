@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, NativeAddress, ServicePoint
-from headend.model.events import ExceptionRecord
+from headend.model.events import EarlySender, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.retries import NO_RETRIES, RetryPolicy
 
@@ -64,6 +64,9 @@ class CollectionStore(Protocol):
 
     def security(self, ap_title: bytes) -> Awaitable[EndpointSecurity | None]:
         """What is needed to accept a message of this endpoint; None for a stranger."""
+
+    def early_events(self, after: int, limit: int) -> Awaitable[Sequence[EarlySender]]:
+        """Endpoints above a number whose early events wait and whose program is known, in order, with all of those events."""
 
     def exceptions(self, limit: int) -> Awaitable[list[tuple[str, ExceptionRecord]]]:
         """The newest exceptions with their meter numbers."""

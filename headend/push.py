@@ -37,11 +37,15 @@ from headend.collection.pushed_lists import PushedLists, nearest_base
 from headend.collection.transcript import Remarks
 from headend.errors import WireError
 from headend.model.collection import Collected, EndpointSecurity, MeterProgramRecord
-from headend.model.events import EventPath, ExceptionKind, ExceptionRecord
+from headend.model.endpoint import EndpointId
+from headend.model.events import DeviceEvent, EarlyEvent, EarlySender, EventPath, ExceptionKind, ExceptionRecord
 from headend.waking import PlanOf, wake_up_request, wanted_wake_ups
 
 REASON_CHARACTERS_MAX = 500
 """Longest reason kept."""
+
+EVENT_OCTETS_MAX = 64
+"""Longest entry of ST76 kept before its layout is known: header of 16 octets at most, and an argument."""
 
 _OK, _ERR, _IAR, _DNR, _SME = (
     bytes((code,)) for code in (ResponseCode.OK, ResponseCode.ERR, ResponseCode.IAR, ResponseCode.DNR, ResponseCode.SME)
@@ -108,7 +112,7 @@ def take_push(
     program_tables_in = {w.table for w in writes if isinstance(w, FullWrite) and announced is not None and w.table in announced.tables}
     if program is None or _reprogrammed(program, writes, announced is not None):
         responses = tuple(_IAR if write is None else _ERR if problems else _DNR for write in writes)
-        return Outcome(replace(collected, exception=_problem(sender, problems, now)), responses)
+        return Outcome(replace(collected, exception=_problem(sender.endpoint_id, problems, now)), responses)
     if announced is not None and announced.fingerprint != sender.program:
         collected = replace(collected, program=MeterProgramRecord(announced.fingerprint, tuple(announced.tables.items())))
     return _take_data(writes, program_tables_in, collected, sender, program, around, now, problems, sender_clock)
@@ -167,6 +171,7 @@ def _take_data(
         wanted = wanted_wake_ups(plan, sender.endpoint_id, base, now)
         if wanted != told[1]:
             commands += (wake_up_request(program, wanted),)
+    kind = ExceptionKind.CLOCK if doubtful and len(problems) == 1 else ExceptionKind.MALFORMED
     collected = replace(
         collected,
         register_reads=tuple(lists.register_reads),
@@ -174,7 +179,7 @@ def _take_data(
         events=tuple(lists.events),
         progress=progress,
         notices=Remarks(notices=tuple(notices)).notice_records(sender.endpoint_id, now),
-        exception=_problem(sender, problems, now, ExceptionKind.CLOCK if doubtful and len(problems) == 1 else ExceptionKind.MALFORMED),
+        exception=_problem(sender.endpoint_id, problems, now, kind),
     )
     results = tuple(w.data for w in writes if isinstance(w, FullWrite) and w.table == ST_PROCEDURE_RESPONSE)
     return Outcome(collected, tuple(responses), commands, results, may_command=True)
@@ -204,7 +209,7 @@ def take_untimely(
     reason = (
         f"dated {drift_text(off_seconds)}, and no newer than what was accepted: its clock was set wrong, or an old message is played again"
     )
-    exception = None if noted else _problem(sender, [reason], now, ExceptionKind.CLOCK)
+    exception = None if noted else _problem(sender.endpoint_id, [reason], now, ExceptionKind.CLOCK)
     return Outcome(Collected(sender.endpoint_id, None, exception=exception), tuple(_SME for _ in bodies), commands)
 
 
@@ -309,11 +314,11 @@ def _drift_seconds(clock: MeterClock | None, base: TimeBase, now: datetime) -> f
 
 
 def _problem(
-    sender: EndpointSecurity, problems: Sequence[str], now: datetime, kind: ExceptionKind = ExceptionKind.MALFORMED
+    endpoint_id: EndpointId, problems: Sequence[str], now: datetime, kind: ExceptionKind = ExceptionKind.MALFORMED
 ) -> ExceptionRecord | None:
     if not problems:
         return None
-    return ExceptionRecord(sender.endpoint_id, kind, now, "; ".join(problems)[:REASON_CHARACTERS_MAX])
+    return ExceptionRecord(endpoint_id, kind, now, "; ".join(problems)[:REASON_CHARACTERS_MAX])
 
 
 def clock_exception(sender: EndpointSecurity, off_seconds: float, now: datetime) -> ExceptionRecord:
@@ -334,22 +339,39 @@ def take_event(
     now: datetime,
     sender_clock: SenderClock = RIGHT,
 ) -> Outcome:
-    """A single event, dated as the sender's log dates it.
-
-    One of an endpoint whose program is not known yet is kept as an exception, in hexadecimal.
-    """
+    """A single event, dated as the sender's log dates it; kept as it is where the endpoint's program is not known yet."""
     collected = Collected(sender.endpoint_id, now)
     write = _write(body)
     if not isinstance(write, FullWrite):
-        return Outcome(replace(collected, exception=_problem(sender, ["an event that cannot be read"], now)), (_ERR,))
+        return Outcome(replace(collected, exception=_problem(sender.endpoint_id, ["an event that cannot be read"], now)), (_ERR,))
+    off_seconds = sender_clock.off_seconds or 0.0
     if program is None:
-        problem = f"an event before its program is known: {write.data[:64].hex()}"
-        return Outcome(replace(collected, exception=_problem(sender, [problem], now)), (_DNR,))
-    lists = PushedLists(sender.endpoint_id, program, nearest_base(zone, None, now), (), 0.0, EventPath.UNSOLICITED)
+        if len(write.data) > EVENT_OCTETS_MAX:
+            problem = f"an event of {len(write.data)} octets before its program is known"
+            return Outcome(replace(collected, exception=_problem(sender.endpoint_id, [problem], now)), (_ERR,))
+        return Outcome(replace(collected, early_events=(EarlyEvent(now, write.data, off_seconds),)), (_OK,))
     try:
-        lists.take_event(write.data, now + timedelta(seconds=sender_clock.off_seconds or 0.0))
+        event = _single_event(sender.endpoint_id, program, zone, EarlyEvent(now, write.data, off_seconds))
     except WireError as error:
-        return Outcome(replace(collected, exception=_problem(sender, [f"an event: {error}"], now)), (_ERR,))
-    return Outcome(replace(collected, events=tuple(lists.events)), (_OK,))
+        return Outcome(replace(collected, exception=_problem(sender.endpoint_id, [f"an event: {error}"], now)), (_ERR,))
+    return Outcome(replace(collected, events=(event,)), (_OK,))
 
 
+def understood(sender: EarlySender, program: MeterProgram, zone: ZoneInfo, now: datetime) -> Collected:
+    """What early events of an endpoint say, now that its program is known; each counts as understood, if only as a problem."""
+    events, problems = [], []
+    for early in sender.events:
+        try:
+            events.append(_single_event(sender.endpoint_id, program, zone, early))
+        except WireError as error:
+            problems.append(f"an event of {early.received:%Y-%m-%d %H:%M:%SZ}, {early.entry.hex()}: {error}")
+    exception = _problem(sender.endpoint_id, problems, now)
+    return Collected(sender.endpoint_id, None, events=tuple(events), exception=exception, early_understood=sender.events)
+
+
+def _single_event(endpoint_id: EndpointId, program: MeterProgram, zone: ZoneInfo, came: EarlyEvent) -> DeviceEvent:
+    """An event from its entry. Raises WireError."""
+    lists = PushedLists(endpoint_id, program, nearest_base(zone, None, came.received), (), 0.0, EventPath.UNSOLICITED)
+    lists.take_event(came.entry, came.received + timedelta(seconds=came.off_seconds))
+    (event,) = lists.events
+    return event

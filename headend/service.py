@@ -22,6 +22,7 @@ from headend.day_review import LOOK_SECONDS as REVIEW_SECONDS
 from headend.day_review import DayReview
 from headend.delivery_driver import LOOK_SECONDS as DELIVERY_SECONDS
 from headend.delivery_service import delivery_driver
+from headend.early_events import LOOK_SECONDS as EARLY_SECONDS
 from headend.errors import LinkError, RequestError, StoreError
 from headend.event_desk import LOOK_SECONDS as DESK_SECONDS
 from headend.export_service import file_makers
@@ -140,6 +141,7 @@ class UtilityService:
         if self.routers is not None:
             await self.routers.start()
         self.collector.start()
+        self._look_regularly(self.collector.early.look, EARLY_SECONDS)
 
     def _listen(self, host: str, port: int) -> None:
         """UDP and TCP on one port number; where 0 picks one, UDP picks, again where TCP finds the number taken."""

@@ -7,7 +7,6 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from headend.c1219.program import MeterProgram
 from headend.c1222.apdu import Apdu
 from headend.c1222.association import Association
 from headend.c1222.errors import ReplayError
@@ -24,6 +23,7 @@ from headend.model.endpoint import NativeAddress
 from headend.poller import PollerParts
 from headend.push import Outcome, Surroundings, clock_exception, is_event, take_event, take_push, take_untimely
 from headend.registration import is_registration, take_registration
+from headend.stored_programs import known_program
 
 MESSAGES_MAX = 16_384
 """Messages being taken at once: ten seconds of a storm in which 100,000 endpoints lose their power in a minute."""
@@ -203,7 +203,7 @@ class Unsolicited:
         if not services:
             self._counters.dropped[Dropped.UNKNOWN_SERVICE] += 1
             return None
-        program = await self._program(sender.program)
+        program = await known_program(self._parts.programs, self._parts.store, sender.program)
         if opened.freshness is Freshness.UNTIMELY:
             self._counters.dropped[Dropped.UNTIMELY] += 1
             noted = self._doubts.note(sender.endpoint_id, opened.off_seconds)
@@ -230,17 +230,6 @@ class Unsolicited:
         except StoreError as error:
             self.log.warn("nothing that waits goes to {meter_no}: {error}", meter_no=sender.meter_no, error=error)
             return ()
-
-    async def _program(self, fingerprint: bytes | None) -> MeterProgram | None:
-        program = self._parts.programs.get(fingerprint)
-        if program is None and fingerprint is not None:
-            record = await self._parts.store.program(fingerprint)
-            if record is not None:
-                try:
-                    program = self._parts.programs.decode(dict(record.tables))
-                except WireError as error:
-                    self.log.warn("a stored meter program is not readable: {error}", error=error)
-        return program
 
     def _reply(self, message: Message, association: Association, outcome: Outcome) -> tuple[bytes, ...]:
         """The acknowledgement, where one is wanted; numbered as the message is, so that no two have one number in one second."""

@@ -10,7 +10,7 @@ from headend.collection_plans import FollowedPlan
 from headend.limits import INVOCATION_IDS_PER_LEASE
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, Gap, MeterProgramRecord, Progress
 from headend.model.endpoint import EndpointId, NativeAddress
-from headend.model.events import DeviceEvent, ExceptionRecord
+from headend.model.events import DeviceEvent, EarlyEvent, EarlySender, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalBlock, RegisterRead
 from headend.retries import NO_MISSES, NO_RETRIES, Misses, RetryPolicy, is_missed, with_miss
@@ -46,6 +46,7 @@ class MemoryEndpoint:
     gaps: tuple[Gap, ...] = ()
     ever_due: bool = False
     misses: Misses = NO_MISSES
+    early: list[EarlyEvent] = field(default_factory=list)
 
 
 class MemoryStore:
@@ -110,6 +111,7 @@ class MemoryStore:
         if item.exception is not None:
             e.exceptions.append(item.exception)
         e.notices += item.notices
+        e.early = [one for one in (*e.early, *item.early_events) if one not in item.early_understood]
         if item.program is not None:
             self.programs[item.program.fingerprint] = item.program
             e.program = item.program.fingerprint
@@ -122,6 +124,10 @@ class MemoryStore:
             e.due, e.leased = None if now is None else retries.retry_at(e.endpoint_id, e.misses, now), None
         if item.heard is not None and (e.heard is None or item.heard > e.heard):
             e.heard = item.heard
+
+    async def early_events(self, after: int, limit: int) -> list[EarlySender]:
+        ready = [e for e in self.endpoints.values() if e.early and e.program is not None and e.endpoint_id > after]
+        return [EarlySender(e.endpoint_id, e.program, tuple(e.early)) for e in sorted(ready, key=lambda one: one.endpoint_id)][:limit]
 
     async def release(self, owner: str) -> None:
         for e in self.endpoints.values():

@@ -22,6 +22,15 @@ event_case = Table(
     big("due_us", nullable=True),
 )
 
+early_event = Table(
+    "early_event",
+    metadata,
+    integer("endpoint_id", key=True),
+    big("received_us", key=True),
+    octets("entry", key=True),
+    big("off_us"),
+)
+
 event_memory = Table("event_memory", metadata, integer("endpoint_id", key=True), text("packed"))
 
 silencing = Table(

@@ -57,6 +57,7 @@ STAGES: dict[DataClass, tuple[Stage, ...]] = {
     DataClass.EVENTS: (
         Stage(schema.device_event, "occurred_us", Age.INSTANT, partitioned=True, walked=True),
         Stage(event_tables.event_case, "change_seq", Age.CHANGE),
+        Stage(event_tables.early_event, "received_us", Age.INSTANT),
     ),
     DataClass.EXCEPTIONS: (Stage(schema.exception_record, "occurred_us", Age.INSTANT),),
     DataClass.NOTIFICATIONS: (Stage(schema.outbox, "change_seq", Age.CHANGE, only=schema.outbox.c.state != "queued"),),

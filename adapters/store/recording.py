@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from twisted.logger import Logger
 
-from adapters.store import schema
+from adapters.store import early_store, schema
 from adapters.store.arrivals import Arrivals, EndpointDay, ReadKey, arrange, spoil
 from adapters.store.bulk import OnConflict, fetch, put, rows_of
 from adapters.store.change_packing import pack_changes
@@ -281,6 +281,7 @@ def _write_around(connection: Connection, batch: Sequence[Collected], arrivals: 
     programs = {item.program.fingerprint: pack_tables(item.program.tables) for item in batch if item.program is not None}
     put(connection, schema.program, list(programs.items()), OnConflict.IGNORE)
     exceptions = [(one.endpoint_id, to_us(one.occurred), one.kind.value, _printable(one.reason)) for one in arrivals.exceptions]
+    exceptions += early_store.keep(connection, batch)
     put(connection, schema.exception_record, exceptions, OnConflict.IGNORE)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred
 
-from adapters.store import collection_store, endpoint_store, leasing, schema
+from adapters.store import collection_store, early_store, endpoint_store, leasing, schema
 from adapters.store.asked_store import AskedPart
 from adapters.store.batch_store import BatchPart
 from adapters.store.billing_store import BillingPart
@@ -60,7 +60,7 @@ from adapters.store.work_item_store import WorkItemPart
 from headend.errors import StoreError
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
-from headend.model.events import ExceptionRecord
+from headend.model.events import EarlySender, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.model.partner import MeterScope
 from headend.model.utility import Utility
@@ -173,6 +173,9 @@ class Store(
 
     def _look_up(self, ap_titles: Sequence[bytes]) -> Deferred[Mapping[bytes, EndpointSecurity | StoreError | None]]:
         return self._database.read(lambda c: collection_store.securities(c, self._sealer, ap_titles))
+
+    def early_events(self, after: int, limit: int) -> Deferred[Sequence[EarlySender]]:
+        return self._database.read(lambda c: early_store.waiting(c, after, limit))
 
     def exceptions(self, limit: int) -> Deferred[list[tuple[str, ExceptionRecord]]]:
         return self._database.read(lambda c: collection_store.exceptions(c, limit))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from headend.model.endpoint import EndpointId, NativeAddress
-from headend.model.events import DeviceEvent, ExceptionRecord
+from headend.model.events import DeviceEvent, EarlyEvent, ExceptionRecord
 from headend.model.readings import IntervalBlock, RegisterRead
 
 
@@ -112,7 +112,8 @@ class Collected:
     """All that one conversation or push brought, to be recorded in one transaction, idempotently.
 
     `lease_id` is None for a push. `exception` may stand beside data: what was good is kept; `notices` took nothing away. `replay_window`
-    and `address` are given where they changed. `octets_sent` and `octets_received` count the endpoint's traffic.
+    and `address` are given where they changed. `octets_sent` and `octets_received` count the endpoint's traffic. `early_events` are kept
+    until the endpoint's program is known; `early_understood` are those of them that need not be kept any longer.
     """
 
     endpoint_id: EndpointId
@@ -130,6 +131,8 @@ class Collected:
     messages: tuple[OutgoingMessage, ...] = ()
     octets_sent: int = 0
     octets_received: int = 0
+    early_events: tuple[EarlyEvent, ...] = ()
+    early_understood: tuple[EarlyEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

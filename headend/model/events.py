@@ -31,6 +31,27 @@ class DeviceEvent:
     path: EventPath = EventPath.LOG
 
 
+@dataclass(frozen=True, slots=True)
+class EarlyEvent:
+    """A single event of an endpoint whose program was not known when it came: its entry of ST76, as it was.
+
+    `off_seconds` is how far the endpoint's clock was ahead where that was too much for its messages to be fresh, else 0.
+    """
+
+    received: datetime
+    entry: bytes
+    off_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EarlySender:
+    """An endpoint whose early events wait, and the fingerprint of its program, which is known by now."""
+
+    endpoint_id: EndpointId
+    program: bytes
+    events: tuple[EarlyEvent, ...]
+
+
 class ExceptionKind(StrEnum):
     """Why a due interrogation did not end with its data; or, from CLOCK_SET on, what was noticed beside it."""
 

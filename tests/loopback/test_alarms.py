@@ -54,6 +54,9 @@ WANTED = {
     "4.1.6": (("OD_Server", "ODEventNotification"), ("MR_Server", "MeterEventNotification")),
 }
 
+TOLD_SECONDS = 120.0
+"""How long an alarm may take on a crowded machine on which forty meters are spoken to for the first time."""
+
 
 class AlarmSite:
     """A utility whose partner has subscribed: `registered` is registration id by (version, notification)."""
@@ -100,22 +103,14 @@ class AlarmSite:
             if one["operation"] == name and meter_no in one["body"] and word in one["body"] and registration in one["body"]
         ]
 
-    def cause_until_told(self, meter_no: str, event: str, word: str, tries: int = 60) -> bool:
-        """Have something happen to a meter until every subscriber was told: its program may not be known yet at the first."""
-        wanted = [(name, registration) for (_, name), registration in self.registered.items()]
-        for _ in range(tries):
-            self.tell_emulator(f"endpoints/{meter_no}/events", {"event": event, "alarm": True})
-            self.taken.drain(1.5)
-            if all(self.told(name, meter_no, word if name == "ODEventNotification" else "", registration) for name, registration in wanted):
-                return True
-        return False
-
-    def first_told(self, event: str, word: str) -> str:
-        """The first of some meters whose event is told: on a crowded machine a first contact may take its time."""
-        for meter_no in (self.homes[0], *self.homes[3:6]):
-            if self.cause_until_told(meter_no, event, word, 30):
-                return meter_no
-        raise AssertionError(f"nobody was told of {event}: {self.serve.process.poll()}")
+    def cause(self, meter_no: str, event: str, word: str) -> None:
+        """Have something happen to a meter, once, and wait until every subscriber was told, though it may never have been spoken to."""
+        wanted = [(name, word if name.startswith("OD") else "", registration) for (_, name), registration in self.registered.items()]
+        self.tell_emulator(f"endpoints/{meter_no}/events", {"event": event, "alarm": True})
+        deadline = time.monotonic() + TOLD_SECONDS
+        while not all(self.told(name, meter_no, told, registration) for name, told, registration in wanted):
+            assert time.monotonic() < deadline, f"nobody was told of {event}: {self.serve.process.poll()}"
+            self.taken.drain(0.5)
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +135,10 @@ def said(site: AlarmSite, *arguments: str) -> Any:
 
 
 def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed_and_why_somebody_was_not(site: AlarmSite) -> None:
-    meter_no = site.first_told("power-down", "Outage<")
+    meter_no = site.homes[0]
+    site.cause(meter_no, "power-down", "Outage<")
     time.sleep(1.1)
-    assert site.cause_until_told(meter_no, "power-up", "Restoration<")
+    site.cause(meter_no, "power-up", "Restoration<")
     schemas = {version: compile_schema(load_contract(version), load_contract(version).services["MDM_Server"]) for version in VERSIONS}
     versions = {registration: version for (version, _), registration in site.registered.items()} | {"cis:desk": "4.1.6"}
     for one in site.taken.all:
@@ -161,7 +157,9 @@ def test_a_last_gasp_and_a_restoration_are_told_to_all_who_subscribed_and_why_so
     assert {one["notification"] for one in whole["told"]} == {name for pairs in WANTED.values() for _, name in pairs}
     (missed,) = whole["not_told"]
     assert (missed["subscription"], missed["reason"]) == ("cis:desk", "severity information is not wanted")
-    assert all(one["queued"] == 0 for one in said(site, "outbox", "queues"))
+    deadline = time.monotonic() + TOLD_SECONDS  # other meters' logs are still being told of
+    while any(one["queued"] for one in said(site, "outbox", "queues")):
+        assert time.monotonic() < deadline, said(site, "outbox", "queues")
     assert said(site, "outbox", "list", "--state", "queued") == []
 
 

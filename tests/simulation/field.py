@@ -173,6 +173,12 @@ class Field:
         while self.clock.seconds() < until:
             self.clock.advance(step)
 
+    def look_at_early_events(self) -> None:
+        """Have the collector make sense of events that came before their programs were known."""
+        looked = Deferred.fromCoroutine(self.collector.early.look())
+        self.pass_time(1)
+        assert looked.called
+
     def differences(self, endpoint: MemoryEndpoint, start: datetime, end: datetime | None = None, ignored_flags: int = 0) -> list[str]:
         """What the store lacks, or has otherwise, of what the meter holds of [start, end]."""
         now = self.world_clock.now()

@@ -1,6 +1,6 @@
 """What endpoints send on their own: pushes, events, registrations; recorded once, acknowledged after, whatever the wires do to them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,8 +10,9 @@ from headend.c1222.identifiers import ApTitle
 from headend.c1222.message import Message, encode_message
 from headend.collection.counters import Dropped
 from headend.errors import StoreError
+from headend.model.collection import Collected
 from headend.model.endpoint import CONFIGURATIONS, NativeAddress, Transport
-from headend.model.events import EventPath
+from headend.model.events import EarlyEvent, EventPath
 from tests.simulation.field import HEAD_END, Field
 
 
@@ -111,13 +112,40 @@ def test_an_event_arrives_at_once():
     assert field.collector.counters.notifications == 1
 
 
-def test_an_event_of_an_endpoint_never_spoken_to_is_kept():
+def test_an_event_of_an_endpoint_never_spoken_to_is_kept_and_understood_when_its_program_is_known():
     field = Field(7, 20)
     victim = field.polled[0]
     field.field.install_faults([Fault(FaultKind.REBOOT, seconds=1, meter_no=victim.meter_no)])
-    field.wakeups.alarm(victim.endpoint_id - 1, field.world.meter(victim.endpoint_id - 1).events()[-1])
+    truth = field.world.meter(victim.endpoint_id - 1).events()[-1]
+    field.wakeups.alarm(victim.endpoint_id - 1, truth)
     field.pass_time(2)
-    assert "an event before its program is known" in victim.exceptions[0].reason
+    came = field.world_clock.now()
+    assert (len(victim.early), victim.events, victim.exceptions) == (1, {}, [])
+    field.look_at_early_events()
+    assert len(victim.early) == 1, "nothing is known yet that would make sense of it"
+    field.schedule()
+    field.run()
+    # The log has brought it as well by now; as if that had been lost:
+    logged = victim.events.copy()
+    victim.events.clear()
+    field.look_at_early_events()
+    assert victim.early == []
+    (event,) = victim.events.values()
+    assert (event.path, event.code) == (EventPath.UNSOLICITED, truth.code)
+    assert abs((event.occurred - came).total_seconds()) < 60
+    assert victim.events.keys() <= logged.keys(), "both ways are one event"
+
+
+def test_early_octets_that_are_no_event_end_as_an_exception():
+    field = Field(7, 20)
+    victim = field.polled[0]
+    came = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    field.collector.recorder.put(Collected(victim.endpoint_id, None, early_events=(EarlyEvent(came, b"\xff" * 9),)))
+    field.schedule()
+    field.run()
+    field.look_at_early_events()
+    assert victim.early == []
+    assert "an event of 2026-03-01 12:00:00Z, ffffffffffffffffff" in victim.exceptions[-1].reason
 
 
 def test_a_registration_updates_the_address():

@@ -10,11 +10,11 @@ import pytest
 from adapters.store.change_packing import unpack_changes
 from adapters.store.day_packing import unpack_day
 from headend.errors import StoreError, UnknownMeterError
-from headend.limits import INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
+from headend.limits import EARLY_EVENTS_MAX, INVOCATION_ID_MAX, INVOCATION_IDS_PER_LEASE
 from headend.model.channels import ChannelId
 from headend.model.collection import Collected, MeterProgramRecord, OutgoingMessage
 from headend.model.endpoint import EndpointId, NativeAddress, Transport
-from headend.model.events import DeviceEvent, ExceptionKind, ExceptionRecord
+from headend.model.events import DeviceEvent, EarlyEvent, EarlySender, EventPath, ExceptionKind, ExceptionRecord
 from headend.model.instants import to_us
 from headend.model.interval_runs import IntervalRuns
 from headend.model.readings import IntervalFlag
@@ -339,3 +339,37 @@ def test_endpoints_that_push_are_counted_by_how_far_they_have_told(store: OpenSt
     store.call("record", [Collected(EndpointId(2), NOW, register_reads=(read,))], NOW)
     assert store.call("pushed", MIDNIGHT) == (1, 3)
     assert store.call("pushed", MIDNIGHT + timedelta(days=1)) == (0, 3)
+
+
+def test_early_events_wait_until_the_program_of_their_endpoint_is_known(store: OpenStore) -> None:
+    due(store, 3)
+    one, other = EndpointId(1), EndpointId(2)
+    entries = [EarlyEvent(NOW + timedelta(seconds=n), bytes([n, 255]), off_seconds=n / 2) for n in range(3)]
+    early = [Collected(one, NOW, early_events=tuple(entries[:2])), Collected(other, NOW, early_events=tuple(entries[2:]))]
+    store.call("record", early, NOW)
+    store.call("record", [Collected(one, NOW, early_events=tuple(entries[:1]))], NOW)
+    assert store.call("early_events", -1, 10) == []
+    program = MeterProgramRecord(b"\7" * 16, ((0, b"\1"),))
+    store.call("record", [Collected(endpoint_id, NOW, program=program) for endpoint_id in (one, other)], NOW)
+    both = [EarlySender(one, b"\7" * 16, tuple(entries[:2])), EarlySender(other, b"\7" * 16, tuple(entries[2:]))]
+    assert store.call("early_events", -1, 10) == both
+    assert store.call("early_events", -1, 1) == both[:1]
+    assert store.call("early_events", one, 10) == both[1:]
+    event = DeviceEvent(one, 2, NOW, 9, path=EventPath.UNSOLICITED)
+    for _ in range(2):
+        store.call("record", [Collected(one, None, events=(event,), early_understood=tuple(entries[:2]))], NOW)
+    assert store.call("early_events", -1, 10) == both[1:]
+    assert store.sql("SELECT count(*) FROM device_event") == [(1,)]
+    assert store.call("exceptions", 10) == []
+
+
+def test_a_flood_of_early_events_is_bounded_and_the_first_are_kept(store: OpenStore) -> None:
+    due(store, 1)
+    flood = tuple(EarlyEvent(NOW + timedelta(seconds=n), n.to_bytes(2, "big")) for n in range(EARLY_EVENTS_MAX + 2))
+    store.call("record", [Collected(EndpointId(1), NOW, early_events=flood[:60])], NOW)
+    program = MeterProgramRecord(b"\7" * 16, ((0, b"\1"),))
+    store.call("record", [Collected(EndpointId(1), NOW, early_events=flood[60:], program=program)], NOW)
+    ((_, _, kept),) = [(one.endpoint_id, one.program, one.events) for one in store.call("early_events", -1, 10)]
+    assert kept == flood[:EARLY_EVENTS_MAX]
+    said = [record.reason for _, record in store.call("exceptions", 10)]
+    assert sorted(said) == [f"more than {EARLY_EVENTS_MAX} events before its program is known; not kept: {n:04x}" for n in (100, 101)]
