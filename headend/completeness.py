@@ -133,14 +133,31 @@ def _intervals(facts: EndpointFacts, channel_id: ChannelId, seconds: int, series
     # The length that intervals have: it may have been changed, and then gaps are counted in the newer one.
     length = max(series, key=lambda one: one.end_us(one.last)).interval_seconds if series else seconds
     missing: Counter[MissingReason] = Counter()
-    gaps = []
+    gaps: Spans = []
     for first, last in _without(expected, present):
-        for begin in range(-(-first // length) * length, last - length + 1, length):
-            reason = _reason(facts, begin + length, any(s <= begin < e for s, e in unmeasured))
-            missing[reason] += 1
-            if reason is MissingReason.NOT_BROUGHT:
-                gaps.append((begin, begin + length))
+        begins = range(-(-first // length) * length, last - length + 1, length)
+        if unmeasured or facts.in_vain:
+            for begin in begins:
+                reason = _reason(facts, begin + length, any(s <= begin < e for s, e in unmeasured))
+                missing[reason] += 1
+                if reason is MissingReason.NOT_BROUGHT:
+                    gaps.append((begin, begin + length))
+        else:
+            # Whole days of endpoints that are not reached, thousands of them after a bad night: counted, not stepped through.
+            heard = _heard_of(facts, begins, length)
+            missing[MissingReason.NOT_BROUGHT] += heard
+            missing[MissingReason.NEVER_HEARD if facts.heard is None else MissingReason.NOT_HEARD_SINCE] += len(begins) - heard
+            if heard:
+                gaps.append((begins[0], begins[0] + heard * length))
+    missing = +missing
     return ChannelDay(channel_id, length, count + missing.total(), count, doubtful, dict(missing), tuple(_joined(gaps)))
+
+
+def _heard_of(facts: EndpointFacts, begins: range, length: int) -> int:
+    """How many of the intervals that begin so, one after another, had ended when the endpoint was heard last."""
+    if facts.heard is None or not begins:
+        return 0
+    return min(len(begins), max(0, int((facts.heard.timestamp() - begins[0]) // length)))
 
 
 def _whole(series: IntervalSeries, start: int, end: int) -> tuple[tuple[int, int], int, int]:

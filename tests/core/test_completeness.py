@@ -127,3 +127,17 @@ def test_a_day_without_gaps_counts_as_one_that_is_gone_through_interval_by_inter
     assert at_once == one_by_one
     assert at_once[seconds].present == (86_400 - early) // seconds
     assert at_once[seconds].doubtful > 0
+
+
+@pytest.mark.parametrize("seconds", [300, 900, 3_600])
+@pytest.mark.parametrize("heard_minutes", [None, -60, 0, 1, 59, 60, 61, 787, 1_440, 9_999])
+def test_intervals_counted_at_once_are_those_counted_one_by_one(seconds: int, heard_minutes: int | None):
+    start, end = UTILITY.day_bounds(DAY)
+    heard = None if heard_minutes is None else start + timedelta(minutes=heard_minutes, seconds=1)
+    blocks = hours(start + timedelta(hours=5), start + timedelta(hours=6), seconds)
+    installed = ((start + timedelta(minutes=7), start + timedelta(hours=20, minutes=3)),)
+    at_once = facts(*installed, heard=heard)
+    elsewhere = ((end + timedelta(days=9), end + timedelta(days=10)),)
+    one_by_one = replace(at_once, in_vain=elsewhere)
+    assert channels(at_once, DAY, blocks) == channels(one_by_one, DAY, blocks)
+    assert channels(at_once, DAY, []) == channels(one_by_one, DAY, [])
