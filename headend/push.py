@@ -33,12 +33,12 @@ from headend.collection.device_checks import Notice, exchange_notice, program_no
 from headend.collection.images import Piece, TableImages
 from headend.collection.list_state import told_states
 from headend.collection.policy import CollectionPolicy
-from headend.collection.pushed_lists import PushedLists, nearest_base
+from headend.collection.pushed_lists import PushedLists, nearest_base, single_event
 from headend.collection.transcript import Remarks
 from headend.errors import WireError
 from headend.model.collection import Collected, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import EndpointId
-from headend.model.events import DeviceEvent, EarlyEvent, EarlySender, EventPath, ExceptionKind, ExceptionRecord
+from headend.model.events import EarlyEvent, EarlySender, ExceptionKind, ExceptionRecord
 from headend.waking import PlanOf, wake_up_request, wanted_wake_ups
 
 REASON_CHARACTERS_MAX = 500
@@ -340,21 +340,24 @@ def take_event(
     sender_clock: SenderClock = RIGHT,
 ) -> Outcome:
     """A single event, dated as the sender's log dates it; kept as it is where the endpoint's program is not known yet."""
-    collected = Collected(sender.endpoint_id, now)
     write = _write(body)
     if not isinstance(write, FullWrite):
-        return Outcome(replace(collected, exception=_problem(sender.endpoint_id, ["an event that cannot be read"], now)), (_ERR,))
+        return _no_event(sender, "an event that cannot be read", now)
     off_seconds = sender_clock.off_seconds or 0.0
     if program is None:
         if len(write.data) > EVENT_OCTETS_MAX:
-            problem = f"an event of {len(write.data)} octets before its program is known"
-            return Outcome(replace(collected, exception=_problem(sender.endpoint_id, [problem], now)), (_ERR,))
-        return Outcome(replace(collected, early_events=(EarlyEvent(now, write.data, off_seconds),)), (_OK,))
+            return _no_event(sender, f"an event of {len(write.data)} octets before its program is known", now)
+        early = EarlyEvent(now, write.data, off_seconds)
+        return Outcome(Collected(sender.endpoint_id, now, early_events=(early,)), (_OK,))
     try:
-        event = _single_event(sender.endpoint_id, program, zone, EarlyEvent(now, write.data, off_seconds))
+        event = single_event(sender.endpoint_id, program, zone, write.data, now + timedelta(seconds=off_seconds))
     except WireError as error:
-        return Outcome(replace(collected, exception=_problem(sender.endpoint_id, [f"an event: {error}"], now)), (_ERR,))
-    return Outcome(replace(collected, events=(event,)), (_OK,))
+        return _no_event(sender, f"an event: {error}", now)
+    return Outcome(Collected(sender.endpoint_id, now, events=(event,)), (_OK,))
+
+
+def _no_event(sender: EndpointSecurity, problem: str, now: datetime) -> Outcome:
+    return Outcome(Collected(sender.endpoint_id, now, exception=_problem(sender.endpoint_id, [problem], now)), (_ERR,))
 
 
 def understood(sender: EarlySender, program: MeterProgram, zone: ZoneInfo, now: datetime) -> Collected:
@@ -362,16 +365,9 @@ def understood(sender: EarlySender, program: MeterProgram, zone: ZoneInfo, now: 
     events, problems = [], []
     for early in sender.events:
         try:
-            events.append(_single_event(sender.endpoint_id, program, zone, early))
+            came = early.received + timedelta(seconds=early.off_seconds)
+            events.append(single_event(sender.endpoint_id, program, zone, early.entry, came))
         except WireError as error:
             problems.append(f"an event of {early.received:%Y-%m-%d %H:%M:%SZ}, {early.entry.hex()}: {error}")
     exception = _problem(sender.endpoint_id, problems, now)
     return Collected(sender.endpoint_id, None, events=tuple(events), exception=exception, early_understood=sender.events)
-
-
-def _single_event(endpoint_id: EndpointId, program: MeterProgram, zone: ZoneInfo, came: EarlyEvent) -> DeviceEvent:
-    """An event from its entry. Raises WireError."""
-    lists = PushedLists(endpoint_id, program, nearest_base(zone, None, came.received), (), 0.0, EventPath.UNSOLICITED)
-    lists.take_event(came.entry, came.received + timedelta(seconds=came.off_seconds))
-    (event,) = lists.events
-    return event

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from headend.c1219.clock import ClockKind, TimeBase
+from headend.c1219.clock import ClockKind, TimeBase, time_base
 from headend.c1219.clock_tables import MeterClock
 from headend.c1219.event_log_tables import LOG_HEADER_OCTETS
 from headend.c1219.load_profile_tables import SetStatus
@@ -32,9 +32,25 @@ def nearest_base(zone: ZoneInfo, clock: MeterClock | None, now: datetime, stamp:
         except WireError:
             stamp = clock.device_seconds
     if stamp is None:
-        return TimeBase(ClockKind.UTC, zone)
-    bases = [TimeBase(kind, zone) for kind in ClockKind]
+        return time_base(ClockKind.UTC, zone)
+    bases = [time_base(kind, zone) for kind in ClockKind]
     return min(bases, key=lambda base: abs(base.resolve(stamp)[0] - now))
+
+
+def single_event(endpoint_id: EndpointId, program: MeterProgram, zone: ZoneInfo, octets: bytes, now: datetime) -> DeviceEvent:
+    """The event of an entry of ST76 that comes by itself; one without a time occurred now. Raises WireError."""
+    entries = program.event_log.decode_entries(octets)
+    if len(entries) != 1:
+        raise WireError(f"{len(entries)} entries where there is one")
+    (entry,) = entries
+    stamp = entry.occurred
+    occurred = now.replace(microsecond=0) if stamp is None else min(_readings(zone, stamp), key=lambda instant: abs(instant - now))
+    return DeviceEvent(endpoint_id, entry.code, occurred, entry.sequence or 0, entry.argument, EventPath.UNSOLICITED)
+
+
+def _readings(zone: ZoneInfo, stamp: int) -> list[datetime]:
+    """When a stamp may be meant to be."""
+    return [time_base(kind, zone).resolve(stamp)[0] for kind in ClockKind]
 
 
 class PushedLists:
@@ -47,7 +63,6 @@ class PushedLists:
         base: TimeBase,
         states: Sequence[SetStatus | None],
         drift_seconds: float,
-        path: EventPath = EventPath.LOG,
     ) -> None:
         self.register_reads: list[RegisterRead] = []
         self.events: list[DeviceEvent] = []
@@ -56,7 +71,6 @@ class PushedLists:
         self._base = base
         self._states = states
         self._doubt = doubt_flag(drift_seconds)
-        self._path = path
         self._runs: dict[int, list[tuple[int, Run]]] = {}
         self._newest: dict[int, SetProgress] = {}
 
@@ -120,19 +134,8 @@ class PushedLists:
             if entry.occurred is None:
                 raise WireError(f"event {entry.sequence} has no time")
             occurred, _ = self._base.resolve(entry.occurred)
-            taken.append(DeviceEvent(self._endpoint_id, entry.code, occurred, entry.sequence or 0, entry.argument, self._path))
+            taken.append(DeviceEvent(self._endpoint_id, entry.code, occurred, entry.sequence or 0, entry.argument, EventPath.LOG))
         self.events += taken
-
-    def take_event(self, octets: bytes, now: datetime) -> None:
-        """A single event that comes at once; one without a time occurred now. Raises WireError."""
-        entries = self._program.event_log.decode_entries(octets)
-        if len(entries) != 1:
-            raise WireError(f"{len(entries)} entries where there is one")
-        (entry,) = entries
-        occurred = now.replace(microsecond=0)
-        if entry.occurred is not None:
-            occurred, _ = nearest_base(self._base.zone, None, now, entry.occurred).resolve(entry.occurred)
-        self.events.append(DeviceEvent(self._endpoint_id, entry.code, occurred, entry.sequence or 0, entry.argument, self._path))
 
     def interval_blocks(self) -> list[IntervalBlock]:
         """Intervals of all blocks taken."""
