@@ -16,7 +16,9 @@ from headend.model.endpoint import EndpointId
 _ENDPOINTS = (
     "SELECT e.endpoint_id, e.meter_no, e.configuration, r.name, s.heard_us FROM endpoint AS e"
     " JOIN endpoint_state AS s ON s.endpoint_id = e.endpoint_id LEFT JOIN router AS r ON r.router_id = e.router_id"
-    " WHERE e.active = 1 AND e.ap_title IS NOT NULL AND e.endpoint_id > :after{named} ORDER BY e.endpoint_id LIMIT :limit"
+    # Said of both, or the states of all endpoints before the page are gone through as well.
+    " WHERE e.active = 1 AND e.ap_title IS NOT NULL AND e.endpoint_id > :after AND s.endpoint_id > :after{named}"
+    " ORDER BY e.endpoint_id LIMIT :limit"
 )
 
 

@@ -13,6 +13,7 @@ from adapters.store.master_loading import load
 from adapters.store.master_lock import lock_master_data
 from adapters.store.master_rows import Row
 from adapters.store.master_writing import write_changes
+from adapters.store.statistics import refresh_statistics
 from headend.master_data.naming import named_in
 from headend.master_data.port import Author
 from headend.master_data.records import InstallationKey, Kind
@@ -84,4 +85,5 @@ def _seal_keys(connection: Connection, items: dict[int, ShipmentItem], sealer: K
         if sealed is None or not sealer.holds(sealed, item.key, item.meter_no, item.key_id):
             fresh.append((endpoint_id, item.key_id, sealer.seal(item.key, item.meter_no, item.key_id)))
     put(connection, schema.endpoint_key, fresh, OnConflict.REPLACE)
+    refresh_statistics(connection, {schema.endpoint_key: len(fresh)})
     return {row[0] for row in fresh}

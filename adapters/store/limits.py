@@ -25,6 +25,9 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 30
 """How long PostgreSQL waits for a row or table lock, in seconds: an import of a million endpoints holds rows for most of it."""
 
+STATISTICS_ROWS = 1_000
+"""Rows written at once after which PostgreSQL counts a table anew: fewer do not change how it is best read."""
+
 DEAD_PEER_SECONDS = 60
 """After how long a connection to PostgreSQL whose other end answers nothing is given up, in seconds."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Table, func, select, text
 
 from adapters.store import schema
 from adapters.store.awaited_records import look_again
@@ -16,6 +16,7 @@ from adapters.store.master_loading import Loaded
 from adapters.store.master_rows import Row, account_row, customer_row, document_row, installation_row, meter_row, point_row, value_text
 from adapters.store.recording import lock_states
 from adapters.store.router_ids import router_ids_of
+from adapters.store.statistics import refresh_statistics
 from headend.master_data.book import Change, Value
 from headend.master_data.modified import modified_meters
 from headend.master_data.port import Author
@@ -54,6 +55,10 @@ def write_changes(connection: Connection, loaded: Loaded, author: Author, now: d
     _follow_meters(connection, loaded, changes)
     if any(change.kind is Kind.INSTALLATION for change in changes):
         look_again(connection, now)
+    written: dict[Table, int] = {schema.endpoint_state: len(created)}
+    for change in changes:
+        written[_TABLES[change.kind]] = written.get(_TABLES[change.kind], 0) + 1
+    refresh_statistics(connection, written)
     return changes
 
 

@@ -133,6 +133,7 @@ class Site:
         unread = "endpoint_state AS s JOIN endpoint AS e ON e.endpoint_id = s.endpoint_id WHERE e.polled = 1 AND s.program IS NULL"
         self.until(lambda: self.count(unread) == 0, "the first are not collected")
         self._make_programs_known()
+        self.until(lambda: self.count("regular_work WHERE work = 'review' AND done_us > 0") == 1, "days before are not looked back at")
         self.tell("head-end", {"host": field[1], "port": int(field[2])})
 
     def _collect_only(self, count: int) -> None:
