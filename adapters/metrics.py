@@ -37,6 +37,7 @@ COUNTS: Mapping[str, tuple[str, str, Callable[[StoreStatus], Mapping[str, int]]]
     "leases": ("Endpoints leased.", "owner", lambda s: s.leases.held),
     "routers": ("Routers under watch.", "state", lambda s: s.routers),
     "exceptions_24h": ("Exceptions of the last 24 hours.", "kind", lambda s: s.exceptions),
+    "events_24h": ("Events of the last 24 hours; early ones wait for their meter's program.", "decision", lambda s: s.events),
     "work_items_open": ("Open work items.", "kind", lambda s: s.work_items),
     "outbox": ("Messages to partners.", "state", lambda s: s.outbox),
 }

@@ -46,7 +46,10 @@ class RegularWork:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """All of it at `at`; `exceptions` are of the last day by kind, `outbox` messages by state."""
+    """All of it at `at`; `exceptions` are of the last day by kind, `outbox` messages by state.
+
+    `events` are of the last day by what was decided of them; `early` are those that wait for the program of their meter, however old.
+    """
 
     at: datetime
     collection: CollectionSummary
@@ -54,6 +57,7 @@ class StoreStatus:
     leases: Leases
     routers: Mapping[str, int]
     exceptions: Mapping[str, int]
+    events: Mapping[str, int]
     work_items: Mapping[str, int]
     outbox: Mapping[str, int]
     messages: Queue

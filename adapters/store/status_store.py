@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from adapters.store.collection_store import summary
 from adapters.store.database import Database
+from adapters.store.event_file_store import before as events_before
 from adapters.store.instants import from_us, to_us
 from adapters.store.migration import stored_revision
 from headend.status import Leases, Queue, Reach, RegularWork, StoreStatus
@@ -30,6 +31,10 @@ _ROUTERS = (
     " LEFT JOIN router_state AS s ON s.router_id = p.router_id GROUP BY 1 ORDER BY 1"
 )
 _EXCEPTIONS = "SELECT kind, count(*) FROM exception_record WHERE occurred_us >= :day_ago GROUP BY kind ORDER BY kind"
+_EVENTS = (
+    "SELECT state, count(*) FROM event_case WHERE change_seq >= :events_from AND received_us >= :day_ago GROUP BY state ORDER BY state"
+)
+_EARLY = "SELECT count(*) FROM early_event"
 _WORK_ITEMS = "SELECT kind, count(*) FROM work_item WHERE closed_us IS NULL GROUP BY kind ORDER BY kind"
 _OUTBOX = "SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state"
 _MESSAGES = "SELECT coalesce(sum(messages), 0), coalesce(sum(octets), 0) FROM message_day"
@@ -39,6 +44,7 @@ _WORK = "SELECT work, CASE WHEN until_us > :now THEN owner END, done_us FROM reg
 def status(connection: Connection, now: datetime, midnight: datetime) -> StoreStatus:
     """How things stand."""
     parameters = {"now": to_us(now), "day_ago": to_us(now - A_DAY), "midnight": to_us(midnight)}
+    parameters["events_from"] = events_before(connection, now - A_DAY).change_seq
 
     def rows(statement: str) -> list[tuple[Any, ...]]:
         used = {name: value for name, value in parameters.items() if f":{name}" in statement}
@@ -47,7 +53,7 @@ def status(connection: Connection, now: datetime, midnight: datetime) -> StoreSt
     def counts(statement: str) -> Mapping[str, int]:
         return {row[0]: int(row[1]) for row in rows(statement)}
 
-    (reach,), (waiting,), (messages,) = rows(_REACH), rows(_WAITING), rows(_MESSAGES)
+    (reach,), (waiting,), (messages,), ((early,),) = rows(_REACH), rows(_WAITING), rows(_MESSAGES), rows(_EARLY)
     held = rows(_HELD)
     return StoreStatus(
         at=now,
@@ -61,6 +67,7 @@ def status(connection: Connection, now: datetime, midnight: datetime) -> StoreSt
         ),
         routers=counts(_ROUTERS),
         exceptions=counts(_EXCEPTIONS),
+        events={**counts(_EVENTS), **({"early": early} if early else {})},
         work_items=counts(_WORK_ITEMS),
         outbox=counts(_OUTBOX),
         messages=Queue(*map(int, messages)),

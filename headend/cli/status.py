@@ -81,6 +81,7 @@ def status_table(found: StoreStatus, utility: UtilitySettings) -> Table:
         ("leased", _listed(leases.held) + (f", the first until {_when(leases.first_ends, zone)}" if leases.first_ends else "")),
         ("routers", _listed(found.routers)),
         ("exceptions in 24 h", _listed(found.exceptions)),
+        ("events in 24 h", _listed(found.events)),
         ("open work items", _listed(found.work_items)),
         ("outbox", _listed(found.outbox)),
         ("message log", f"{found.messages.count:,} exchanges, {found.messages.octets / 1e6:,.1f} MB"),

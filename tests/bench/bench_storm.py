@@ -3,7 +3,9 @@
 Emulated field, collector, dispatcher and subscriber are a process each, as in operation. Programs of meters are known beforehand, as they
 are in a utility that is collected daily; nothing is collected meanwhile (the next daily collection is half a day off) unless
 HEADEND_BENCH_COLLECT asks for it. In calm one gasp at a time is timed, from the meter to the subscriber; in the storm all electric
-endpoints of the field lose supply within HEADEND_BENCH_STORM_SECONDS. The subscriber takes HEADEND_BENCH_CALL_SECONDS a call.
+endpoints of the field lose supply within HEADEND_BENCH_STORM_SECONDS. The subscriber takes HEADEND_BENCH_CALL_SECONDS a call, and is away
+(503) for the first HEADEND_BENCH_AWAY_SECONDS of the storm. HEADEND_BENCH_KILL names roles that are killed in mid-storm and started again:
+`dispatcher`, `collector` (what arrives while nobody listens is lost on the way).
 """
 
 import json
@@ -30,12 +32,15 @@ from tests import postgresql
 from tests.bench.bench_collection import process_cpu_seconds
 from tests.bench.bench_fleet import server_cpu_seconds
 from tests.loopback.processes import Running, run, running
+from tests.ports import free_port
 
 DATABASES = tuple(os.environ.get("HEADEND_BENCH_DATABASES", "postgresql").split())
 ENDPOINTS = int(os.environ.get("HEADEND_BENCH_ENDPOINTS", "10000"))
 STORM_SECONDS = float(os.environ.get("HEADEND_BENCH_STORM_SECONDS", "6"))
 CALL_SECONDS = float(os.environ.get("HEADEND_BENCH_CALL_SECONDS", "0"))
 CALM_GASPS = int(os.environ.get("HEADEND_BENCH_CALM_GASPS", "40"))
+AWAY_SECONDS = float(os.environ.get("HEADEND_BENCH_AWAY_SECONDS", "0"))
+KILLED = os.environ.get("HEADEND_BENCH_KILL", "").split()
 COLLECT = bool(os.environ.get("HEADEND_BENCH_COLLECT"))
 KNOWN_FIRST = 240
 """Endpoints collected before the storm: some of every program, as an event before its program is known waits until it is."""
@@ -73,11 +78,12 @@ _METER = re.compile(rb"<meterID\b[^>]*>([^<]+)<")
 
 
 class Subscriber:
-    """An outage desk that counts what it is told: `told` is (when, meter number)."""
+    """An outage desk that counts what it is told: `told` is (when, meter number). Until `away_until` it takes nothing."""
 
     def __init__(self, call_seconds: float) -> None:
         told = self.told = []  # type: list[tuple[float, str]]
-        self.calls = 0
+        self.calls = self.refused = 0
+        self.away_until = 0.0
         outer = self
 
         class Taker(BaseHTTPRequestHandler):
@@ -86,6 +92,10 @@ class Subscriber:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 at = time.time()
+                if at < outer.away_until:
+                    outer.refused += 1
+                    self.send_error(503)
+                    return
                 time.sleep(call_seconds)
                 outer.calls += 1
                 told.extend((at, meter.decode()) for meter in _METER.findall(body))
@@ -125,16 +135,26 @@ class Site:
         assert done.returncode == 0, done.stderr
         if not COLLECT:
             self._collect_only(KNOWN_FIRST)
-        self.collector = stack.enter_context(running("serve", "--config", settings, "--role", "collector"))
-        self.collector.line_with("listening to the field")
-        field = re.search(r"at (\S+):(\d+)", self.collector.output[-1])
+        self._settings, self._stack = settings, stack
+        self.roles = {role: self.started(role) for role in ("collector", "dispatcher")}
+        self.roles["collector"].line_with("listening to the field")
+        field = re.search(r"at (\S+):(\d+)", self.roles["collector"].output[-1])
         assert field is not None
-        self.dispatcher = stack.enter_context(running("serve", "--config", settings, "--role", "dispatcher"))
         unread = "endpoint_state AS s JOIN endpoint AS e ON e.endpoint_id = s.endpoint_id WHERE e.polled = 1 AND s.program IS NULL"
         self.until(lambda: self.count(unread) == 0, "the first are not collected")
         self._make_programs_known()
         self.until(lambda: self.count("regular_work WHERE work = 'review' AND done_us > 0") == 1, "days before are not looked back at")
         self.tell("head-end", {"host": field[1], "port": int(field[2])})
+
+    def started(self, role: str) -> Running:
+        """A process that plays a role."""
+        return self._stack.enter_context(running("serve", "--config", self._settings, "--role", role))
+
+    def kill(self, role: str) -> None:
+        """End a role's process without a word, and start another."""
+        self.roles[role].process.kill()
+        self.roles[role].process.wait()
+        self.roles[role] = self.started(role)
 
     def _collect_only(self, count: int) -> None:
         """Mark all others as collected."""
@@ -189,14 +209,14 @@ class Site:
         begun = time.monotonic()
         while not done():
             assert time.monotonic() - begun < seconds, what
-            assert self.collector.process.poll() is None, self.collector.rest()
+            for one in self.roles.values():
+                assert one.process.poll() is None, one.rest()
             time.sleep(0.2)
         return time.monotonic() - begun
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds so far, by process."""
-        pids = {"collector": self.collector, "dispatcher": self.dispatcher, "field": self.emulator}
-        used = {name: process_cpu_seconds(one.process.pid) for name, one in pids.items()}
+        used = {name: process_cpu_seconds(one.process.pid) for name, one in (self.roles | {"field": self.emulator}).items()}
         if self.engine.dialect.name == "postgresql":
             used["database"] = server_cpu_seconds(self.engine.url.render_as_string(hide_password=False))
         return used
@@ -214,12 +234,12 @@ def site(kind: str) -> Iterator[Site]:
         subscriber = Subscriber(CALL_SECONDS)
         stack.callback(subscriber.stop)
         far = f"{datetime.now(ZoneInfo('America/Chicago')) + timedelta(hours=12):%H:%M}"
-        settings = SETTINGS.format(database=database, place=place, port=0, subscriber=subscriber.port, far=far)
+        settings = SETTINGS.format(database=database, place=place, port=free_port(), subscriber=subscriber.port, far=far)
         (place / "headend.toml").write_text(settings)
         emulator = stack.enter_context(running("emulate", "--endpoints", str(ENDPOINTS), "--seed", "5", "--directory", place))
         one = Site(place, database, subscriber, emulator, stack)
         yield one
-        for process in (one.collector, one.dispatcher):
+        for process in one.roles.values():
             process.end(signal.SIGTERM)
 
 
@@ -251,9 +271,13 @@ def storm(site: Site, name: str) -> Iterator[Row]:
     """All electric endpoints at once, nearly."""
     told_before, stored_before = len(site.subscriber.told), site.count("device_event WHERE path = 'unsolicited'")
     cpu, begun = site.cpu(), time.time()
+    site.subscriber.away_until = begun + AWAY_SECONDS
     planned = site.tell("storm", {"seconds": STORM_SECONDS})
     gasps = int(planned["outages"])
-    site.until(lambda: site.ask("storm")["waiting"] == 0, "the storm does not end")
+    for role in KILLED:
+        time.sleep(STORM_SECONDS / (1 + len(KILLED)))
+        site.kill(role)
+    site.until(lambda: site.ask("storm")["waiting"] == 0, "the storm does not end", STORM_SECONDS + SETTLED_SECONDS)
     sent = time.time() - begun
 
     def stored() -> int:
@@ -273,10 +297,10 @@ def storm(site: Site, name: str) -> Iterator[Row]:
     yield f"{name}, storm: lost on the way", gasps - kept, "(0 wanted)"
     yield f"{name}, storm: told", len({meter for _, meter in told}), f"of {expected} that are to be"
     yield f"{name}, storm: told twice", len(told) - len({meter for _, meter in told}), "(0 wanted)"
-    yield f"{name}, storm: calls", site.subscriber.calls, ""
+    yield f"{name}, storm: calls", site.subscriber.calls, f"and {site.subscriber.refused} refused"
     yield f"{name}, storm: first told after", min(at for at, _ in told) - begun, "s (2 wanted)"
     yield f"{name}, storm: last told after", max(at for at, _ in told) - begun, "s (300 wanted)"
-    for what, seconds in used.items():
+    for what, seconds in used.items() if not KILLED else ():
         yield f"{name}, storm: CPU of the {what}", 1_000 * seconds / gasps, "ms/gasp"
     received = received_at(site, begun)
     yield from percentiles(f"{name}, storm: record → subscriber", [at - received[meter] for at, meter in told if meter in received])
