@@ -72,6 +72,7 @@ class Collector:
             waiting=waiting,
         )
         self.early = EarlyEvents(utility, store, self.recorder, self.programs, now)
+        self.recorder.beside = self.early.beside
         self.poller = Poller(parts, owner)
         self.receiver = Receiver(parts, self.poller)
         self.commands = None if commands is None else CommandDriver(parts, commands, owner, command_policy)

@@ -1,6 +1,10 @@
-"""Events that came before their endpoint's program was known, understood once it is: an alarm of a new meter is late, not lost."""
+"""Events that came before their endpoint's program was known, understood once it is: an alarm of a new meter is late, not lost.
 
-from collections.abc import Awaitable, Callable, Sequence
+Mostly that is when the program is recorded: then they are recorded with it, before what was read from the endpoint's log, which has them
+as well. A look every few seconds finds the rest, as of a process that was killed.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,7 +13,9 @@ from twisted.logger import Logger
 
 from headend.collection.programs import ProgramCache
 from headend.errors import StoreError
-from headend.model.events import EarlySender
+from headend.model.collection import Collected
+from headend.model.endpoint import EndpointId
+from headend.model.events import EarlyEvent, EarlySender
 from headend.model.utility import Utility
 from headend.push import understood
 from headend.recorder import Recorder
@@ -28,9 +34,12 @@ class EarlyEventStore(ProgramSource, Protocol):
     def early_events(self, after: int, limit: int) -> Awaitable[Sequence[EarlySender]]:
         """Endpoints above a number whose events wait and whose program is known, in order."""
 
+    def early_events_of(self, endpoint_ids: Sequence[EndpointId]) -> Awaitable[Mapping[EndpointId, tuple[EarlyEvent, ...]]]:
+        """The early events of some endpoints; those without any are left out."""
+
 
 class EarlyEvents:
-    """Looks for early events that can be understood, and has them recorded."""
+    """Makes sense of early events as soon as that can be, and has them recorded."""
 
     log = Logger()
 
@@ -42,6 +51,23 @@ class EarlyEvents:
         self._recorder = recorder
         self._programs = programs
         self._now = now
+
+    async def beside(self, items: Sequence[Collected]) -> list[Collected]:
+        """Early events of endpoints whose programs are about to be recorded; see `recorder.Beside`. Raises StoreError."""
+        programs = {item.endpoint_id: item.program for item in items if item.program is not None}
+        if not programs:
+            return []
+        waiting = dict(await self._store.early_events_of(sorted(programs)))
+        for item in items:
+            if item.early_events and item.endpoint_id in programs:
+                waiting[item.endpoint_id] = waiting.get(item.endpoint_id, ()) + item.early_events
+        found = []
+        for endpoint_id, events in waiting.items():
+            record = programs[endpoint_id]
+            program = self._programs.get(record.fingerprint) or self._programs.decode(dict(record.tables))
+            sender = EarlySender(endpoint_id, record.fingerprint, events)
+            found.append(understood(sender, program, self._utility.time_zone, self._now()))
+        return found
 
     async def look(self) -> None:
         """Whatever can be understood by now. Never raises."""

@@ -46,9 +46,6 @@ LOOK_SECONDS = 0.25
 CLAIM_SECONDS = 30.0
 """How long the desk is one process's without a word: so long the alarms of a killed one wait for the next."""
 
-SUBSCRIPTIONS_SECONDS = 1.0
-"""How old what is known of registrations may be."""
-
 _TOLD = {CaseState.TOLD, CaseState.LOGGED}
 
 
@@ -74,7 +71,6 @@ class EventDesk:
         self._policy = policy or HygienePolicy()
         self._standing = [one for partner in partners.values() for one in of_settings(partner)]
         self._subscriptions: Sequence[Subscription] = self._standing
-        self._subscriptions_at: datetime | None = None
         self._mine_until: datetime | None = None
         self._outages: deque[datetime] = deque(maxlen=self._policy.storm_outages + 1)
         self._storms = False
@@ -84,10 +80,14 @@ class EventDesk:
         judged = 0
         try:
             while await self._is_mine():
-                await self._read_subscriptions()
-                work = await self._store.desk_work(self._now(), CASES_PER_LOOK, self._groups())
+                groups = self._groups()
+                work = await self._store.desk_work(self._now(), CASES_PER_LOOK, groups)
                 if not work.cases:
                     break
+                # Only now: whoever had registered when an event was recorded is to be told of it.
+                await self._read_subscriptions()
+                if not self._groups() <= groups:
+                    work = await self._store.desk_work(self._now(), CASES_PER_LOOK, self._groups())
                 await self._store.keep_judged(self._judged(work), self._now())
                 judged += len(work.cases)
                 if len(work.cases) < CASES_PER_LOOK:
@@ -106,12 +106,9 @@ class EventDesk:
         return self._mine_until is not None
 
     async def _read_subscriptions(self) -> None:
-        now = self._now()
-        if self._subscriptions_at is None or now - self._subscriptions_at >= timedelta(seconds=SUBSCRIPTIONS_SECONDS):
-            registered = await self._store.all_registrations()
-            known = [of_registration(one, self._partners[one.partner]) for one in registered if one.partner in self._partners]
-            self._subscriptions = [*self._standing, *known]
-            self._subscriptions_at = now
+        registered = await self._store.all_registrations()
+        known = [of_registration(one, self._partners[one.partner]) for one in registered if one.partner in self._partners]
+        self._subscriptions = [*self._standing, *known]
 
     def _groups(self) -> frozenset[str]:
         groups = frozenset[str]().union(*(one.groups for one in self._subscriptions))

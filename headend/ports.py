@@ -4,14 +4,14 @@ Methods that touch a database return awaitables; adapters run them on their own 
 values. Store errors are `StoreError`s.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Customer, Endpoint, EndpointId, Installation, NativeAddress, ServicePoint
-from headend.model.events import EarlySender, ExceptionRecord
+from headend.model.events import EarlyEvent, EarlySender, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.retries import NO_RETRIES, RetryPolicy
 
@@ -67,6 +67,9 @@ class CollectionStore(Protocol):
 
     def early_events(self, after: int, limit: int) -> Awaitable[Sequence[EarlySender]]:
         """Endpoints above a number whose early events wait and whose program is known, in order, with all of those events."""
+
+    def early_events_of(self, endpoint_ids: Sequence[EndpointId]) -> Awaitable[Mapping[EndpointId, tuple[EarlyEvent, ...]]]:
+        """The early events of some endpoints; those without any are left out."""
 
     def exceptions(self, limit: int) -> Awaitable[list[tuple[str, ExceptionRecord]]]:
         """The newest exceptions with their meter numbers."""

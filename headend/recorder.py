@@ -4,7 +4,7 @@ While the store fails, what was collected waits; nothing is dropped.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -29,11 +29,18 @@ RETRY_SECONDS = 1.0
 RETRY_SECONDS_MAX = 30.0
 """First and longest wait before a store that fails is tried again."""
 
+Beside = Callable[[Sequence[Collected]], Awaitable[Sequence[Collected]]]
+"""What is to be recorded before some items, in the same transaction. May raise StoreError."""
+
 Waiting = tuple[Collected | Transcript, Deferred[None] | None]
 
 
 class Recorder:
-    """A queue before the store. `on_recorded` is called after each transaction; `retries` say when what was missed is due again."""
+    """A queue before the store.
+
+    `on_recorded` is called after each transaction; `retries` say when what was missed is due again. `beside` is asked for what goes with
+    the items of each.
+    """
 
     log = Logger()
 
@@ -47,6 +54,7 @@ class Recorder:
         retries: RetryPolicy = NO_RETRIES,
     ) -> None:
         self.on_recorded = on_recorded
+        self.beside: Beside | None = None
         self._store = store
         self._reactor = reactor
         self._now = now
@@ -134,7 +142,8 @@ class Recorder:
         self._in_flight = len(batch)
         try:
             harvested = harvest_all([item for item, _ in batch])
-            await self._store.record(harvested.items, self._now(), harvested.runs, self._retries)
+            items = harvested.items if self.beside is None else [*await self.beside(harvested.items), *harvested.items]
+            await self._store.record(items, self._now(), harvested.runs, self._retries)
         except StoreError as error:
             self._counters.store_failures += 1
             self.log.warn("{count} endpoints not recorded yet: {error}", count=len(batch), error=error)

@@ -103,7 +103,7 @@ class MemoryStore:
     def _record(self, item: Collected, now: datetime | None = None, retries: RetryPolicy = NO_RETRIES) -> None:
         e = self.endpoints[item.endpoint_id]
         e.registers |= {(r.channel_id, r.instant, r.source): r for r in item.register_reads}
-        e.events |= {(v.code, v.occurred, v.sequence): v for v in item.events}
+        e.events = {(v.code, v.occurred, v.sequence): v for v in item.events} | e.events  # the first to tell of an event is believed
         for block in item.interval_blocks:
             key = (block.channel_id, block.day, block.interval_seconds)
             before = e.blocks.get(key)
@@ -128,6 +128,9 @@ class MemoryStore:
     async def early_events(self, after: int, limit: int) -> list[EarlySender]:
         ready = [e for e in self.endpoints.values() if e.early and e.program is not None and e.endpoint_id > after]
         return [EarlySender(e.endpoint_id, e.program, tuple(e.early)) for e in sorted(ready, key=lambda one: one.endpoint_id)][:limit]
+
+    async def early_events_of(self, endpoint_ids: Sequence[EndpointId]) -> dict[EndpointId, tuple[EarlyEvent, ...]]:
+        return {one: tuple(self.endpoints[one].early) for one in endpoint_ids if self.endpoints[one].early}
 
     async def release(self, owner: str) -> None:
         for e in self.endpoints.values():

@@ -25,9 +25,10 @@ _US = 1_000_000
 
 def keep(connection: Connection, batch: Sequence[Collected]) -> list[Row]:
     """Keep what came too early and forget what is understood; rows of exceptions for what is beyond the bound of an endpoint."""
-    understood = [_key(item, early) for item in batch for early in item.early_understood]
-    remove(connection, early_event, understood)
+    understood = {_key(item, early) for item in batch for early in item.early_understood}
+    remove(connection, early_event, sorted(understood))
     came = {_key(item, early): early for item in batch for early in item.early_events}
+    came = {key: early for key, early in came.items() if key not in understood}
     if not came:
         return []
     kept = {row[:3]: row for row in fetch(connection, early_event, ("endpoint_id",), sorted({key[:1] for key in came}))}
@@ -50,10 +51,17 @@ def keep(connection: Connection, batch: Sequence[Collected]) -> list[Row]:
 def waiting(connection: Connection, after: int, limit: int) -> list[EarlySender]:
     """Endpoints above a number whose events wait and whose program is known."""
     programs = {row[0]: bytes(row[1]) for row in rows_of(connection, _WAITING, (after, limit))}
-    events: dict[int, list[EarlyEvent]] = {}
-    for endpoint_id, received_us, entry, off_us in sorted(fetch(connection, early_event, ("endpoint_id",), [(one,) for one in programs])):
-        events.setdefault(endpoint_id, []).append(EarlyEvent(from_us(received_us), bytes(entry), off_us / _US))
-    return [EarlySender(EndpointId(one), program, tuple(events[one])) for one, program in programs.items() if one in events]
+    events = kept_of(connection, list(programs))
+    return [EarlySender(one, programs[one], of_it) for one, of_it in events.items()]
+
+
+def kept_of(connection: Connection, endpoint_ids: Sequence[int]) -> dict[EndpointId, tuple[EarlyEvent, ...]]:
+    """What is kept of some endpoints, in order of their numbers."""
+    events: dict[EndpointId, list[EarlyEvent]] = {}
+    rows = fetch(connection, early_event, ("endpoint_id",), [(one,) for one in endpoint_ids])
+    for endpoint_id, received_us, entry, off_us in sorted(rows):
+        events.setdefault(EndpointId(endpoint_id), []).append(EarlyEvent(from_us(received_us), bytes(entry), off_us / _US))
+    return {endpoint_id: tuple(of_it) for endpoint_id, of_it in events.items()}
 
 
 def _key(item: Collected, early: EarlyEvent) -> Row:

@@ -60,7 +60,7 @@ from adapters.store.work_item_store import WorkItemPart
 from headend.errors import StoreError
 from headend.model.collection import Assignment, Collected, CollectionSummary, EndpointSecurity, MeterProgramRecord
 from headend.model.endpoint import Endpoint, EndpointId
-from headend.model.events import EarlySender, ExceptionRecord
+from headend.model.events import EarlyEvent, EarlySender, ExceptionRecord
 from headend.model.interval_runs import IntervalRuns
 from headend.model.partner import MeterScope
 from headend.model.utility import Utility
@@ -176,6 +176,9 @@ class Store(
 
     def early_events(self, after: int, limit: int) -> Deferred[Sequence[EarlySender]]:
         return self._database.read(lambda c: early_store.waiting(c, after, limit))
+
+    def early_events_of(self, endpoint_ids: Sequence[EndpointId]) -> Deferred[dict[EndpointId, tuple[EarlyEvent, ...]]]:
+        return self._database.read(lambda c: early_store.kept_of(c, endpoint_ids))
 
     def exceptions(self, limit: int) -> Deferred[list[tuple[str, ExceptionRecord]]]:
         return self._database.read(lambda c: collection_store.exceptions(c, limit))

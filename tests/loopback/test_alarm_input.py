@@ -125,7 +125,7 @@ class Site:
             self.tap = Tap(head_end)
             self.tell("head-end", {"host": "127.0.0.1", "port": self.tap.port})
         self.tap.head_end = head_end
-        wait_for(f"sqlite:///{self.place}/headend.db", lambda tally: tally["due"] == 0)
+        wait_for(f"sqlite:///{self.place}/headend.db", lambda tally: tally["done"] > 0 == tally["due"])
 
     def said_by_it(self) -> str:
         """All that the head-end has said, once it has ended."""

@@ -355,6 +355,7 @@ def test_early_events_wait_until_the_program_of_their_endpoint_is_known(store: O
     assert store.call("early_events", -1, 10) == both
     assert store.call("early_events", -1, 1) == both[:1]
     assert store.call("early_events", one, 10) == both[1:]
+    assert store.call("early_events_of", [one, EndpointId(3)]) == {one: tuple(entries[:2])}
     event = DeviceEvent(one, 2, NOW, 9, path=EventPath.UNSOLICITED)
     for _ in range(2):
         store.call("record", [Collected(one, None, events=(event,), early_understood=tuple(entries[:2]))], NOW)

@@ -25,6 +25,7 @@ from headend.model.event_case import CaseFilter, CaseState
 from headend.model.event_telling import EventTelling
 from headend.model.events import DeviceEvent, EventPath
 from headend.model.partner import EventChoice, NotificationProfile, Partner, StandingSubscription
+from headend.model.registration import Registration
 from headend.model.telling import Attempt, Delivery
 from headend.monitoring import Monitoring, MonitoringKind
 from headend.subscription_book import SubscriptionBook
@@ -104,6 +105,20 @@ class Told:
 @pytest.fixture
 def told(store: OpenStore) -> Told:
     return Told(store, partner("oms"), partner("mdm", connections=3))
+
+
+def test_who_registered_before_an_event_is_told_of_it_however_soon_it_came(told: Told) -> None:
+    assert told.judged() == 0
+    told.happen(1, OUT)
+    assert told.judged() == 1
+    told.store.call("reserve_registration", "r-1", "oms", NOW)
+    late = Registration("r-1", "oms", "4.1.6", "OD_Server", "http://late.example/", None, "OA", ("ODEventNotification",), NOW)
+    told.store.call("register", late)
+    told.happen(2, OUT)
+    assert told.judged() == 1
+    queued = told.store.sql("SELECT subscriber FROM outbox WHERE endpoint_id = 2")
+    assert any("r-1" in queue for (queue,) in queued)
+    assert not any("r-1" in queue for (queue,) in told.store.sql("SELECT subscriber FROM outbox WHERE endpoint_id = 1"))
 
 
 def test_each_event_is_judged_once_and_told_to_everybody_in_order(told: Told) -> None:
