@@ -22,9 +22,9 @@ from headend.c1222.identifiers import ApTitle
 from headend.c1222.message import ResponseControl
 from headend.c1222.security import Cipher, SecurityMode
 from headend.ports import ShipmentItem
+from headend.provisioning import FileFormat, read_shipment
 from headend.push import is_event
 from tests.loopback.asking import Taken, partner
-from tests.loopback.collecting import shipment
 from tests.loopback.processes import Running, run, running
 from tests.loopback.sshd import Sshd, sshd
 from tests.loopback.stored import wait_for
@@ -109,7 +109,8 @@ class Site:
     def __init__(self, place: Path, emulator: dict[str, Any], taken: Taken, stack: ExitStack) -> None:
         self._stack = stack
         self.place, self.control, self.taken = place, emulator["control"], taken
-        self.items = {item.meter_no: item for item in shipment(Path(emulator["shipment"]))}
+        shipment = read_shipment(Path(emulator["shipment"]).read_bytes(), FileFormat.CSV)
+        self.items = {item.meter_no: item for item in shipment.items}
         self.homes = [no for no, item in self.items.items() if item.configuration == "residential" and item.router is not None]
         self.serve: Running
         self.metrics = ""
