@@ -70,13 +70,11 @@ class EarlyEvents:
         return found
 
     async def look(self) -> None:
-        """Whatever can be understood by now. Never raises."""
+        """Whatever can be understood by now. Never raises for a store that cannot answer: a later look finds the same."""
         try:
             await self._understand_all()
         except StoreError as error:
             self.log.warn("early events of {utility} wait: {error}", utility=self._utility.utility_id, error=error)
-        except Exception:  # noqa: BLE001  # regular work goes on
-            self.log.failure("early events of {utility}", utility=self._utility.utility_id)
 
     async def _understand_all(self) -> None:
         after, more = -1, True
