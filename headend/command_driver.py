@@ -32,7 +32,7 @@ from headend.commands.talk import Meter, Note, Noted, Taken
 from headend.commands.talks import Conversing, TalkEnded
 from headend.conversations import Conversation, Conversations, Patience
 from headend.dialogue import Dialogue
-from headend.errors import StoreError, WireError
+from headend.errors import StoreError
 from headend.interrogation import Finish, Interrogation
 from headend.limits import COMMANDS_PER_TAKE
 from headend.model.collection import Assignment, Collected, MeterProgramRecord
@@ -40,6 +40,7 @@ from headend.model.command import Command, CommandAssignment, CommandId, Command
 from headend.model.deferred import DeferredKind, Priority, TargetState
 from headend.model.interval_runs import IntervalRuns
 from headend.poller import PollerParts
+from headend.stored_programs import known_program
 
 READS_OF_INTERVALS = frozenset({DeferredKind.LOAD_PROFILE_READ, DeferredKind.HISTORICAL_READ})
 """Kinds that collect all that is missing of the endpoint; what was asked for is then in the store."""
@@ -147,14 +148,9 @@ class CommandDriver:
             self._timer = self._reactor.callLater(0 if again else self._policy.idle_seconds, self.wake)
 
     async def _load_program(self, fingerprint: bytes | None) -> None:
-        programs = self._parts.programs
-        if fingerprint is None or programs.get(fingerprint) is not None:
-            return
         try:
-            record = await self._parts.store.program(fingerprint)
-            if record is not None:
-                programs.decode(dict(record.tables))
-        except (WireError, StoreError) as error:
+            await known_program(self._parts.programs, self._parts.store, fingerprint)
+        except StoreError as error:
             # The command is ours by now: it must go on, and the meter tells its program as well.
             self.log.warn("a stored meter program cannot be had, it will be read again: {error}", error=error)
 

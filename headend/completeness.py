@@ -137,27 +137,33 @@ def _intervals(facts: EndpointFacts, channel_id: ChannelId, seconds: int, series
     for first, last in _without(expected, present):
         begins = range(-(-first // length) * length, last - length + 1, length)
         if unmeasured or facts.in_vain:
-            for begin in begins:
-                reason = _reason(facts, begin + length, any(s <= begin < e for s, e in unmeasured))
-                missing[reason] += 1
-                if reason is MissingReason.NOT_BROUGHT:
-                    gaps.append((begin, begin + length))
+            reasons, brought = _each(facts, begins, length, unmeasured)
         else:
-            # Whole days of endpoints that are not reached, thousands of them after a bad night: counted, not stepped through.
-            heard = _heard_of(facts, begins, length)
-            missing[MissingReason.NOT_BROUGHT] += heard
-            missing[MissingReason.NEVER_HEARD if facts.heard is None else MissingReason.NOT_HEARD_SINCE] += len(begins) - heard
-            if heard:
-                gaps.append((begins[0], begins[0] + heard * length))
-    missing = +missing
+            reasons, brought = _at_once(facts, begins, length)
+        missing += reasons
+        gaps += brought
     return ChannelDay(channel_id, length, count + missing.total(), count, doubtful, dict(missing), tuple(_joined(gaps)))
 
 
-def _heard_of(facts: EndpointFacts, begins: range, length: int) -> int:
-    """How many of the intervals that begin so, one after another, had ended when the endpoint was heard last."""
+def _each(facts: EndpointFacts, begins: range, length: int, unmeasured: Spans) -> tuple[Counter[MissingReason], Spans]:
+    """Why intervals that begin so, one after another, are missing, and which of them the meter may still have."""
+    reasons: Counter[MissingReason] = Counter()
+    gaps = []
+    for begin in begins:
+        reason = _reason(facts, begin + length, any(s <= begin < e for s, e in unmeasured))
+        reasons[reason] += 1
+        if reason is MissingReason.NOT_BROUGHT:
+            gaps.append((begin, begin + length))
+    return reasons, gaps
+
+
+def _at_once(facts: EndpointFacts, begins: range, length: int) -> tuple[Counter[MissingReason], Spans]:
+    """The same where nothing but the last contact matters: whole days of endpoints that are not reached, thousands after a bad night."""
     if facts.heard is None or not begins:
-        return 0
-    return min(len(begins), max(0, int((facts.heard.timestamp() - begins[0]) // length)))
+        return Counter({MissingReason.NEVER_HEARD: len(begins)}), []
+    brought = min(len(begins), max(0, int((facts.heard.timestamp() - begins[0]) // length)))
+    reasons = Counter({MissingReason.NOT_BROUGHT: brought, MissingReason.NOT_HEARD_SINCE: len(begins) - brought})
+    return reasons, [(begins[0], begins[0] + brought * length)] if brought else []
 
 
 def _whole(series: IntervalSeries, start: int, end: int) -> tuple[tuple[int, int], int, int]:

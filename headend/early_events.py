@@ -4,9 +4,8 @@ Mostly that is when the program is recorded: then they are recorded with it, bef
 as well. A look every few seconds finds the rest, as of a process that was killed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -14,12 +13,12 @@ from twisted.logger import Logger
 from headend.collection.programs import ProgramCache
 from headend.errors import StoreError
 from headend.model.collection import Collected
-from headend.model.endpoint import EndpointId
-from headend.model.events import EarlyEvent, EarlySender
+from headend.model.events import EarlySender
 from headend.model.utility import Utility
+from headend.ports import CollectionStore
 from headend.push import understood
 from headend.recorder import Recorder
-from headend.stored_programs import ProgramSource, known_program
+from headend.stored_programs import known_program
 
 LOOK_SECONDS = 5.0
 """How often it is looked whether programs became known: an alarm is not to wait much longer than that."""
@@ -28,23 +27,13 @@ SENDERS_MAX = 500
 """Endpoints of one look."""
 
 
-class EarlyEventStore(ProgramSource, Protocol):
-    """Where early events wait."""
-
-    def early_events(self, after: int, limit: int) -> Awaitable[Sequence[EarlySender]]:
-        """Endpoints above a number whose events wait and whose program is known, in order."""
-
-    def early_events_of(self, endpoint_ids: Sequence[EndpointId]) -> Awaitable[Mapping[EndpointId, tuple[EarlyEvent, ...]]]:
-        """The early events of some endpoints; those without any are left out."""
-
-
 class EarlyEvents:
     """Makes sense of early events as soon as that can be, and has them recorded."""
 
     log = Logger()
 
     def __init__(
-        self, utility: Utility, store: EarlyEventStore, recorder: Recorder, programs: ProgramCache, now: Callable[[], datetime]
+        self, utility: Utility, store: CollectionStore, recorder: Recorder, programs: ProgramCache, now: Callable[[], datetime]
     ) -> None:
         self._utility = utility
         self._store = store

@@ -1,26 +1,16 @@
 """Meter programs that another process, or this one before it was started again, has decoded: read from the store when they are wanted."""
 
-from collections.abc import Awaitable
-from typing import Protocol
-
 from twisted.logger import Logger
 
 from headend.c1219.program import MeterProgram
 from headend.collection.programs import ProgramCache
 from headend.errors import WireError
-from headend.model.collection import MeterProgramRecord
+from headend.ports import CollectionStore
 
 _log = Logger()
 
 
-class ProgramSource(Protocol):
-    """Where all programs are kept."""
-
-    def program(self, fingerprint: bytes) -> Awaitable[MeterProgramRecord | None]:
-        """A meter program stored before."""
-
-
-async def known_program(programs: ProgramCache, source: ProgramSource, fingerprint: bytes | None) -> MeterProgram | None:
+async def known_program(programs: ProgramCache, store: CollectionStore, fingerprint: bytes | None) -> MeterProgram | None:
     """The program with this fingerprint, from the store where it is not here; None where it is nowhere or not readable.
 
     Raises StoreError.
@@ -28,7 +18,7 @@ async def known_program(programs: ProgramCache, source: ProgramSource, fingerpri
     program = programs.get(fingerprint)
     if program is not None or fingerprint is None:
         return program
-    record = await source.program(fingerprint)
+    record = await store.program(fingerprint)
     if record is None:
         return None
     try:

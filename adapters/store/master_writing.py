@@ -1,10 +1,11 @@
 """Writes what changed in a book: the objects, the log of changes, and what follows for collecting."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from adapters.store import schema
 from adapters.store.awaited_records import look_again
@@ -55,10 +56,7 @@ def write_changes(connection: Connection, loaded: Loaded, author: Author, now: d
     _follow_meters(connection, loaded, changes)
     if any(change.kind is Kind.INSTALLATION for change in changes):
         look_again(connection, now)
-    written: dict[Table, int] = {schema.endpoint_state: len(created)}
-    for change in changes:
-        written[_TABLES[change.kind]] = written.get(_TABLES[change.kind], 0) + 1
-    refresh_statistics(connection, written)
+    refresh_statistics(connection, Counter([_TABLES[change.kind] for change in changes]) + Counter({schema.endpoint_state: len(created)}))
     return changes
 
 

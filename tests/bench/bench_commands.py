@@ -118,7 +118,7 @@ class Bench:
         ]
         await store.import_shipment(items, clock.now())
         collector = Collector(UTILITY, store, reactor, now=lambda: datetime.now(UTC), random=Random(1), owner="bench", commands=store)
-        collector.links[Transport.UDP] = wires  # type: ignore[assignment]
+        collector.links[Transport.UDP] = wires
         wires.receiver = collector.receiver
         kinds = [CONFIGURATIONS[identity.configuration] for identity in identities]
         homes = [n for n, kind in enumerate(kinds, 1) if kind.has_switch and not kind.battery]

@@ -55,7 +55,7 @@ def written_one_by_one(call: Call, rows: list[ListedRow]) -> list[str]:
     texts = []
     for endpoint_id in dict.fromkeys(row[0] for row in rows):
         of_meter = [row for row in rows if row[0] == endpoint_id]
-        meter = Meter(EndpointId(endpoint_id), *of_meter[0][7:], True, None)  # type: ignore[misc]
+        meter = Meter(EndpointId(endpoint_id), *of_meter[0][7:], True, None)
         for group in reading_groups([RegisterRow(*row[:7]) for row in of_meter], ()):
             told = shape.reading(call.utility, told_meter(meter, call.partner.identifier), telling.reading(meter.meter_no, group))
             texts.append(listed.write(told, listed.item_name))
@@ -75,7 +75,7 @@ def test_filled_objects_are_those_of_the_writer(
 ) -> None:
     call = call_of(version, replace(Partner("x", "x", "x"), energy_unit=unit, identifier=identifier))
     keyed = {(e, to_us(FIRST_MIDNIGHT) + day * 86_400_000_000, c, s.value): (x, f, v) for e, day, c, s, x, f, v in found}
-    rows: list[ListedRow] = [(*key, *keyed[key], *called[key[0] - 1]) for key in sorted(keyed)]  # type: ignore[misc]
+    rows: list[ListedRow] = [(*key, *keyed[key], *called[key[0] - 1]) for key in sorted(keyed)]
     listed = call.binding.operations[call.operation].list_shape
     assert RegisterTexts(listed, SHAPES[version], UTILITY, unit, identifier).texts(rows) == written_one_by_one(call, rows)
 

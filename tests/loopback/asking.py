@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.fakes.deferred_requests import SERVER_OF, request
 from tests.fakes.soap_world import envelope
+from tests.loopback.outage_desk import tell_emulator
 from tests.loopback.processes import QUIET, Running
 from wsdl import VERSIONS
 
@@ -127,8 +128,7 @@ class Site:
 
     def tell_emulator(self, path: str, body: dict[str, Any]) -> None:
         """By its control port."""
-        with urllib.request.urlopen(urllib.request.Request(f"{self.control}/{path}", data=json.dumps(body).encode())):
-            pass
+        tell_emulator(self.control, path, body)
 
     def ask(self, version: str, operation: str, meter: str, url: str, transaction: str, user: str = "cis") -> str:
         inside = request(version, operation, meter=meter, transaction=transaction, url=url)

@@ -6,7 +6,6 @@ import signal
 import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,9 +21,11 @@ from headend.c1222.identifiers import ApTitle
 from headend.c1222.message import ResponseControl
 from headend.c1222.security import Cipher, SecurityMode
 from headend.ports import ShipmentItem
-from headend.provisioning import FileFormat, read_shipment
+from headend.provisioning import read_shipment
+from headend.provisioning_rows import FileFormat
 from headend.push import is_event
 from tests.loopback.asking import Taken, partner
+from tests.loopback.outage_desk import desk_settings, tell_emulator
 from tests.loopback.processes import Running, run, running
 from tests.loopback.sshd import Sshd, sshd
 from tests.loopback.stored import wait_for
@@ -34,35 +35,13 @@ SECONDS = 120.0
 URGENT_NOTIFICATION = 6
 FLOOD_EVENTS = 20
 HEAD_END = ApTitle.parse(".1.4")
-NAMESPACE = "{urn:open-ami-headend:events:1}"
 
-SETTINGS = """
-metrics = {{ port = 0 }}
-[server]
-port = 0
-
-[[utilities]]
-id = "demo"
-time_zone = "America/Chicago"
-database = "sqlite:///headend.db"
-key_file = "headend.key"
-field = {{ port = 0 }}
-routers = {{ poll = false }}
+CHOICES = f"""
 collection = {{ collector = "one", retry_minutes = 0.05 }}
-alarms = {{ hold_off_seconds = 0, flood_events = {flood} }}
+alarms = {{ hold_off_seconds = 0, flood_events = {FLOOD_EVENTS} }}
+"""
 
-[[utilities.partners]]
-user_id = "cis"
-password = "s3cret-word"
-
-[utilities.partners.notifications]
-response_networks = ["127.0.0.0/8"]
-
-[[utilities.partners.notifications.subscriptions]]
-name = "desk"
-url = "http://127.0.0.1:{port}/any"
-notifications = ["ODEventNotification"]
-
+FILES = """
 [[utilities.targets]]
 name = "share"
 kind = "directory"
@@ -124,7 +103,7 @@ class Site:
         head_end = found[1], int(found[2])
         if self.tap is None:
             self.tap = Tap(head_end)
-            self.tell("head-end", {"host": "127.0.0.1", "port": self.tap.port})
+            tell_emulator(self.control, "head-end", {"host": "127.0.0.1", "port": self.tap.port})
         self.tap.head_end = head_end
         wait_for(f"sqlite:///{self.place}/headend.db", lambda tally: tally["done"] > 0 == tally["due"])
 
@@ -132,12 +111,8 @@ class Site:
         """All that the head-end has said, once it has ended."""
         return "".join(self.serve.output) + self.serve.rest()
 
-    def tell(self, path: str, body: dict[str, Any]) -> None:
-        with urllib.request.urlopen(urllib.request.Request(f"{self.control}/{path}", data=json.dumps(body).encode())):
-            pass
-
     def happens(self, meter_no: str, event: str) -> None:
-        self.tell(f"endpoints/{meter_no}/events", {"event": event, "alarm": True})
+        tell_emulator(self.control, f"endpoints/{meter_no}/events", {"event": event, "alarm": True})
 
     def said(self, *arguments: str) -> Any:
         done = run(*arguments, "--config", self.place / "headend.toml", "--json")
@@ -162,7 +137,7 @@ class Site:
 
         def came() -> bool:
             assert self.tap is not None
-            found.extend(one for one in self.tap.taken[before:] if _services(item, one) is not None)
+            found.extend(one for one in self.tap.taken[before:] if _event_in(item, one) is not None)
             return bool(found)
 
         self.until(came, f"{meter_no} says nothing")
@@ -176,7 +151,7 @@ class Site:
         return metrics_at(self.metrics).get(("headend_dropped_total", reason), 0.0)
 
 
-def _services(item: ShipmentItem, octets: bytes) -> bytes | None:
+def _event_in(item: ShipmentItem, octets: bytes) -> bytes | None:
     """The single event that a datagram of this meter holds, as its service."""
     apdu = parse_apdu(octets)
     if apdu.calling.absolute != ApTitle.parse(item.ap_title).absolute:
@@ -209,7 +184,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, server: Sshd) -> Iterator[Sit
     sftp = "\n".join(f"{name} = {json.dumps(value)}" for name, value in login.items())
     with ExitStack() as stack:
         taken = stack.enter_context(partner())
-        (place / "headend.toml").write_text(SETTINGS.format(flood=FLOOD_EVENTS, port=taken.port, sftp=sftp))
+        (place / "headend.toml").write_text("metrics = { port = 0 }\n" + desk_settings(taken.port, CHOICES) + FILES.format(sftp=sftp))
         emulator = stack.enter_context(running("emulate", "--endpoints", "40", "--seed", "5", "--directory", place))
         said = json.loads(emulator.line_with("control"))
         done = run("import", "shipment", said["shipment"], "--config", place / "headend.toml")
@@ -227,7 +202,7 @@ def test_what_is_forged_played_again_strange_or_garbage_is_dropped_and_what_is_t
     assert site.tap is not None
     now = int(time.time())
     true = site.alarm_of(meter_no, "tamper")
-    service = _services(item, true)
+    service = _event_in(item, true)
     assert service is not None
     for number in range(3):
         site.tap.send(sealed(item, service, 900 + number, now, key=bytes(16)))
@@ -249,7 +224,7 @@ def test_a_clock_far_ahead_is_believed_once_and_an_old_message_never(site: Site)
     item = site.items[meter_no]
     assert site.tap is not None
     site.tap.holds = True
-    down = _services(item, site.alarm_of(meter_no, "power-down"))
+    down = _event_in(item, site.alarm_of(meter_no, "power-down"))
     assert down is not None
     site.tap.holds = False
     site.happens(meter_no, "tamper")

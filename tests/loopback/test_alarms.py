@@ -16,6 +16,7 @@ from multispeak.contract import load_contract
 from multispeak.schema import compile_schema
 from tests.fakes.soap_world import envelope
 from tests.loopback.asking import Taken, partner
+from tests.loopback.outage_desk import tell_emulator
 from tests.loopback.processes import Running, run, running
 from wsdl import VERSIONS
 
@@ -74,8 +75,7 @@ class AlarmSite:
         self.registered = {(version, name): self._register(version, server, name) for version, server, name in wanted}
 
     def tell_emulator(self, path: str, body: dict[str, Any]) -> None:
-        with urllib.request.urlopen(urllib.request.Request(f"{self.control}/{path}", data=json.dumps(body).encode())):
-            pass
+        tell_emulator(self.control, path, body)
 
     def soap(self, version: str, server: str, operation: str, inside: str = "") -> str:
         octets = envelope(version, operation, inside, user="cis")

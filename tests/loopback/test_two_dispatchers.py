@@ -4,45 +4,18 @@ import json
 import re
 import signal
 import time
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.loopback.asking import Taken, partner
+from tests.loopback.outage_desk import desk_settings, tell_emulator
 from tests.loopback.processes import Running, run, running
 from tests.loopback.stored import rows_of, wait_for
 
 SECONDS = 150.0
 DESK_OWNER = "SELECT owner FROM regular_work WHERE work = 'event desk'"
-
-SETTINGS = """
-[server]
-port = 0
-
-[[utilities]]
-id = "demo"
-time_zone = "America/Chicago"
-database = "{url}"
-key_file = "headend.key"
-field = {{ port = 0 }}
-routers = {{ poll = false }}
-alarms = {{ hold_off_seconds = 0 }}
-
-[[utilities.partners]]
-user_id = "oms"
-password = "s3cret-word"
-
-[utilities.partners.notifications]
-response_networks = ["127.0.0.0/8"]
-
-[[utilities.partners.notifications.subscriptions]]
-name = "desk"
-url = "http://127.0.0.1:{port}/any"
-notifications = ["ODEventNotification"]
-"""
 
 
 def changes(taken: Taken) -> dict[str, list[str]]:
@@ -62,7 +35,7 @@ def test_each_event_is_told_once_and_in_order(tmp_path: Path, postgresql_url: st
     with ExitStack() as stack:
         taken = stack.enter_context(partner())
         config = tmp_path / "headend.toml"
-        config.write_text(SETTINGS.format(url=postgresql_url, port=taken.port))
+        config.write_text(desk_settings(taken.port, "alarms = { hold_off_seconds = 0 }", postgresql_url))
         emulator = stack.enter_context(running("emulate", "--endpoints", "60", "--seed", "5", "--directory", tmp_path))
         said = json.loads(emulator.line_with("control"))
         assert run("import", "shipment", said["shipment"], "--config", config).returncode == 0
@@ -70,17 +43,12 @@ def test_each_event_is_told_once_and_in_order(tmp_path: Path, postgresql_url: st
         def serve(role: str) -> Running:
             return stack.enter_context(running("serve", "--config", config, "--role", role))
 
-        def tell(path: str, body: dict[str, Any]) -> dict[str, Any]:
-            with urllib.request.urlopen(urllib.request.Request(f"{said['control']}/{path}", data=json.dumps(body).encode())) as answer:
-                answered: dict[str, Any] = json.loads(answer.read())
-                return answered
-
         collector, dispatchers = serve("collector"), [serve("dispatcher"), serve("dispatcher")]
         field = re.search(r"at (\S+):(\d+)", collector.line_with("listening to the field"))
         assert field is not None
-        tell("head-end", {"host": field[1], "port": int(field[2])})
+        tell_emulator(said["control"], "head-end", {"host": field[1], "port": int(field[2])})
         wait_for(postgresql_url, lambda tally: tally["done"] > 0 == tally["due"])  # a log that is read first makes alarms history
-        planned = tell("storm", {"seconds": 4, "restore_after": 5})
+        planned = tell_emulator(said["control"], "storm", {"seconds": 4, "restore_after": 5})
         meters = int(planned["outages"])
         assert meters == int(planned["restorations"]) > 30
         while len(changes(taken)) < 5:

@@ -16,6 +16,9 @@ from tests.store.world import NOW, OpenStore, endpoint_day, shipment
 
 BY_NUMBER = MeterIdentifier.METER_NO
 
+on_sqlite = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+"""What is asked on the spot is SQLite: of PostgreSQL nothing is known before it answers."""
+
 
 @pytest.fixture
 def read(store: OpenStore) -> OpenStore:
@@ -39,10 +42,9 @@ def test_a_connection_that_breaks_costs_no_answer(read: OpenStore) -> None:
     assert reader._connection not in {None, broken}, "another one is open by now"
 
 
+@on_sqlite
 def test_sqlite_is_asked_on_the_spot_but_for_while_it_writes(read: OpenStore) -> None:
     database = read.store._database
-    if not database.is_sqlite:
-        pytest.skip("of PostgreSQL nothing is known before it answers")
 
     def thread_of(rows: Rows) -> str:
         assert rows("SELECT 1", ()) == [(1,)]
@@ -64,10 +66,9 @@ def test_sqlite_is_asked_on_the_spot_but_for_while_it_writes(read: OpenStore) ->
     assert read.running.wait(database.look_up, thread_of) == idle, "and again when it has written"
 
 
+@on_sqlite
 def test_what_another_holds_is_not_waited_for_on_the_spot(read: OpenStore) -> None:
     database = read.store._database
-    if database._here is None:
-        pytest.skip("not asked on the spot")
     assert newest(read, "M000001") == [("M000001", 1)]
     assert read.running.wait(database.look_up, lambda rows: rows("PRAGMA busy_timeout", ())) == [(0,)]
 

@@ -32,8 +32,8 @@ class Process:
         self.now = END
         self.done: list[str] = []
         self.held_up: Callable[..., Awaitable[object]] | None = None
-        self.review = DayReview(store.store.utility, self, lambda: self.now, self._pause, name)  # type: ignore[arg-type]
-        self.gas = GasDayDriver(store.store.utility, self, lambda: self.now, RULE, name)  # type: ignore[arg-type]
+        self.review = DayReview(store.store.utility, self, lambda: self.now, self._pause, name)
+        self.gas = GasDayDriver(store.store.utility, self, lambda: self.now, RULE, name)
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self.store.store, name)
