@@ -6,6 +6,10 @@ HEADEND_BENCH_COLLECT asks for it. In calm one gasp at a time is timed, from the
 endpoints of the field lose supply within HEADEND_BENCH_STORM_SECONDS. The subscriber takes HEADEND_BENCH_CALL_SECONDS a call, and is away
 (503) for the first HEADEND_BENCH_AWAY_SECONDS of the storm. HEADEND_BENCH_KILL names roles that are killed in mid-storm and started again:
 `dispatcher`, `collector` (what arrives while nobody listens is lost on the way).
+
+HEADEND_BENCH_POLLED_FEEDERS leaves so many of the last feeders out of the storm and collects them: half of them with nothing beside, half
+during the storm; the rates stand side by side. HEADEND_BENCH_FILES writes alarms to a directory too: what is told of files is from the
+record of an event to the renaming of the file that has it.
 """
 
 import json
@@ -16,7 +20,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +32,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, create_engine, text
 
 from adapters.store.leasing import recount
+from emulators.storm import PER_FEEDER
 from tests import postgresql
 from tests.bench.bench_collection import process_cpu_seconds
 from tests.bench.bench_fleet import server_cpu_seconds
@@ -41,7 +46,11 @@ CALL_SECONDS = float(os.environ.get("HEADEND_BENCH_CALL_SECONDS", "0"))
 CALM_GASPS = int(os.environ.get("HEADEND_BENCH_CALM_GASPS", "40"))
 AWAY_SECONDS = float(os.environ.get("HEADEND_BENCH_AWAY_SECONDS", "0"))
 KILLED = os.environ.get("HEADEND_BENCH_KILL", "").split()
+POLLED_FEEDERS = int(os.environ.get("HEADEND_BENCH_POLLED_FEEDERS", "0"))
+POLLED_ALONE_SECONDS = float(os.environ.get("HEADEND_BENCH_POLLED_ALONE_SECONDS", "15"))
+FILES = bool(os.environ.get("HEADEND_BENCH_FILES"))
 COLLECT = bool(os.environ.get("HEADEND_BENCH_COLLECT"))
+FEEDERS = -(-ENDPOINTS // PER_FEEDER)
 KNOWN_FIRST = 240
 """Endpoints collected before the storm: some of every program, as an event before its program is known waits until it is."""
 CALM_PAUSE_SECONDS = 0.3
@@ -74,7 +83,19 @@ url = "http://127.0.0.1:{subscriber}/"
 notifications = ["ODEventNotification"]
 """
 
+FILE_SETTINGS = """
+[[utilities.targets]]
+name = "share"
+kind = "directory"
+path = "share"
+
+[[utilities.event_files]]
+name = "desk"
+targets = ["share"]
+"""
+
 _METER = re.compile(rb"<meterID\b[^>]*>([^<]+)<")
+_RECEIVED = re.compile(r'\breceived="([^"]+)"')
 
 
 class Subscriber:
@@ -135,7 +156,7 @@ class Site:
         assert done.returncode == 0, done.stderr
         if not COLLECT:
             self._collect_only(KNOWN_FIRST)
-        self._settings, self._stack = settings, stack
+        self.place, self._settings, self._stack = place, settings, stack
         self.roles = {role: self.started(role) for role in ("collector", "dispatcher")}
         self.roles["collector"].line_with("listening to the field")
         field = re.search(r"at (\S+):(\d+)", self.roles["collector"].output[-1])
@@ -235,7 +256,8 @@ def site(kind: str) -> Iterator[Site]:
         stack.callback(subscriber.stop)
         far = f"{datetime.now(ZoneInfo('America/Chicago')) + timedelta(hours=12):%H:%M}"
         settings = SETTINGS.format(database=database, place=place, port=free_port(), subscriber=subscriber.port, far=far)
-        (place / "headend.toml").write_text(settings)
+        (place / "share").mkdir()
+        (place / "headend.toml").write_text(settings + FILE_SETTINGS * FILES)
         emulator = stack.enter_context(running("emulate", "--endpoints", str(ENDPOINTS), "--seed", "5", "--directory", place))
         one = Site(place, database, subscriber, emulator, stack)
         yield one
@@ -272,13 +294,27 @@ def storm(site: Site, name: str) -> Iterator[Row]:
     told_before, stored_before = len(site.subscriber.told), site.count("device_event WHERE path = 'unsolicited'")
     cpu, begun = site.cpu(), time.time()
     site.subscriber.away_until = begun + AWAY_SECONDS
-    planned = site.tell("storm", {"seconds": STORM_SECONDS})
-    gasps = int(planned["outages"])
+    polling = None
+    if POLLED_FEEDERS:
+        alone = yield from polled_alone(site, name)
+        cpu, begun = site.cpu(), time.time()
+        polling = Polling(site, FEEDERS - POLLED_FEEDERS // 2, FEEDERS)
+    gasps = sum(int(site.tell("storm", {"seconds": STORM_SECONDS} | where)["outages"]) for where in places())
     for role in KILLED:
         time.sleep(STORM_SECONDS / (1 + len(KILLED)))
         site.kill(role)
-    site.until(lambda: site.ask("storm")["waiting"] == 0, "the storm does not end", STORM_SECONDS + SETTLED_SECONDS)
+
+    def sent_all() -> bool:
+        if polling is not None:
+            polling.look()
+        return bool(site.ask("storm")["waiting"] == 0)
+
+    site.until(sent_all, "the storm does not end", STORM_SECONDS + SETTLED_SECONDS)
     sent = time.time() - begun
+    if polling is not None:
+        yield f"{name}, storm: polled beside it", polling.rate(), "endpoints/s"
+        yield f"{name}, storm: polling beside it ÷ alone", polling.rate() / alone, "(0.5 wanted)"
+        polling.stop()
 
     def stored() -> int:
         return site.count("device_event WHERE path = 'unsolicited'") - stored_before
@@ -304,6 +340,75 @@ def storm(site: Site, name: str) -> Iterator[Row]:
         yield f"{name}, storm: CPU of the {what}", 1_000 * seconds / gasps, "ms/gasp"
     received = received_at(site, begun)
     yield from percentiles(f"{name}, storm: record → subscriber", [at - received[meter] for at, meter in told if meter in received])
+    if FILES:
+        yield from percentiles(f"{name}: record → renamed file", [seconds for file in files_of(site) for seconds in file])
+
+
+def places() -> list[dict[str, str]]:
+    """Where the storm strikes: everywhere, or feeder by feeder where some are left alone."""
+    return [{"feeder": f"F-{number}"} for number in range(1, FEEDERS - POLLED_FEEDERS + 1)] if POLLED_FEEDERS else [{}]
+
+
+class Polling:
+    """Endpoints of some feeders, after the first `after` up to `last`, due from now on."""
+
+    def __init__(self, site: Site, after: int, last: int) -> None:
+        self._site = site
+        self._among = {"first": after * PER_FEEDER + 1, "last": last * PER_FEEDER}
+        now_us = int(time.time() * 1e6)
+        with site.engine.begin() as connection:
+            made = connection.execute(text(_DUE), self._among | {"now": now_us, "since": now_us - 86_400 * 10**6})
+            recount(connection)
+        self.due = made.rowcount
+        self._begun = self._looked = time.time()
+        self._done = 0
+
+    def look(self) -> None:
+        """Count, until none is left."""
+        if self._done < self.due:
+            condition = "endpoint_state WHERE outcome = 2 AND endpoint_id BETWEEN {first} AND {last}"
+            self._done, self._looked = self._site.count(condition.format_map(self._among)), time.time()
+
+    def rate(self) -> float:
+        """Collected a second, of so many as were due."""
+        return self._done / (self._looked - self._begun)
+
+    def stop(self) -> None:
+        """Ask for no more of them."""
+        with self._site.engine.begin() as connection:
+            connection.execute(text(_NO_LONGER_DUE), self._among)
+            recount(connection)
+
+
+_DUE = (
+    "UPDATE endpoint_state SET outcome = 1, scheduled_us = :now, due_us = :now, collect_from_us = :since, attempts = 0"
+    " WHERE endpoint_id IN (SELECT endpoint_id FROM endpoint WHERE endpoint_id BETWEEN :first AND :last"
+    " AND configuration LIKE 'residential%')"
+)
+_NO_LONGER_DUE = (
+    "UPDATE endpoint_state SET outcome = 2, due_us = NULL"
+    " WHERE outcome = 1 AND lease_owner IS NULL AND endpoint_id BETWEEN :first AND :last"
+)
+
+
+def polled_alone(site: Site, name: str) -> Generator[Row, None, float]:
+    """The rate of polling with nothing beside it."""
+    polling = Polling(site, FEEDERS - POLLED_FEEDERS, FEEDERS - POLLED_FEEDERS // 2)
+    until = time.monotonic() + POLLED_ALONE_SECONDS
+    while time.monotonic() < until:
+        time.sleep(0.2)
+        polling.look()
+    yield f"{name}: polled alone", polling.rate(), "endpoints/s"
+    polling.stop()
+    site.until(lambda: site.count("endpoint_state WHERE lease_owner IS NOT NULL") == 0, "polling does not end")
+    return polling.rate()
+
+
+def files_of(site: Site) -> Iterator[list[float]]:
+    """Of every file the seconds from the record of each of its events to its name."""
+    for path in sorted((site.place / "share").rglob("*.xml")):
+        renamed = path.stat().st_ctime
+        yield [renamed - datetime.fromisoformat(received).timestamp() for received in _RECEIVED.findall(path.read_text("utf-8"))]
 
 
 class Quiet:
