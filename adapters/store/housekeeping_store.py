@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from adapters.store import claims, schema
+from adapters.store.change_sequence import next_change
 from adapters.store.database import Database
 from adapters.store.errors import StoreBusyError
 from adapters.store.instants import from_day
@@ -105,4 +106,6 @@ def _drop(connection: Connection, table: str, before: int) -> tuple[int, bool]:
     rows, any_dropped = drop_oldest(connection, table, before)
     if not any_dropped:
         drop_detached(connection)
+    elif rows:
+        next_change(connection)  # lists of reads that were counted before are other ones now
     return rows, any_dropped

@@ -49,6 +49,9 @@ KEYS_PER_QUERY_MAX = 5_000
 NAMES_GATHERED_MAX = 100
 """Names that go together in one look-up: more would make the first of them wait."""
 
+PLACES_COUNTED_MAX = 1_000
+"""Places in lists of reads of which it is remembered how many follow; past that all are forgotten."""
+
 TITLES_GATHERED_MAX = 500
 """Senders of messages whose keys are looked up together: a storm brings thousands a second, each look-up takes some ten milliseconds."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, f
 
 from adapters.store import event_tables, house_tables, partner_tables, plan_tables, schema
 from adapters.store.billing_tables import billing_answer, billing_item, billing_item_meter, billing_request, billing_response
+from adapters.store.change_sequence import next_change
 from adapters.store.delivery_tables import delivery
 from adapters.store.export_tables import export_gap, export_run
 from adapters.store.instants import DAY_US, to_day
@@ -117,7 +118,10 @@ def purge_some(connection: Connection, data_class: DataClass, before: int, posit
         return PurgeStep(0, following)
     old = _is_old(connection, stage, before)
     if stage.walked:
-        return _walk(connection, stage.table, old, (number, endpoint_id), work, following)
+        step = _walk(connection, stage.table, old, (number, endpoint_id), work, following)
+        if step.rows:
+            next_change(connection)  # lists of reads that were counted before are other ones now
+        return step
     key = tuple_(*stage.table.primary_key)
     some = select(*stage.table.primary_key).where(old).order_by(stage.table.c[stage.column]).limit(work)
     rows = connection.execute(delete(stage.table).where(key.in_(some))).rowcount

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from twisted.internet.defer import Deferred
 
 from adapters.store import directory, meter_store, reading_store, register_list
+from adapters.store.counted_lists import CountedLists
 from adapters.store.database import Database
 from adapters.store.gathering import Gathering
 from adapters.store.limits import NAMES_GATHERED_MAX
@@ -58,7 +59,8 @@ class ReadingPart:
     def register_page(
         self, period: Period, channels: Collection[ChannelId] | None, after: Position | None, limit: int
     ) -> Deferred[RegisterPage]:
-        return self._database.read(lambda c: register_list.register_page(c, period, channels, after, limit, self._only))
+        counted = None if self._only else self._counted
+        return self._database.read(lambda c: register_list.register_page(c, period, channels, after, limit, self._only, counted))
 
     def register_rows(
         self, period: Period, channels: Collection[ChannelId] | None, after: Position | None, last: Position, limit: int
@@ -83,6 +85,10 @@ class ReadingPart:
             find = NewestReading(self._database.dialect, identifier, self._only)
             gathering = self._gatherings[identifier] = Gathering(partial(self._looked_up, find), [], NAMES_GATHERED_MAX)
         return gathering.ask(name)
+
+    @cached_property
+    def _counted(self) -> CountedLists:
+        return CountedLists()
 
     @cached_property
     def _gatherings(self) -> dict[MeterIdentifier, Gathering[str, MetersRead]]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from adapters.store import schema
 from adapters.store.bulk import fetch, rows_of
+from adapters.store.counted_lists import CountedLists
 from adapters.store.instants import to_us
 from adapters.store.limits import ENDPOINTS_PER_SEARCH_MAX
 from adapters.store.meter_store import Conditions, also
@@ -43,9 +44,18 @@ _LATEST = (
 
 
 def register_page(
-    connection: Connection, period: Period, channels: Channels, after: Position | None, limit: int, only: Conditions = ()
+    connection: Connection,
+    period: Period,
+    channels: Channels,
+    after: Position | None,
+    limit: int,
+    only: Conditions = (),
+    counted: CountedLists | None = None,
 ) -> RegisterPage:
-    """Where a page of the instants of a period ends, and how many follow it."""
+    """Where a page of the instants of a period ends, and how many follow it; those that are `counted` are not counted again.
+
+    With conditions, which may come to mean other meters while no reads are recorded, nothing may be `counted`.
+    """
     begin = after or Position(EndpointId(0), 0)
     joined = bool(only) or connection.dialect.name == "sqlite"
     instants = _INSTANTS.format(
@@ -53,10 +63,16 @@ def register_page(
         source=_JOINED if joined else _ALONE,
         also=_channels(channels) + also(connection.dialect, only),
     )
-    parameters = (begin.endpoint_id, to_us(period.start), to_us(period.end), *begin)
-    ((total,),) = rows_of(connection, f"SELECT count(*) FROM ({instants}) AS k", parameters)  # noqa: S608
+    parameters = _following(begin, period)
+    change_seq = _change_seq(connection)
+    total = counted.count(change_seq, (instants, parameters)) if counted else None
+    if total is None:
+        ((total,),) = rows_of(connection, f"SELECT count(*) FROM ({instants}) AS k", parameters)  # noqa: S608
     order = "ORDER BY 1 DESC, 2 DESC LIMIT 1" if total <= limit else f"ORDER BY 1, 2 LIMIT 1 OFFSET {limit - 1}"
     last = [Position(*row) for row in rows_of(connection, f"{instants} {order}", parameters)] if limit else []
+    if counted:
+        ends = {(instants, _following(one, period)): max(0, total - limit) for one in last}
+        counted.keep(change_seq, {(instants, parameters): total} | ends)
     return _page(connection, last[0] if last else None, total - limit)
 
 
@@ -112,6 +128,15 @@ def latest_rows(
     within = ("instant_us", min(instants), max(instants))
     reads = fetch(connection, schema.register_read, ("endpoint_id", "instant_us"), [row[:2] for row in newest], within)
     return [(*row[:7], *names[row[0]]) for row in sorted(reads)]
+
+
+def _following(place: Position, period: Period) -> tuple[int, ...]:
+    return (place.endpoint_id, to_us(period.start), to_us(period.end), *place)
+
+
+def _change_seq(connection: Connection) -> int:
+    ((change_seq,),) = rows_of(connection, "SELECT change_seq FROM tally", ())
+    return int(change_seq)
 
 
 def _page(connection: Connection, last: Position | None, remaining: int) -> RegisterPage:
