@@ -5,11 +5,10 @@ What is kept holds for transactions that see the change sequence under which it 
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import Any
 
 from adapters.store.limits import PLACES_COUNTED_MAX
 
-Place = tuple[str, tuple[Any, ...]]
+Place = tuple[str, tuple[int, ...]]
 """The statement of what follows, and its parameters."""
 
 

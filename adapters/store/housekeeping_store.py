@@ -106,6 +106,6 @@ def _drop(connection: Connection, table: str, before: int) -> tuple[int, bool]:
     rows, any_dropped = drop_oldest(connection, table, before)
     if not any_dropped:
         drop_detached(connection)
-    elif rows:
-        next_change(connection)  # lists of reads that were counted before are other ones now
+    elif rows and table == schema.register_read.name:
+        next_change(connection)  # what was counted of lists of reads holds no longer
     return rows, any_dropped

@@ -119,8 +119,8 @@ def purge_some(connection: Connection, data_class: DataClass, before: int, posit
     old = _is_old(connection, stage, before)
     if stage.walked:
         step = _walk(connection, stage.table, old, (number, endpoint_id), work, following)
-        if step.rows:
-            next_change(connection)  # lists of reads that were counted before are other ones now
+        if step.rows and stage.table is schema.register_read:
+            next_change(connection)  # what was counted of lists of reads holds no longer
         return step
     key = tuple_(*stage.table.primary_key)
     some = select(*stage.table.primary_key).where(old).order_by(stage.table.c[stage.column]).limit(work)

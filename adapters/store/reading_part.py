@@ -59,8 +59,8 @@ class ReadingPart:
     def register_page(
         self, period: Period, channels: Collection[ChannelId] | None, after: Position | None, limit: int
     ) -> Deferred[RegisterPage]:
-        counted = None if self._only else self._counted
-        return self._database.read(lambda c: register_list.register_page(c, period, channels, after, limit, self._only, counted))
+        counted = CountedLists() if self._only else self._counted
+        return self._database.read(lambda c: register_list.register_page(c, period, channels, after, limit, counted, self._only))
 
     def register_rows(
         self, period: Period, channels: Collection[ChannelId] | None, after: Position | None, last: Position, limit: int

@@ -49,12 +49,12 @@ def register_page(
     channels: Channels,
     after: Position | None,
     limit: int,
+    counted: CountedLists,
     only: Conditions = (),
-    counted: CountedLists | None = None,
 ) -> RegisterPage:
     """Where a page of the instants of a period ends, and how many follow it; those that are `counted` are not counted again.
 
-    With conditions, which may come to mean other meters while no reads are recorded, nothing may be `counted`.
+    Conditions may come to mean other meters while no reads are recorded: nothing may be counted under them before.
     """
     begin = after or Position(EndpointId(0), 0)
     joined = bool(only) or connection.dialect.name == "sqlite"
@@ -65,14 +65,13 @@ def register_page(
     )
     parameters = _following(begin, period)
     change_seq = _change_seq(connection)
-    total = counted.count(change_seq, (instants, parameters)) if counted else None
+    total = counted.count(change_seq, (instants, parameters))
     if total is None:
         ((total,),) = rows_of(connection, f"SELECT count(*) FROM ({instants}) AS k", parameters)  # noqa: S608
     order = "ORDER BY 1 DESC, 2 DESC LIMIT 1" if total <= limit else f"ORDER BY 1, 2 LIMIT 1 OFFSET {limit - 1}"
     last = [Position(*row) for row in rows_of(connection, f"{instants} {order}", parameters)] if limit else []
-    if counted:
-        ends = {(instants, _following(one, period)): max(0, total - limit) for one in last}
-        counted.keep(change_seq, {(instants, parameters): total} | ends)
+    ends = {(instants, _following(one, period)): max(0, total - limit) for one in last}
+    counted.keep(change_seq, {(instants, parameters): total} | ends)
     return _page(connection, last[0] if last else None, total - limit)
 
 

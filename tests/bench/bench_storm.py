@@ -341,7 +341,7 @@ def storm(site: Site, name: str) -> Iterator[Row]:
     received = received_at(site, begun)
     yield from percentiles(f"{name}, storm: record → subscriber", [at - received[meter] for at, meter in told if meter in received])
     if FILES:
-        yield from percentiles(f"{name}: record → renamed file", [seconds for file in files_of(site) for seconds in file])
+        yield from percentiles(f"{name}: record → renamed file", list(filed_after(site)))
 
 
 def places() -> list[dict[str, str]]:
@@ -404,11 +404,12 @@ def polled_alone(site: Site, name: str) -> Generator[Row, None, float]:
     return polling.rate()
 
 
-def files_of(site: Site) -> Iterator[list[float]]:
-    """Of every file the seconds from the record of each of its events to its name."""
+def filed_after(site: Site) -> Iterator[float]:
+    """Of each event in a file the seconds from its record to the file's name."""
     for path in sorted((site.place / "share").rglob("*.xml")):
         renamed = path.stat().st_ctime
-        yield [renamed - datetime.fromisoformat(received).timestamp() for received in _RECEIVED.findall(path.read_text("utf-8"))]
+        for received in _RECEIVED.findall(path.read_text("utf-8")):
+            yield renamed - datetime.fromisoformat(received).timestamp()
 
 
 class Quiet:

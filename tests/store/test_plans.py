@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from adapters.store import event_store, meter_store, reading_store, register_list
+from adapters.store.counted_lists import CountedLists
 from adapters.store.directory import entry_by_meter
 from adapters.store.master_loading import load
 from headend.master_data.naming import Named
@@ -113,7 +114,7 @@ def test_reads_of_one_meter_scan_nothing_large(busy: OpenStore, function: object
     [
         (reading_store.values_of, (ONE, DAY_OF_ALL, EVERYTHING)),
         (reading_store.interval_blocks, ("M000777", START, END)),
-        (register_list.register_page, (DAY_OF_ALL, None, None, 100)),
+        (register_list.register_page, (DAY_OF_ALL, None, None, 100, CountedLists())),
         (register_list.register_rows, (DAY_OF_ALL, None, None, Position(EndpointId(1_000), to_us(END)), 100)),
         (register_list.latest_rows, (EndpointId(0), EndpointId(1_000), 100)),
         (event_store.log_page, (DAY_OF_ALL, None, EndpointId(0), 100)),
